@@ -1,0 +1,1 @@
+"""Wire formats, each a table of paths."""

@@ -1,0 +1,1 @@
+"""HTTP clients that calls are metered at, one file each."""

@@ -1,0 +1,75 @@
+"""The one place where outlay swallows its own errors, so that they never reach the application.
+
+``guard("reading an answer")`` is a context manager around work of ours. Under it any error of outlay's is counted,
+the first of each kind is logged on the ``outlay`` logger, and the application goes on. With ``OUTLAY_STRICT=1`` (our
+own tests set it) the error is raised. The application's own call must never stand inside a guard.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+from types import TracebackType
+
+logger = logging.getLogger("outlay")
+
+
+class Guard:
+    """Swallow, count and log errors of one activity; a singleton per activity, so entering costs no allocation."""
+
+    __slots__ = ("activity",)
+
+    def __init__(self, activity: str) -> None:
+        self.activity = activity
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> bool:
+        if error is None or not isinstance(error, Exception):
+            return False
+        return swallow(self.activity, error)
+
+
+_guards: dict[str, Guard] = {}
+_counts: dict[tuple[str, str], int] = {}
+
+
+def guard(activity: str) -> Guard:
+    """Return the guard of ``activity``, a phrase that completes "outlay failed at …"."""
+    found = _guards.get(activity)
+    if found is None:
+        found = _guards.setdefault(activity, Guard(activity))
+    return found
+
+
+def swallow(activity: str, error: Exception) -> bool:
+    """Count ``error``, log the first of its kind, and return whether it stays inside outlay (not under strict)."""
+    if strict():
+        return False
+    key = (activity, type(error).__qualname__)
+    seen = _counts[key] = _counts.get(key, 0) + 1
+    if seen == 1:
+        # The message of an error may quote content (a decoder's does not, a caller's str may): the place suffices.
+        where = traceback.extract_tb(error.__traceback__)
+        place = f"{where[-1].filename}:{where[-1].lineno}" if where else "an unknown place"
+        logger.warning(
+            "outlay failed at %s (%s at %s); the application goes on. Further ones are only counted: see `outlay doctor`.",
+            activity,
+            key[1],
+            place,
+        )
+    return True
+
+
+def swallowed() -> dict[tuple[str, str], int]:
+    """Return how many errors were swallowed in this process, by (activity, exception class)."""
+    return dict(_counts)
+
+
+def strict() -> bool:
+    """Return whether outlay's own errors are raised instead of swallowed."""
+    return os.environ.get("OUTLAY_STRICT") == "1"
