@@ -1,0 +1,121 @@
+"""The shape of a wire format's table: which requests it takes, where its answer says what, how its usage adds up.
+
+A path is a dotted string into JSON, ``*`` standing for every element of a list: ``choices.*.finish_reason``. Where a
+field takes several paths, the first that holds something other than null wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+Paths = tuple[str, ...]
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    """One of the provider's totals, and the classes that it includes.
+
+    ``rest`` is the class of what the parts leave. OpenAI's ``prompt_tokens`` includes cached tokens; Anthropic's
+    ``input_tokens`` includes nothing, so there it has no parts.
+    """
+
+    path: str
+    rest: str
+    parts: Mapping[str, str] = NONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageTable:
+    """How the provider's usage object becomes disjoint classes."""
+
+    totals: tuple[Total, ...]
+    others: Mapping[str, str] = NONE
+    """Class → path of what stands in no total: searches, seconds."""
+    reasoning: str | None = None
+    """Path of the thinking tokens that the output includes."""
+    sum: str | None = None
+    """Path of the provider's own grand total, to check against."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Where an answer, plain or an event of a stream, says what."""
+
+    model: Paths = ("model",)
+    id: Paths = ("id",)
+    usage: Paths = ("usage",)
+    finish: Paths = ()
+    status: Paths = ()
+    """Where the state of an answer made in the background stands."""
+    error: Paths = ("error",)
+    terms: Mapping[str, str] = NONE
+    """Price term → path: ``tier``, ``speed``, ``inference_geo``, …"""
+    background: str | None = None
+    """Path of the flag that says: this answer was made in the background."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """How a streamed answer ends, and where its text stands."""
+
+    final: tuple[str, ...] = ()
+    """Values of an event's ``type`` after which the answer is whole."""
+    ends_with_usage: bool = False
+    """Whether the event that carries usage is the last one that matters."""
+    text: Paths = ()
+    """Where an event carries generated text: what an abandoned stream is estimated from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Where a request's body says what."""
+
+    model: str = "model"
+    stream: str = "stream"
+    tier: str | None = None
+    background: str | None = None
+    limits: Paths = ()
+    """Output token limits, the first present one binding."""
+    choices: str | None = None
+    """How many answers were asked for; each may be as long as the limit."""
+    ask_usage: tuple[str, str] | None = None
+    """(object, flag): set to true in the body, this makes a stream tell its usage in an event of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class API:
+    """One wire format: ``POST`` requests to ``paths`` are calls; ``GET`` requests to ``polls`` may settle one."""
+
+    name: str
+    operation: str
+    paths: tuple[str, ...]
+    """Last segments of the path of a billed request: ``chat/completions``."""
+    strangers: tuple[str, ...] = ()
+    """The stricter endings that a host nobody named must show; ``paths`` where empty."""
+    polls: tuple[str, ...] = ()
+    """Paths with ``*`` for the provider's id: ``responses/*``."""
+    providers: tuple[str, ...] = ()
+    """Whose hosts speak it; any host where empty."""
+    request: Request = field(default_factory=Request)
+    answer: Answer = field(default_factory=Answer)
+    stream: Stream | None = None
+    usage: UsageTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """Who bills for which hosts."""
+
+    name: str
+    """OpenTelemetry's ``gen_ai.provider.name``, or one of ours in the same style."""
+    hosts: tuple[str, ...]
+    """Host names; ``*.`` in front stands for any number of labels."""
+    free: tuple[str, ...] = ()
+    """Endings of paths that nobody bills, for the coverage figure."""
+    ask_usage: bool = True
+    """Whether its streams may be asked for usage; False where they tell it anyway and refuse the option."""
+    terms: Mapping[str, str] = NONE
+    """Price terms that hold for all of its hosts."""
