@@ -1,0 +1,101 @@
+"""Every proof that outlay has, one command each: `nox --list`, then `nox -s NAME`.
+
+`.ci/run` calls some of them with `--no-venv`, in an environment that has the `dev` extra already.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.error_on_missing_interpreters = True  # a Python that is not here is said, not skipped
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+OLDEST = ("openai==1.60.0", "anthropic==0.40.0", "httpx==0.28.0")
+"""The oldest clients that outlay promises to meter; the floors of the `demo` and `dev` extras."""
+
+
+def need(session: nox.Session, *requirements: str) -> None:
+    """Install into the session's own environment; leave one that is not ours as it is."""
+    if session.virtualenv.is_sandboxed:
+        session.install(*requirements)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the core suite on each Python: `nox -s tests-3.13` for one of them."""
+    need(session, "-e", ".[dev]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the proofs marked slow: kills at random points, fuzzing, installs."""
+    need(session, "-e", ".[dev]")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session(name="clients-oldest")
+def clients_oldest(session: nox.Session) -> None:
+    """Run the core suite with the oldest clients that are supported."""
+    need(session, "-e", ".[dev]", *OLDEST)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(name="clients-latest")
+def clients_latest(session: nox.Session) -> None:
+    """Run the core suite with the newest clients, pre-releases too."""
+    need(session, "-e", ".[dev]")
+    need(session, "--upgrade", "--pre", "openai", "anthropic", "httpx2")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the core suite and print which lines and branches it never took."""
+    need(session, "-e", ".[dev]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "--numprocesses=0", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--skip-covered", "--show-missing")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types: mypy on all code, pyright on the public API as a user types it."""
+    need(session, "-e", ".[dev]")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check rules, format, spelling, import contracts and changelog fragments."""
+    need(session, "-e", ".[dev]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+    session.run("lint-imports")
+    session.run("towncrier", "build", "--draft", "--version", "next")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every code block of README and docs, and check that they name every setting, command and column."""
+    need(session, "-e", ".[dev]")
+    session.run("pytest", "tests/house", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Meter a million calls and watch memory, files and threads: about ten minutes."""
+    need(session, "-e", ".[dev]")
+    session.run("python", "benchmarks/soak.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time outlay beside the bare client and its peers, in one run; docs/performance.md holds the figures."""
+    need(session, "-e", ".[bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
