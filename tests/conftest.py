@@ -1,4 +1,4 @@
-"""What holds in every test: outlay's own errors are raised, no ledger but a new one, no key and no proxy of the user's."""
+"""What holds in every test: outlay's own errors are raised, the ledger is a new one, no key of the user's is there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a data folder of its own, and raise what outlay would swallow; children of the test inherit both."""
+    """Give each test a data folder of its own, and raise what outlay would swallow; a test's children inherit both."""
     monkeypatch.setenv("OUTLAY_DATA", str(tmp_path / "outlay-data"))
     monkeypatch.setenv("OUTLAY_STRICT", "1")
 

@@ -1,0 +1,76 @@
+"""Who may import what, beyond the layers that import-linter holds (``lint-imports``, in pyproject.toml)."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import nodes, packages, under
+
+HEAVY = """
+    anthropic anyio asyncio celery click flask genai_prices grpc http.client httpx httpx2 langsmith mlflow openai
+    opentelemetry pandas pydantic redis requests rich sqlite3 ssl starlette trio urllib.request
+""".split()  # noqa: SIM905 - a list of words reads best as words
+"""What an application that only imports outlay must not pay for: 40 ms over ``import asyncio`` is the ceiling."""
+
+FOR_ONE_PART = {
+    "click": ("src/outlay/cli",),
+    "rich": ("src/outlay/cli",),
+    "openai": ("src/outlay/cli",),
+    "anthropic": ("src/outlay/cli",),
+    "httpx": (),
+    "httpx2": (),
+    "opentelemetry": (),
+    "pydantic": (),
+    "genai_prices": (),
+}
+"""Packages, and the only places in the core that may import them."""
+
+
+def imported(path: Path) -> set[str]:
+    """Return the dotted names that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            module = node.module or ""
+            names |= {f"outlay.{alias.name}" for alias in node.names} if module == "outlay" else {module}
+    return names
+
+
+def test_importing_outlay_loads_nothing_heavy() -> None:
+    """No client, no framework, no command line, no database: each is loaded when it is needed."""
+    script = f"import sys, outlay; print(*(name for name in {HEAVY} if name in sys.modules))"
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert run.stdout.split() == []
+
+
+@pytest.mark.parametrize("path", under("src", suffix=".py"), ids=str)
+def test_the_core_imports_no_heavy_library(path: Path) -> None:
+    """Not even inside a function, but for the command line."""
+    packages_here = {name.split(".")[0] for name in imported(path)}
+    out_of_place = [
+        name
+        for name in packages_here & set(FOR_ONE_PART)
+        if not any(path.is_relative_to(place) for place in FOR_ONE_PART[name])
+    ]
+    assert out_of_place == []
+
+
+@pytest.mark.parametrize("path", under("integrations", suffix=".py"), ids=str)
+def test_an_integration_needs_only_the_public_surface(path: Path) -> None:
+    """Ours are written as anyone's could be: of outlay they import ``outlay.integration`` alone."""
+    ours = {name for name in imported(path) if name.split(".")[0] == "outlay"}
+    assert ours <= {"outlay.integration"}
+
+
+@pytest.mark.parametrize("path", packages(), ids=str)
+def test_every_import_is_absolute(path: Path) -> None:
+    """A reader, and a search, finds every use of a module by its full name."""
+    imported(path)
