@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 Paths = tuple[str, ...]
-NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class Total:
 
     path: str
     rest: str
-    parts: Mapping[str, str] = NONE
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +30,7 @@ class UsageTable:
     """How the provider's usage object becomes disjoint classes."""
 
     totals: tuple[Total, ...]
-    others: Mapping[str, str] = NONE
+    others: Mapping[str, str] = field(default_factory=dict)
     """Class → path of what stands in no total: searches, seconds."""
     reasoning: str | None = None
     """Path of the thinking tokens that the output includes."""
@@ -51,8 +49,10 @@ class Answer:
     status: Paths = ()
     """Where the state of an answer made in the background stands."""
     error: Paths = ("error",)
-    terms: Mapping[str, str] = NONE
-    """Price term → path: ``tier``, ``speed``, ``inference_geo``, …"""
+    terms: Mapping[str, Paths] = field(default_factory=dict)
+    """Price term → where the answer tells it: ``tier``."""
+    usage_terms: Mapping[str, str] = field(default_factory=dict)
+    """Price term → where the usage object tells it: ``tier``, ``speed``, ``inference_geo``."""
     background: str | None = None
     """Path of the flag that says: this answer was made in the background."""
 
@@ -117,5 +117,5 @@ class Provider:
     """Endings of paths that nobody bills, for the coverage figure."""
     ask_usage: bool = True
     """Whether its streams may be asked for usage; False where they tell it anyway and refuse the option."""
-    terms: Mapping[str, str] = NONE
+    terms: Mapping[str, str] = field(default_factory=dict)
     """Price terms that hold for all of its hosts."""

@@ -1,66 +1,109 @@
-"""Compile dotted paths into a typed decoder that builds only what is asked for, however long the answer is."""
+"""Compile dotted paths into one typed read of a JSON document that builds only what is asked for, however long it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-Getter = Callable[[Any], Any]
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def compile_decoder(paths: Iterable[str], raw: Iterable[str] = ()) -> Callable[[bytes], Any]:
-    """Return a decoder of JSON into an object that the getters of ``paths`` can read; ``raw`` paths stay JSON text.
+class Fields:
+    """The values at a fixed tuple of paths; made once per format, then 1.4 µs for 2 KB of JSON, 53 µs for 100 KB.
 
-    Everything else in the document is skipped without being built: 1.4 µs for 2 KB, 53 µs for 100 KB.
-    It raises ``msgspec.DecodeError`` for what is not JSON, ``msgspec.ValidationError`` where the shape differs.
+    ``*`` in a path stands for every element of a list; its value is the list of what is there. Paths named in ``raw``
+    give JSON text (``msgspec.Raw``, empty where absent).
     """
-    tree: dict[str, Any] = {}
-    keep = set(raw)
-    for path in (*paths, *keep):
-        node = tree
-        *parents, last = path.split(".")
-        for part in parents:
-            node = node.setdefault(part, {})
-        node.setdefault(last, {} if path not in keep else None)
-    decode: Callable[[bytes], Any] = msgspec.json.Decoder(_type(tree)).decode
-    return decode
 
+    def __init__(self, paths: tuple[str, ...], raw: tuple[str, ...] = ()) -> None:
+        self._paths = [path.split(".") for path in paths]
+        self._raw = [path in raw for path in paths]
+        self._stars = [(index, _each(parts)) for index, parts in enumerate(self._paths) if "*" in parts]
+        self._decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
+        # One C call fetches everything; where a document has null for an object on the way, _walk does it by steps.
+        heads = [".".join(parts[: parts.index("*")] if "*" in parts else parts) for parts in self._paths]
+        self._get = attrgetter(*heads) if len(heads) > 1 else lambda document: (attrgetter(*heads)(document),)
 
-def compile_getter(path: str) -> Getter:
-    """Return a function from a decoded document (typed or plain) to the value at ``path``; None where there is none.
-
-    Under a ``*`` it returns the list of the values that are there.
-    """
-    head, star, tail = path.partition("*")
-    steps = tuple(part for part in head.split(".") if part)
-    if not star:
-        return lambda document: _walk(document, steps)
-    inner = compile_getter(tail.lstrip("."))
-
-    def each(document: Any) -> Any:
-        found = _walk(document, steps)
-        if not isinstance(found, list):
+    def read(self, body: bytes) -> tuple[Any, ...] | None:
+        """Return the values in the order of the paths, None for each that is absent; None if ``body`` is no JSON object."""
+        try:
+            document = self._decode(body)
+            values = self._get(document)
+        except msgspec.ValidationError:
+            return self._read_plainly(body)
+        except AttributeError:
+            return tuple(_walk(document, parts) for parts in self._paths)
+        except UNREADABLE:
             return None
-        return [value for value in map(inner, found) if value is not None] or None
+        if self._stars:
+            values = list(values)
+            for index, each in self._stars:
+                values[index] = each(values[index])
+        return tuple(values)
+
+    def _read_plainly(self, body: bytes) -> tuple[Any, ...] | None:
+        # A field of another shape than the format's must not cost us the usage that stands beside it.
+        try:
+            document = msgspec.json.decode(body)
+        except UNREADABLE:
+            return None
+        if not isinstance(document, dict):
+            return None
+        values = [_walk(document, parts) for parts in self._paths]
+        return tuple(msgspec.Raw(msgspec.json.encode(v)) if raw else v for raw, v in zip(self._raw, values, strict=True))
+
+
+def _each(parts: list[str]) -> Callable[[Any], list[Any] | None]:
+    """Compile what follows the first ``*`` of a path into a function of the list it stands for."""
+    rest = parts[parts.index("*") + 1 :]
+    get = attrgetter(".".join(rest)) if rest and "*" not in rest else None
+
+    def each(found: Any) -> list[Any] | None:
+        if not found or get is None:
+            return _walk(found, ["*", *rest])
+        try:
+            return [value for value in map(get, found) if value is not None] or None
+        except AttributeError:
+            return _walk(found, ["*", *rest])
 
     return each
 
 
-def _walk(document: Any, steps: tuple[str, ...]) -> Any:
-    for step in steps:
-        document = document.get(step) if isinstance(document, dict) else getattr(document, step, None)
+def _walk(document: Any, parts: list[str]) -> Any:
+    for index, part in enumerate(parts):
+        if part == "*":
+            if not isinstance(document, list):
+                return None
+            found = [_walk(element, parts[index + 1 :]) for element in document]
+            return [value for value in found if value is not None] or None
+        document = document.get(part) if isinstance(document, dict) else getattr(document, part, None)
     return document
+
+
+def _tree(paths: list[list[str]], raw: list[bool]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for parts, is_raw in zip(paths, raw, strict=True):
+        node = tree
+        for part in parts[:-1]:
+            node = node.setdefault(part, {})
+        node.setdefault(parts[-1], None if is_raw else {})
+    return tree
 
 
 def _type(tree: dict[str, Any]) -> Any:
     if "*" in tree:
-        return list[_type(tree["*"]) | None]  # type: ignore[misc] # a type made at run time
-    fields = []
+        return list[_type(tree["*"])]  # type: ignore[misc] # a type made at run time
+    fields: list[Any] = []
     for name, below in tree.items():
         if below is None:
             fields.append((name, msgspec.Raw, msgspec.Raw()))
+        elif not below:
+            fields.append((name, Any, None))
         else:
-            fields.append((name, Any if not below else _type(below) | None, None))
-    return msgspec.defstruct("Answer", fields, gc=False)
+            inner = _type(below)
+            absent = None if "*" in below else inner()
+            fields.append((name, inner | None, absent))
+    return msgspec.defstruct("Answer", fields, frozen=True, gc=False)

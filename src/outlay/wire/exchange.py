@@ -1,0 +1,169 @@
+"""One HTTP request to a model and its answer, from the moment it is recognised to the moment it is settled."""
+
+from __future__ import annotations
+
+import os
+import queue
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from outlay.context import Scope
+from outlay.guard import guard
+from outlay.wire.recognise import Match
+
+KEPT_HEAD, KEPT_TAIL = 64, 4096
+"""Chunks of a stream that are kept from its start and its end, once there are more than twice as many."""
+
+_settling = guard("settling a call")
+
+OPEN: dict[int, Exchange] = {}
+"""Exchanges that are not settled. Taking one out decides which of several ends settles it: dict.pop is atomic."""
+
+DROPPED: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
+"""Exchanges whose end only a garbage collection saw. It may have interrupted any code of ours, locks held: so nothing
+is done there but this put, which is re-entrant, and the worker settles them."""
+
+
+class Nesting:
+    """The exchange that is being sent: an inner client that sends the same request (httpx over aiohttp) is not counted.
+
+    It dies with its send, since tasks that are born inside inherit it for ever.
+    """
+
+    __slots__ = ("alive", "host", "path")
+
+    def __init__(self, host: str, path: str) -> None:
+        self.host = host
+        self.path = path
+        self.alive = True
+
+
+_nesting: ContextVar[Nesting | None] = ContextVar("outlay_nesting", default=None)
+
+
+def nested(host: str, path: str) -> bool:
+    """Return whether an outer client is just sending this very request."""
+    outer = _nesting.get()
+    return outer is not None and outer.alive and outer.host == host and outer.path == path
+
+
+class Exchange:
+    """What is known of a request and its answer so far.
+
+    A transport makes the calls marked *transport*; none of them raises, and none does more than note and hand on.
+    """
+
+    __slots__ = (
+        "attempt", "began", "body", "chunks", "content_type", "encoding", "ended", "filter", "first", "host", "id",
+        "marks", "match", "nesting", "outer", "parent_id", "path", "request_id", "retry_of", "rewritten", "scope",
+        "settle", "slot", "start", "status", "streamed", "trace_id", "transport",
+    )  # fmt: skip
+
+    def __init__(
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, scope: Scope, settle: Settle
+    ) -> None:
+        self.transport = transport
+        self.match = match
+        self.host = host
+        self.path = path
+        self.body = body
+        """The request's body; None where it could only be known by using it up."""
+        self.scope = scope
+        self.settle = settle
+        self.id = os.urandom(8).hex()
+        self.attempt = 1
+        self.retry_of: str | None = None
+        self.marks: tuple[str, ...] = ()
+        self.rewritten: bytes | None = None
+        """The body to send instead, where a policy asked for it."""
+        self.filter: Any = None
+        self.status: int | None = None
+        self.content_type = ""
+        self.encoding = ""
+        self.request_id: str | None = None
+        self.chunks: list[bytes] = []
+        self.streamed = False
+        self.first = self.ended = 0
+        self.slot: Any = None
+        OPEN[id(self)] = self
+        self.start = time.time_ns()
+        self.began = time.perf_counter_ns()
+
+    def enter(self) -> None:
+        """Mark the send as begun (*transport*): the same request inside it belongs to this exchange."""
+        self.nesting = Nesting(self.host, self.path)
+        self.outer = _nesting.get()
+        _nesting.set(self.nesting)
+
+    def leave(self) -> None:
+        """Mark the send as returned, however it did (*transport*)."""
+        self.nesting.alive = False
+        _nesting.set(self.outer)
+
+    def answered(self, status: int, header: Callable[[str], str | None]) -> None:
+        """Note the head of the answer (*transport*); ``header`` looks one up by its lower-case name."""
+        self.status = status
+        self.content_type = header("content-type") or ""
+        self.encoding = header("content-encoding") or ""
+        self.request_id = header("x-request-id") or header("request-id")
+
+    def whole(self, body: bytes) -> None:
+        """Take a body that came at once, decoded, and settle (*transport*)."""
+        self.chunks = [body]
+        self.encoding = ""
+        self.finish("ok")
+
+    def failed(self, error: BaseException) -> None:
+        """Settle an exchange whose send or whose stream raised (*transport*)."""
+        cancelled = not isinstance(error, Exception) or type(error).__name__ == "CancelledError"
+        self.finish("cancelled" if cancelled else "error", error)
+
+    def finish(self, outcome: str, error: BaseException | None = None) -> None:
+        """Settle, on the caller's thread, unless another end already has. The stream's bytes may overrule ``outcome``."""
+        if OPEN.pop(id(self), None) is None:
+            return
+        self.ended = time.perf_counter_ns()
+        with _settling:
+            self.settle(self, outcome, error)
+
+    def drop(self) -> None:
+        """Leave the settling to the worker: the end was seen by a finaliser (*transport*)."""
+        if id(self) in OPEN:
+            self.ended = self.ended or time.perf_counter_ns()
+            DROPPED.put(self)
+
+    def compact(self) -> None:
+        """Forget the middle of a very long stream: its usage stands at its edges."""
+        del self.chunks[KEPT_HEAD:-KEPT_TAIL]
+        if "stream_shortened" not in self.marks:
+            self.marks += ("stream_shortened",)
+
+
+Settle = Callable[[Exchange, str, BaseException | None], None]
+
+
+def settle_dropped() -> int:
+    """Settle what finalisers left, on the worker; return how many."""
+    count = 0
+    while True:
+        try:
+            exchange = DROPPED.get_nowait()
+        except queue.Empty:
+            return count
+        exchange.finish("abandoned")
+        count += 1
+
+
+def settle_open() -> None:
+    """Settle what is still open when the interpreter exits."""
+    for exchange in list(OPEN.values()):
+        exchange.finish("abandoned" if exchange.streamed else "cancelled")
+
+
+def forget_open() -> None:
+    """Disown everything after a fork: the calls in flight are the parent's."""
+    global DROPPED  # noqa: PLW0603 - the parent's queue may have been locked at the fork
+    OPEN.clear()
+    DROPPED = queue.SimpleQueue()

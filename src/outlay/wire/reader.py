@@ -1,0 +1,204 @@
+"""The reader that runs a format's table over an answer: plain or streamed, whole or cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from outlay.records import Quantity
+from outlay.wire import sse
+from outlay.wire.api import API, Paths
+from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.usage import InvalidUsage, UsageReader
+
+RAW_LIMIT = 16 * 1024
+"""Bytes of a provider's usage object that are kept."""
+
+HEAD, TAIL = 2, 4
+"""Events at a stream's edges that say everything in all formats known; where they don't, all are read."""
+
+_CODE = re.compile(r"[\w.:-]{1,64}")
+
+
+class Reading:
+    """What an answer says. Fields are named as in ``Call``; what was not said keeps its default."""
+
+    model: str | None = None
+    id: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    status: str | None = None
+    """State of an answer made in the background: ``queued``, ``in_progress``, ``completed``, …"""
+    background = False
+    error: str | None = None
+    terms: dict[str, str]
+    usage: dict[str, Quantity] | None = None
+    reasoning = 0
+    raw_usage = b""
+    whole = False
+    """Whether nothing that could change the usage is still to come."""
+    marks: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.terms = {}
+
+
+class Reader:
+    """Read the answers of one format; made once, used by every call of it."""
+
+    def __init__(self, api: API) -> None:
+        answer, stream = api.answer, api.stream
+        self.api = api
+        paths: list[str] = []
+
+        def places(of: Paths) -> list[int]:
+            paths.extend(of)
+            return list(range(len(paths) - len(of), len(paths)))
+
+        self._model, self._id, self._usage = places(answer.model), places(answer.id), places(answer.usage)
+        self._finish, self._status, self._error = places(answer.finish), places(answer.status), places(answer.error)
+        self._background = places((answer.background,) if answer.background else ())
+        (self._type,) = places(("type",))
+        self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
+        self._fields = Fields(tuple(paths), raw=answer.usage)
+        self._usage_terms = Fields(tuple(answer.usage_terms.values())) if answer.usage_terms else None
+        self._usage_term_names = tuple(answer.usage_terms)
+        self._counts = UsageReader(api.usage)
+        self._final = frozenset(stream.final if stream else ())
+        self._ends_with_usage = stream is not None and stream.ends_with_usage
+        self._text = Fields(stream.text) if stream and stream.text else None
+
+    def plain(self, body: bytes) -> Reading | None:
+        """Read a JSON answer; None where it is not a JSON object."""
+        values = self._fields.read(body)
+        if values is None:
+            return None
+        reading = Reading()
+        raw = self._take(reading, values)
+        if raw is not None:
+            self._count(reading, raw)
+        reading.whole = True
+        return reading
+
+    def stream(self, body: bytes) -> Reading:
+        """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
+        edges = sse.edges(body, HEAD, TAIL)
+        if edges is not None:
+            reading = self._read_events(edges)
+            if reading.whole and reading.usage is not None:
+                return reading
+        return self._read_events(sse.events(body))
+
+    def text_length(self, body: bytes) -> int:
+        """Return the bytes of generated text that a stream has delivered."""
+        length = 0
+        for data in sse.events(body) if self._text else ():
+            for found in self._text.read(data) or () if self._text else ():
+                for text in found if isinstance(found, list) else (found,):
+                    length += len(text.encode(errors="replace")) if isinstance(text, str) else 0
+        return length
+
+    def _read_events(self, events: Iterable[bytes]) -> Reading:
+        reading = Reading()
+        usages: list[bytes] = []
+        for data in events:
+            if data == sse.DONE:
+                reading.whole = True
+                continue
+            values = self._fields.read(data)
+            if values is None:
+                continue
+            raw = self._take(reading, values)
+            if raw is not None:
+                usages.append(raw)
+            if values[self._type] in self._final or (self._ends_with_usage and raw is not None):
+                reading.whole = True
+        if usages:
+            self._count(reading, usages[0] if len(usages) == 1 else _merged(usages))
+        return reading
+
+    def _take(self, reading: Reading, values: tuple[Any, ...]) -> bytes | None:
+        """Take from one document what it says, and return its usage object, if it has one."""
+        for place in self._model:
+            if isinstance(values[place], str):
+                reading.model = values[place][:256]
+        for place in self._id:
+            if isinstance(values[place], str):
+                reading.id = values[place][:256]
+        finish = _first(values, self._finish)
+        if finish:
+            reasons = finish if isinstance(finish, list) else [finish]
+            reading.finish_reasons += tuple(reason for reason in reasons if isinstance(reason, str))
+        for place in self._status:
+            if isinstance(values[place], str):
+                reading.status = values[place][:64]
+        for place in self._error:
+            if values[place]:
+                reading.error = reading.error or _code(values[place])
+        for place in self._background:
+            reading.background = reading.background or values[place] is True
+        for name, place in self._terms:
+            _set_term(reading, name, values[place])
+        for place in self._usage:
+            raw = values[place]
+            if raw and raw != _NULL:
+                return bytes(raw)
+        return None
+
+    def _count(self, reading: Reading, raw: bytes) -> None:
+        if len(raw) > RAW_LIMIT:
+            reading.marks += ("raw_usage_dropped",)
+        else:
+            reading.raw_usage = raw
+        if self._usage_terms is not None:
+            for name, value in zip(self._usage_term_names, self._usage_terms.read(raw) or (), strict=False):
+                _set_term(reading, name, value)
+        try:
+            counted = self._counts.read(raw)
+        except InvalidUsage:
+            reading.marks += ("usage_invalid",)
+            return
+        if counted is not None:
+            reading.usage, reading.reasoning, consistent = counted
+            if not consistent:
+                reading.marks += ("usage_inconsistent",)
+
+
+_NULL = msgspec.Raw(b"null")
+
+
+def _first(values: tuple[Any, ...], places: list[int]) -> Any:
+    for place in places:
+        value = values[place]
+        if value is not None:
+            return value
+    return None
+
+
+def _set_term(reading: Reading, name: str, value: Any) -> None:
+    if isinstance(value, str) and value:
+        reading.terms[name] = value[:64]
+
+
+def _merged(usages: list[bytes]) -> bytes:
+    """Lay later usage objects over earlier ones, key by key: Anthropic's message_delta is cumulative, never added."""
+    merged: dict[str, Any] = {}
+    for raw in usages:
+        try:
+            usage = msgspec.json.decode(raw)
+        except UNREADABLE:
+            continue
+        if isinstance(usage, dict):
+            merged.update((key, value) for key, value in usage.items() if value is not None or key not in merged)
+    return msgspec.json.encode(merged)
+
+
+def _code(error: Any) -> str:
+    """Return the provider's short code of an error, never its message: that may quote the prompt."""
+    candidates = [error.get("code"), error.get("type")] if isinstance(error, dict) else [error]
+    for candidate in candidates:
+        if isinstance(candidate, str) and _CODE.fullmatch(candidate):
+            return candidate
+    return "error"

@@ -1,0 +1,165 @@
+"""Tell a model call from any other request, by method, path and host, in well under a microsecond for the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from outlay.records import Coverage
+from outlay.wire.api import API, Provider
+from outlay.wire.reader import Reader
+
+UNKNOWN = Provider(name="unknown", hosts=())
+"""The provider of a host that nobody named: its calls are metered, its prices unknown until ``[hosts]`` names it."""
+
+CACHED = 4096
+"""Hosts and paths that are remembered; past it, memory starts anew."""
+
+_IDENTIFIER = re.compile(r"[^/]*\d[^/]*|[^/]{25,}")
+_VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
+
+
+class Match:
+    """A model call's format and provider, and how often it was seen since coverage was last taken."""
+
+    __slots__ = ("host", "method", "metered", "path", "poll", "provider", "reader", "requests")
+
+    def __init__(self, reader: Reader, provider: Provider, method: str, host: str, path: str, *, poll: bool) -> None:
+        self.reader = reader
+        self.provider = provider
+        self.method = method
+        self.host = host
+        self.path = template(path)
+        self.poll = poll
+        self.requests = 0
+        self.metered = 0
+
+
+class Recogniser:
+    """Find the format and the provider of a request; count what went to model hosts, met and missed."""
+
+    def __init__(self, apis: Iterable[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
+        self._posts: dict[str, list[tuple[str, str, Reader]]] = {}
+        self._polls: dict[str, list[tuple[str, Reader]]] = {}
+        for api in apis:
+            self._register(Reader(api))
+        self._exact: dict[str, Provider] = {}
+        self._wild: list[tuple[str, Provider]] = []
+        named = {provider.name: provider for provider in providers}
+        for provider in named.values():
+            for host in provider.hosts:
+                self._name(host, provider)
+        for host, name in hosts.items():
+            self._name(host, named.get(name, Provider(name=name, hosts=(host,))))
+        self._matches: dict[tuple[str, str, str], Match | None] = {}
+        self._hosts: dict[str, Provider | None] = {}
+        self._missed: dict[tuple[str, str, str, str, bool], int] = {}
+
+    def find(self, method: str, host: str, path: str) -> Match | None:
+        """Return the match of a request, or None for one that is no model call. ``path`` comes without its query."""
+        last = path.rpartition("/")[2]
+        if method == "POST":
+            if last in self._posts:
+                return self._remembered(method, host, path)
+        elif method == "GET" and self._polls and path[: -len(last) - 1].rpartition("/")[2] in self._polls:
+            return self._remembered(method, host, path)
+        if self.provider(host) is not None:
+            self._miss(method, host, path)
+        return None
+
+    def provider(self, host: str) -> Provider | None:
+        """Return who bills for ``host``; None for a host that is no model host, as far as anyone said."""
+        try:
+            return self._hosts[host]
+        except KeyError:
+            pass
+        found = self._exact.get(host.lower())
+        for suffix, provider in self._wild if found is None else ():
+            if host.lower().endswith(suffix):
+                found = provider
+                break
+        if len(self._hosts) >= CACHED:
+            self._hosts.clear()
+        self._hosts[host] = found
+        return found
+
+    def coverage(self, at: int) -> list[Coverage]:
+        """Return what was seen since the last time, and start anew. Counts are lost to no one but a race of one."""
+        taken = []
+        for match in list(self._matches.values()):
+            if match is not None and match.requests and match.provider is not UNKNOWN:
+                seen, match.requests = match.requests, 0
+                metered, match.metered = match.metered, 0
+                taken.append(_coverage(at, match.provider.name, match.host, match.method, match.path, seen, metered))
+        missed, self._missed = self._missed, {}
+        for (provider, host, method, path, free), count in missed.items():
+            taken.append(_coverage(at, provider, host, method, path, count, 0, count if free else 0))
+        return taken
+
+    def _remembered(self, method: str, host: str, path: str) -> Match | None:
+        key = (method, host, path)
+        try:
+            return self._matches[key]
+        except KeyError:
+            pass
+        match = self._match(method, host, path)
+        if len(self._matches) >= CACHED:
+            self._matches.clear()
+        self._matches[key] = match
+        return match
+
+    def _match(self, method: str, host: str, path: str) -> Match | None:
+        provider = self.provider(host)
+        parts = path.split("/")
+        if method == "GET":
+            for ending, reader in self._polls.get(parts[-2], ()):
+                if path[: -len(parts[-1]) - 1].endswith(ending):
+                    return Match(reader, provider or UNKNOWN, method, host, path, poll=True)
+            return None
+        for known, stranger, reader in self._posts.get(parts[-1], ()):
+            if f"/{path}".endswith(stranger if provider is None else known):
+                return Match(reader, provider or UNKNOWN, method, host, path, poll=False)
+        return None
+
+    def _register(self, reader: Reader) -> None:
+        api = reader.api
+        for index, path in enumerate(api.paths):
+            stranger = api.strangers[index] if api.strangers else path
+            entries = self._posts.setdefault(path.rpartition("/")[2], [])
+            entries.append((f"/{path}", f"/{stranger}", reader))
+            entries.sort(key=lambda entry: -len(entry[0]))  # chat/completions before completions
+        for poll in api.polls:
+            parent = poll.removesuffix("/*")
+            self._polls.setdefault(parent.rpartition("/")[2], []).append((f"/{parent}", reader))
+
+    def _name(self, host: str, provider: Provider) -> None:
+        if host.startswith("*."):
+            self._wild.append((host[1:].lower(), provider))
+            self._wild.sort(key=lambda entry: -len(entry[0]))
+        else:
+            self._exact[host.lower()] = provider
+
+    def _miss(self, method: str, host: str, path: str) -> None:
+        provider = self.provider(host)
+        if provider is None:
+            return
+        short = template(path)
+        free = method != "POST" or any(f"/{short}".endswith(f"/{ending}") for ending in provider.free)
+        key = (provider.name, host, method, short, free)
+        if len(self._missed) < CACHED:
+            self._missed[key] = self._missed.get(key, 0) + 1
+
+
+def template(path: str) -> str:
+    """Return ``path`` with every part that looks like an identifier replaced by ``*``; versions stay."""
+    return "/".join(
+        part if _VERSION.fullmatch(part) or not _IDENTIFIER.fullmatch(part) else "*" for part in path.split("/")
+    )
+
+
+def _coverage(
+    at: int, provider: str, host: str, method: str, path: str, requests: int, metered: int, free: int = 0
+) -> Coverage:
+    return Coverage(
+        at=at, provider=provider, host=host, method=method, path=path, requests=requests, metered=metered, free=free
+    )
