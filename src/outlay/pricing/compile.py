@@ -1,0 +1,145 @@
+"""Compile the price table from genai-prices' data and the corrections: ``python -m outlay.pricing.compile``.
+
+Needs the ``genai-prices`` package (MIT), which outlay itself never imports otherwise. The same input gives the same
+bytes, so the table's SHA-256 names its content.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outlay.errors import ConfigError
+from outlay.pricing.clauses import bedrock_names, names_of, open_to
+from outlay.pricing.corrections import Corrections, apply
+from outlay.pricing.table import SCHEMA, LoadedTable, Price, Provider, Rate, Rates
+from outlay.pricing.units import GENAI_UNITS
+from outlay.providers import canonical
+
+if TYPE_CHECKING:
+    from genai_prices import types as genai
+
+HERE = Path(__file__).parent
+TERMS = {"processing": "tier", "service_tier": "tier"}
+"""genai-prices' context keys to ours; others (``speed``, ``route``) are called the same."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the table; ``--check`` only says whether the one there is what would be written."""
+    parser = argparse.ArgumentParser(prog="python -m outlay.pricing.compile", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the table is out of date")
+    parser.add_argument(
+        "--dated", type=date.fromisoformat, help="the day the data stands for (default: of the corrections)"
+    )
+    parser.add_argument("--to", type=Path, default=HERE / "table.json")
+    options = parser.parse_args(arguments)
+    data = compile_table(options.dated)
+    LoadedTable(data)
+    if options.check:
+        same = options.to.is_file() and options.to.read_bytes() == data
+        print("up to date" if same else f"{options.to} is out of date: run python -m outlay.pricing.compile")
+        return 0 if same else 1
+    options.to.write_bytes(data)
+    print(f"{options.to}: {len(data):,} bytes, version {LoadedTable(data).version[:16]}")
+    return 0
+
+
+def compile_table(dated: date | None = None) -> bytes:
+    """Return the table's bytes: JSON, one model a line, in a fixed order."""
+    corrections = Corrections.load(HERE / "corrections.toml")
+    known = msgspec.toml.decode((HERE / "names.toml").read_bytes(), type=dict[str, list[str]])
+    providers = {canonical(source.id): _provider(source, known) for source in _genai_providers()}
+    providers = apply(corrections, providers)
+    return _lines(
+        {
+            "schema": SCHEMA,
+            "dated": (dated or corrections.dated).isoformat(),
+            "compiled_from": f"genai-prices {metadata.version('genai-prices')}",
+            "holidays": corrections.holidays,
+        },
+        providers,
+    )
+
+
+def _genai_providers() -> list[genai.Provider]:
+    try:
+        from genai_prices.data import providers
+    except ImportError as error:
+        raise ConfigError("compiling the price table needs its source: pip install genai-prices") from error
+    return providers
+
+
+def _provider(source: genai.Provider, known: Mapping[str, list[str]]) -> Provider:
+    name = canonical(source.id)
+    names = names_of(source, source.models, known.get(name, ()))
+    if name == "aws.bedrock":
+        names = bedrock_names(source, names)
+    opened = {alias: kinds for alias, model in names.items() if (kinds := open_to(source, alias, model))}
+    return Provider(
+        models={model.id.lower(): _model(model) for model in source.models},
+        aliases={alias: model for alias, model in names.items() if alias != model},
+        dated=opened,
+    )
+
+
+def _model(source: genai.ModelInfo) -> Rates | list[Price]:
+    conditional = source.prices if isinstance(source.prices, list) else None
+    if conditional is None and not source.price_variants:
+        return _rates(source.prices)
+    rows = [Price(rates=_rates(source.prices))] if conditional is None else []
+    rows += [Price(rates=_rates(item.prices), **_times(item.constraint)) for item in conditional or ()]
+    # genai-prices takes the first variant that holds for a price, a table the last.
+    for variant in reversed(source.price_variants or ()):
+        when = {TERMS.get(key, key): value for key, value in variant.when.items()}
+        rows.append(Price(rates=_rates(variant.prices), when=when, **_times(variant.constraint)))
+    return rows
+
+
+def _times(constraint: Any) -> dict[str, Any]:
+    if constraint is None:
+        return {}
+    if hasattr(constraint, "start_date"):
+        return {"since": constraint.start_date.isoformat()}
+    return {"daily": [f"{_utc(constraint.start_time)}-{_utc(constraint.end_time)}"]}
+
+
+def _utc(moment: Any) -> str:
+    aware = datetime.combine(date(1970, 1, 1), moment)
+    return f"{aware if aware.tzinfo is None else aware.astimezone(UTC):%H:%M}"
+
+
+def _rates(prices: genai.ModelPrice) -> Rates:
+    rates = {GENAI_UNITS[key]: _rate(value) for key, value in vars(prices).items() if value is not None}
+    # Where a price per hour stands twice, for all audio and for audio heard, both are the same.
+    return {name: rates[name] for name in sorted(rates)}
+
+
+def _rate(value: Any) -> Rate:
+    if not hasattr(value, "tiers"):
+        return f"{value.normalize():f}"
+    bands = [part for tier in value.tiers for part in (tier.start, f"{tier.price.normalize():f}")]
+    return [f"{value.base.normalize():f}", *bands]
+
+
+def _lines(head: Mapping[str, Any], providers: Mapping[str, Provider]) -> bytes:
+    """Encode with a line for each model, so that a new table can be read as a diff."""
+    encode = msgspec.json.Encoder(order="deterministic").encode
+    blocks = []
+    for name in sorted(providers):
+        provider = providers[name]
+        rest = msgspec.structs.replace(provider, models={})
+        fields = encode(rest)[1:-1]
+        models = b",\n".join(encode(key) + b":" + encode(provider.models[key]) for key in sorted(provider.models))
+        blocks.append(encode(name) + b':{"models":{' + models + b"}" + (b",\n" + fields if fields else b"") + b"}")
+    return encode(head)[:-1] + b',"providers":{\n' + b",\n".join(blocks) + b"\n}}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""Lay the dated corrections over the data that the table is compiled from; used by the compiler only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from outlay.errors import ConfigError
+from outlay.pricing.table import Price, Provider, Rate, Rates
+
+Rows = list[Price]
+
+
+class _Reasoned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every correction says of itself."""
+
+    source: str
+    """URL of the page where it was read."""
+    why: str
+    """What is wrong without it."""
+
+
+class Replace(_Reasoned, frozen=True, kw_only=True):
+    """A model whose rows are ours altogether: it is new, or the data can't say what holds."""
+
+    provider: str
+    model: str
+    rows: Rows
+    aliases: list[str] = []
+    dated: str = ""
+
+
+class Add(_Reasoned, frozen=True, kw_only=True):
+    """Rates of classes that the data lacks for these models, in all rows that lack them; or rows beside them."""
+
+    provider: str
+    models: list[str]
+    rates: Rates = {}
+    twice: dict[str, str] = {}
+    """New class to the class that it costs twice as much as."""
+    rows: Rows = []
+
+
+class Change(_Reasoned, frozen=True, kw_only=True):
+    """Rates that are wrong in the data's first row of a model (that of the earliest time)."""
+
+    provider: str
+    model: str
+    rates: Rates
+
+
+class Drop(_Reasoned, frozen=True, kw_only=True):
+    """Names that the data gives to a model by mistake, or models without a price that can be trusted."""
+
+    provider: str
+    names: list[str]
+
+
+class Rename(_Reasoned, frozen=True, kw_only=True):
+    """Other names of a model."""
+
+    provider: str
+    aliases: dict[str, str]
+
+
+class Terms(_Reasoned, frozen=True, kw_only=True):
+    """Rows for all models of some providers."""
+
+    providers: list[str]
+    row: Price
+
+
+class Seller(_Reasoned, frozen=True, kw_only=True):
+    """A provider that sells others' models at their prices."""
+
+    provider: str
+    like: str = ""
+    fallback: list[str] = []
+
+
+class Calendar(_Reasoned, frozen=True, kw_only=True):
+    """Days on which no window begins."""
+
+    name: str
+    days: list[str]
+
+
+class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The corrections file; it is read from top to bottom within each kind, the kinds in the order of these fields."""
+
+    dated: date
+    drop: list[Drop] = []
+    replace: list[Replace] = []
+    add: list[Add] = []
+    change: list[Change] = []
+    free: list[Drop] = []
+    rename: list[Rename] = []
+    terms: list[Terms] = []
+    seller: list[Seller] = []
+    calendar: list[Calendar] = []
+
+    @classmethod
+    def load(cls, path: Path) -> Corrections:
+        """Read the file; ``ConfigError`` names what is wrong in it."""
+        try:
+            return msgspec.toml.decode(path.read_bytes(), type=cls)
+        except msgspec.DecodeError as error:
+            raise ConfigError(f"{path}: {error}") from error
+
+    @property
+    def holidays(self) -> dict[str, list[str]]:
+        """Calendar's name to its days."""
+        return {calendar.name: sorted(calendar.days) for calendar in self.calendar}
+
+
+def apply(corrections: Corrections, providers: Mapping[str, Provider]) -> dict[str, Provider]:
+    """Return the providers with all corrections made; one that changes nothing is an error, as it is out of date."""
+    result = {name: _copy(provider) for name, provider in providers.items()}
+    for item in (*corrections.replace, *corrections.seller):
+        result.setdefault(item.provider, Provider())
+    for drop in corrections.drop:
+        _drop(result[drop.provider], drop)
+    for replace in corrections.replace:
+        _replace(result[replace.provider], replace)
+    for add in corrections.add:
+        _add(result[add.provider], add)
+    for change in corrections.change:
+        _change(result[change.provider], change)
+    for free in corrections.free:
+        result[free.provider].models.update({name: [Price(free=True, source=free.source)] for name in free.names})
+    for rename in corrections.rename:
+        _rename(result[rename.provider], rename)
+    for terms in corrections.terms:
+        row = msgspec.structs.replace(terms.row, source=terms.source)
+        for name in terms.providers:
+            result[name].terms.append(row)
+    for seller in corrections.seller:
+        sold = result[seller.provider]
+        result[seller.provider] = msgspec.structs.replace(sold, like=seller.like, fallback=seller.fallback)
+    return result
+
+
+def _copy(provider: Provider) -> Provider:
+    return msgspec.structs.replace(
+        provider, models=dict(provider.models), aliases=dict(provider.aliases), dated=dict(provider.dated), terms=[]
+    )
+
+
+def _drop(provider: Provider, drop: Drop) -> None:
+    for name in drop.names:
+        if provider.models.pop(name, None) is None and provider.aliases.pop(name, None) is None:
+            raise ConfigError(f"corrections: {drop.provider} has no {name} to drop any more; remove the correction")
+        provider.dated.pop(name, None)
+        for alias in [alias for alias, model in provider.aliases.items() if model == name]:
+            del provider.aliases[alias]
+            provider.dated.pop(alias, None)
+
+
+def _replace(provider: Provider, replace: Replace) -> None:
+    rows = [msgspec.structs.replace(row, source=row.source or replace.source) for row in replace.rows]
+    provider.models[replace.model] = rows
+    provider.aliases.pop(replace.model, None)
+    provider.aliases.update(dict.fromkeys(replace.aliases, replace.model))
+    provider.dated.update(dict.fromkeys([replace.model, *replace.aliases], replace.dated) if replace.dated else {})
+
+
+def _add(provider: Provider, add: Add) -> None:
+    for name in add.models:
+        rows = [_widen(name, row, add) for row in _rows(provider, name)]
+        extra = [msgspec.structs.replace(row, source=row.source or add.source) for row in add.rows]
+        provider.models[name] = [*rows, *extra]
+
+
+def _widen(name: str, row: Price, add: Add) -> Price:
+    """Return a row with the added rates: fixed ones in standing rows, twice another in every row that has the other."""
+    rates = {} if row.when else dict(add.rates)
+    rates |= {new: _double(row.rates[old]) for new, old in add.twice.items() if old in row.rates}
+    if not rates:
+        return row
+    present = rates.keys() & row.rates.keys()
+    if present:
+        raise ConfigError(f"corrections: {name} has a price for {', '.join(present)} now; remove the correction")
+    return msgspec.structs.replace(row, rates={**row.rates, **rates}, source=row.source or add.source)
+
+
+def _double(rate: Rate) -> Rate:
+    if isinstance(rate, str):
+        return f"{2 * Decimal(rate):f}"
+    return [f"{2 * Decimal(part):f}" if isinstance(part, str) else part for part in rate]
+
+
+def _change(provider: Provider, change: Change) -> None:
+    first, *rest = _rows(provider, change.model)
+    if all(first.rates.get(name) == rate for name, rate in change.rates.items()):
+        raise ConfigError(f"corrections: {change.model} is right in the data now; remove the correction")
+    first = msgspec.structs.replace(first, rates={**first.rates, **change.rates}, source=change.source)
+    provider.models[change.model] = [first, *rest]
+
+
+def _rows(provider: Provider, name: str) -> Rows:
+    model = provider.models[name]
+    return [Price(rates=model)] if isinstance(model, dict) else list(model)
+
+
+def _rename(provider: Provider, rename: Rename) -> None:
+    for alias, model in rename.aliases.items():
+        if model not in provider.models:
+            raise ConfigError(f"corrections: {rename.provider} has no model {model} for the alias {alias}")
+        provider.aliases[alias] = model

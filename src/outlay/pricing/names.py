@@ -1,0 +1,122 @@
+"""Spell a model's name in the ways that a provider's own list may have it, each by a rule that is recorded.
+
+Nothing here matches a prefix or a part of a name. A rule takes a piece off whose meaning is known (a path, an ARN, a
+region, a date) and what is left must stand in the table, or the model is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from outlay.providers import canonical, known
+
+SNAPSHOT = re.compile(
+    r"(?P<full>[-@]20\d{6}|-20\d\d-\d\d-\d\d)$|(?P<short>-\d{4}|-\d\d-\d\d|-\d{3})$|[-@](?:latest|default)$"
+)
+"""Suffixes that name a snapshot of a model: a date, a short date or number, ``-latest``."""
+
+COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)$")
+DASHED_DATE = re.compile(r"-(20\d\d)-(\d\d)-(\d\d)$")
+
+GEOS = ("us-gov", "us", "eu", "apac", "jp", "au", "in", "ca", "sa", "me", "af", "il", "mx", "uk")
+"""Bedrock's geographic inference profiles: ``eu.anthropic.…``. Their price may carry a surcharge over ``global.``."""
+
+BEDROCK = re.compile(
+    rf"(?:(?P<world>global)\.|(?P<geo>{'|'.join(GEOS)})\.)?(?P<core>[a-z0-9]+\..+?)(?P<context>:\d+(?::\d+k)?)?"
+)
+ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<name>.+)")
+OPAQUE_ARNS = frozenset({"application-inference-profile", "provisioned-model", "custom-model", "imported-model"})
+"""ARNs whose last part is an id made up for one account: only a price book's alias knows the model behind it."""
+
+VERTEX_PATH = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models/(?P<name>[^/]+)")
+REGION = re.compile(r"[a-z]{2}(?:-gov)?-[a-z]+-\d")
+
+OPENROUTER_FLAGS = (":nitro", ":floor", ":online", ":exacto")
+"""Ways of routing that do not change the price of the model (``:online`` adds searches, a class of their own)."""
+
+
+def spellings(provider: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield (rule, spelling) of ``name``, the nearest first; rules are joined by ``+``, and empty for the name itself."""
+    name = name.strip().lower()
+    yield "", name
+    bare = _without_path(provider, name)
+    if bare is None:
+        return
+    rule = "" if bare == name else "path"
+    if rule:
+        yield rule, bare
+    if provider == "aws.bedrock":
+        yield from _bedrock(rule, bare)
+    elif provider == "openrouter":
+        for flag in OPENROUTER_FLAGS:
+            if bare.endswith(flag):
+                yield _join(rule, "flag"), bare.removesuffix(flag)
+    elif bare.startswith("ft:"):
+        # ft:BASE:organisation::id costs what a fine-tuned BASE costs, never what BASE costs.
+        yield _join(rule, "fine_tuned"), ":".join(bare.split(":")[:2])
+        return
+    yield from _other_dates(rule, bare)
+
+
+def snapshot_of(name: str) -> tuple[str, str] | None:
+    """Split a snapshot's suffix off: (``f`` for a full date, ``s`` for a short one, ``l`` for latest; the name)."""
+    found = SNAPSHOT.search(name)
+    if found is None:
+        return None
+    kind = "f" if found["full"] else "s" if found["short"] else "l"
+    return kind, name[: found.start()]
+
+
+def bedrock_key(name: str) -> str:
+    """Return how the table spells a Bedrock name: ``global.`` or ``geo.`` before it where given, no context suffix."""
+    found = BEDROCK.fullmatch(name)
+    if found is None:
+        return name
+    scope = "global." if found["world"] else "geo." if found["geo"] else ""
+    return scope + found["core"]
+
+
+def _without_path(provider: str, name: str) -> str | None:
+    """Take transport prefixes off; None for a name that says nothing about the model."""
+    arn = ARN.fullmatch(name)
+    if arn is not None:
+        return None if arn["kind"] in OPAQUE_ARNS else arn["name"]
+    path = VERTEX_PATH.fullmatch(name)
+    if path is not None:
+        return path["name"]
+    name = name.removeprefix("models/")
+    while "/" in name:
+        head, _, rest = name.partition("/")
+        same = known(head) and _same_seller(canonical(head), provider)
+        if not same and not (provider == "aws.bedrock" and (head == "converse" or REGION.fullmatch(head))):
+            break
+        name = rest
+    return _without_path(provider, name) if name.startswith("arn:") else name
+
+
+def _same_seller(one: str, other: str) -> bool:
+    """Return whether both names are of one seller, as ``azure.ai.openai`` and ``azure.ai.inference`` are."""
+    return one == other or ("." in one and one.partition(".")[0] == other.partition(".")[0])
+
+
+def _bedrock(rule: str, name: str) -> Iterator[tuple[str, str]]:
+    key = bedrock_key(name)
+    if key != name:
+        yield _join(rule, "geo" if key.startswith("geo.") else "alias"), key
+    plain = key.removeprefix("geo.").removeprefix("global.")
+    if plain != key:
+        # Models that cost the same everywhere stand in the table without a region.
+        yield _join(rule, "geo"), plain
+
+
+def _other_dates(rule: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the name with its date written the other way: LiteLLM and OpenRouter compact OpenAI's dashed dates."""
+    if COMPACT_DATE.search(name):
+        yield _join(rule, "alias"), COMPACT_DATE.sub(r"-\1-\2-\3", name)
+    elif DASHED_DATE.search(name):
+        yield _join(rule, "alias"), DASHED_DATE.sub(r"-\1\2\3", name)
+
+
+def _join(rule: str, other: str) -> str:
+    return f"{rule}+{other}" if rule else other

@@ -1,0 +1,157 @@
+"""What a call cost: the class that the meter, the command line and ``outlay.calculate_cost`` ask."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from outlay.pricing.book import Book
+from outlay.pricing.explanation import Explanation, explain
+from outlay.pricing.quote import Quote, quote
+from outlay.pricing.resolution import Match, find
+from outlay.pricing.table import LoadedTable, load
+from outlay.providers import canonical
+from outlay.records import Cost, Quantity, Usage
+
+NO_TERMS: Mapping[str, str] = MappingProxyType({})
+CACHED = 4096
+"""Resolved prices kept; past that the cache starts anew, which costs a millisecond a model."""
+
+_Key = tuple[str, tuple[str | None, ...], frozenset[tuple[str, str]] | None]
+
+
+class Prices:
+    """Prices of one table, with the user's price book laid over it. Safe to share between threads.
+
+    A resolved price is kept with the span of time in which it holds, so a call's price is one look-up, one comparison
+    and a multiplication a class. A model that nobody knows is kept as well.
+    """
+
+    def __init__(self, table: LoadedTable, book: Book) -> None:
+        self.table = table
+        self.book = book
+        self.dated: date = table.dated
+        self.version: str = table.version
+        if book.digest:
+            self.version = hashlib.sha256(f"{table.version} {book.digest}".encode()).hexdigest()
+        self._quotes: dict[_Key, Quote] = {}
+
+    @classmethod
+    def load(cls, book: Path | None = None) -> Prices:
+        """Load the table of this release, and the price book at ``book``; ``ConfigError`` says what is wrong in it."""
+        table = load()
+        return cls(table, Book() if book is None else Book.load(book, table))
+
+    def cost(
+        self,
+        provider: str,
+        models: Sequence[str | None],
+        usage: Usage,
+        *,
+        at: int,
+        terms: Mapping[str, str] = NO_TERMS,
+        reported: int | None = None,
+    ) -> Cost:
+        """Return what a call cost.
+
+        ``models``: the names the call goes by, most trusted first. ``at``: nanoseconds since the epoch, the call's
+        end, which is what providers bill by. ``terms``: the tier it was served in, its speed, its place.
+        ``reported``: the provider's own charge in pico-USD, which wins.
+        """
+        key = (provider, tuple(models), frozenset(terms.items()) if terms else None)
+        found = self._quotes.get(key)
+        if found is None or not found.start <= at < found.end:
+            found = self._resolve(key, at, terms)
+        if not found.plain or reported is not None or usage.estimated:
+            return _cost(found, self.version, usage, reported)
+        rates = found.rates
+        by_class: dict[str, int] = {}
+        amount = 0
+        for name, quantity in usage.classes.items():
+            rate = rates.get(name)
+            if rate is None or quantity.__class__ is not int:
+                return _cost(found, self.version, usage, None)
+            by_class[name] = part = rate * quantity  # type: ignore[assignment]  # an int, the line above has seen to it
+            amount += part  # type: ignore[assignment]  # as above
+        match: Match = found.match  # type: ignore[assignment]  # a plain quote has a match
+        return Cost(
+            status="priced",
+            amount=amount,
+            by_class=by_class,
+            price_id=found.price_id,
+            table=self.version,
+            match=match.rule,
+            model=match.model,
+        )
+
+    def explain(
+        self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
+    ) -> Explanation | None:
+        """Return the price a call of these would have, in words and figures; None for a model that is not known."""
+        key = (provider, tuple(models), frozenset(terms.items()) if terms else None)
+        return explain(self.table, self._resolve(key, at, terms))
+
+    def _resolve(self, key: _Key, at: int, terms: Mapping[str, str]) -> Quote:
+        provider = canonical(key[0])
+        match = find(self.table, self.book, provider, key[1])
+        if match is None:
+            found = Quote(-(2**63), 2**63, None)
+        else:
+            factor = self.book.factor(provider, match.model)
+            found = quote(match, terms, at, self.table.holidays, factor)
+        if len(self._quotes) >= CACHED:
+            self._quotes.clear()
+        self._quotes[key] = found
+        return found
+
+
+def _cost(found: Quote, version: str, usage: Usage, reported: int | None) -> Cost:
+    """Return the cost in the cases that need thought: bands, fees, odd rates, gaps, estimates, reported charges."""
+    by_class, unpriced = found.settle(usage.classes)
+    known = found.match is not None and bool(by_class or not unpriced) and (bool(found.exact) or found.free)
+    amount = sum(by_class.values()) if known else None
+    gaps = (*unpriced, *found.unpriced)
+    status = "unknown" if amount is None else "partial" if gaps else "free" if found.free else "priced"
+    lower, upper = _bounds(found, usage) if known and reported is None else (None, None)
+    match = found.match
+    return Cost(
+        status=status if reported is None else "priced",
+        amount=amount if reported is None else reported,
+        source="computed" if reported is None else "reported",
+        by_class=by_class if known else {},
+        unpriced=gaps,
+        lower=lower,
+        upper=upper,
+        computed=None if reported is None else amount,
+        price_id=found.price_id if known else None,
+        table=version,
+        match=None if match is None else match.rule,
+        model=None if match is None else match.model,
+    )
+
+
+def _bounds(found: Quote, usage: Usage) -> tuple[int | None, int | None]:
+    """Price the bounds of an estimated usage; a bound whose classes are not all priced is no bound."""
+    return _bound(found, usage.lower), _bound(found, usage.upper)
+
+
+def _bound(found: Quote, classes: Mapping[str, Quantity] | None) -> int | None:
+    if classes is None:
+        return None
+    by_class, unpriced = found.settle(classes)
+    return None if unpriced or found.unpriced else sum(by_class.values())
+
+
+def nanoseconds(at: datetime | None) -> int:
+    """Return the nanoseconds since the epoch of ``at``; now for None. A time without a zone is refused."""
+    if at is None:
+        return time.time_ns()
+    if at.tzinfo is None:
+        raise ValueError(f"at={at!r} has no time zone; give it one, such as datetime.UTC")
+    return int(Fraction(Decimal(str(at.timestamp()))) * 10**9)

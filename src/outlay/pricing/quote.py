@@ -1,0 +1,170 @@
+"""The price of one model for calls of the same terms, during a span of time, ready to be multiplied by usage."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+
+from outlay.pricing import schedule
+from outlay.pricing.resolution import Match
+from outlay.pricing.table import Price, Rate, Rates
+from outlay.pricing.terms import answering, relevant, unanswered
+from outlay.pricing.units import PER, STANDS_FOR, TOKENS
+from outlay.records import INPUT_CLASSES, PICO, Quantity
+
+Exact = dict[str, Fraction]
+"""Class to pico-USD per unit."""
+
+
+@dataclass(slots=True, eq=False)
+class Quote:
+    """What ``Prices.cost`` multiplies; cached, so built once per model, terms and span."""
+
+    start: int
+    end: int
+    """Nanoseconds since the epoch: the span in which the quote holds, end excluded."""
+    match: Match | None
+    """None for a model that nobody knows; the quote then has no price."""
+    rates: dict[str, int] = field(default_factory=dict)
+    """Class to pico-USD per unit, for rates that are whole numbers of it: all but a few."""
+    bands: tuple[tuple[int, dict[str, int], Exact], ...] = ()
+    """(input tokens that must be exceeded, whole rates, exact rates) of the context bands, in ascending order."""
+    exact: Exact = field(default_factory=dict)
+    free: bool = False
+    unpriced: tuple[str, ...] = ()
+    """Terms that no row prices: the amount is then that of the standard price, and never more than partial."""
+    price_id: str | None = None
+    standing: Price | None = None
+    variants: Sequence[Price] = ()
+    plain: bool = False
+    """Whether the fast path holds: a price, no bands, nothing unanswered, no fee per request."""
+
+    def pick(self, classes: Mapping[str, Quantity]) -> tuple[dict[str, int], Exact]:
+        """Return the rates of the context band that the usage falls in: all of the call moves to them."""
+        rates, exact = self.rates, self.exact
+        if self.bands:
+            tokens = sum(classes[name] for name in INPUT_CLASSES if name in classes)
+            for over, band_rates, band_exact in self.bands:
+                if tokens > over:
+                    rates, exact = band_rates, band_exact
+        return rates, exact
+
+    def settle(self, classes: Mapping[str, Quantity]) -> tuple[dict[str, int], tuple[str, ...]]:
+        """Return pico-USD by class, each rounded once and half to even, and the used classes without a price."""
+        _, exact = self.pick(classes)
+        by_class: dict[str, int] = {}
+        unpriced: list[str] = []
+        for name, quantity in classes.items():
+            rate = exact.get(name)
+            if self.free:
+                by_class[name] = 0
+            elif rate is not None:
+                by_class[name] = round(rate * Fraction(str(quantity)))
+            elif quantity:
+                unpriced.append(name)
+        if "requests" in exact and "requests" not in classes:
+            by_class["requests"] = round(exact["requests"])  # a fee per request is owed by every call
+        return by_class, tuple(unpriced)
+
+
+def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.Calendars, factor: Fraction) -> Quote:
+    """Put together the price of ``match`` for calls of these terms that end at ``at``.
+
+    ``factor`` is what the user's adjustments multiply every rate by.
+    """
+    rows, standing = match.rows, schedule.in_force(match.rows, at, calendars)
+    if standing is None and match.of_book:
+        # The book has no price for this time: the table's stands.
+        rows, standing = match.table_rows, schedule.in_force(match.table_rows, at, calendars)
+    start, end = schedule.span([*match.rows, *match.table_rows], at)
+    asked = relevant(terms, rows)
+    variants = [row for row in answering(rows, asked) if schedule.holds(row, at, calendars)]
+    if standing is None and not variants:
+        return Quote(start, end, match)
+    rates = _vary({} if standing is None else standing.rates, variants, rows)
+    free = (standing is not None and standing.free) or any(row.free for row in variants)
+    levels = [(over, _whole(exact), exact) for over, exact in _levels(rates, factor)]
+    _, whole, exact = levels[0]
+    missing = unanswered(asked, variants)
+    return Quote(
+        start,
+        end,
+        match,
+        rates=whole,
+        exact=exact,
+        bands=tuple(levels[1:]),
+        free=free,
+        unpriced=missing,
+        price_id=_identify(match, standing, variants, factor),
+        standing=standing,
+        variants=variants,
+        plain=not (free or missing or len(levels) > 1 or "requests" in exact) and bool(exact),
+    )
+
+
+def _vary(standing: Rates, variants: Sequence[Price], rows: Sequence[Price]) -> dict[str, tuple[Rate, Fraction]]:
+    """Return class to (rate, factor): variants set rates class by class, the later over the earlier, and multiply.
+
+    Where a model has rates of its own for the same terms, at this time or another, a discount for all models of the
+    provider covers the classes of those; with rates at this time it is not needed at all.
+    """
+    rates = {name: (rate, Fraction(1)) for name, rate in standing.items()}
+    settled = [row.when for row in variants if not row.multiply]
+    for row in variants:
+        rates.update((name, (rate, Fraction(1))) for name, rate in row.rates.items())
+    for when, factor in {
+        tuple(sorted(row.when.items())): Fraction(row.multiply) for row in variants if row.multiply
+    }.items():
+        if dict(when) in settled:
+            continue
+        own = {name for row in rows if row.when == dict(when) and not row.multiply for name in row.rates}
+        for name in (own or TOKENS) & rates.keys():
+            rates[name] = (rates[name][0], rates[name][1] * factor)
+    return rates
+
+
+def _levels(rates: Mapping[str, tuple[Rate, Fraction]], factor: Fraction) -> list[tuple[int, Exact]]:
+    """Return the exact rates below all thresholds (as if over -1), then over each of them."""
+    steps = {over for rate, _ in rates.values() if isinstance(rate, list) for over in rate[1::2]}
+    levels = []
+    for over in (-1, *sorted(int(step) for step in steps)):
+        exact = {
+            name: Fraction(_usd_over(rate, over)) * own * factor * PICO / PER[name]
+            for name, (rate, own) in rates.items()
+        }
+        for name, parent in STANDS_FOR.items():
+            if name not in exact and parent in exact:
+                exact[name] = exact[parent]
+        levels.append((over, exact))
+    return levels
+
+
+def _usd_over(rate: Rate, over: int) -> str:
+    """Return the USD of a rate for input of more than ``over`` tokens."""
+    if isinstance(rate, str):
+        return rate
+    usd = rate[0]
+    for threshold, price in zip(rate[1::2], rate[2::2], strict=True):
+        if over >= int(threshold):
+            usd = price
+    return str(usd)
+
+
+def _whole(exact: Exact) -> dict[str, int]:
+    return {name: rate.numerator for name, rate in exact.items() if rate.denominator == 1}
+
+
+def _identify(match: Match, standing: Price | None, variants: Sequence[Price], factor: Fraction) -> str:
+    """Return 16 hex digits that name exactly this price: whose, of what, the rows with units, validity and source."""
+    described = [match.provider, match.model, standing, list(variants), str(factor), {"per": PER}]
+    return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:16]
+
+
+def decimal(rate: Fraction) -> Decimal:
+    """Return an exact rate as a decimal, to 28 digits where it has no end."""
+    return Decimal(rate.numerator) / Decimal(rate.denominator)

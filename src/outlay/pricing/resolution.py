@@ -1,0 +1,104 @@
+"""Find the rows of the price table for the model that a call names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outlay.pricing.book import Book
+from outlay.pricing.names import snapshot_of, spellings
+from outlay.pricing.table import LoadedTable, Price, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A model's rows, and how its name found them."""
+
+    provider: str
+    """Whose rows they are: the provider who bills, or one whose list prices hold there."""
+    model: str
+    """The model's id in the table or the book."""
+    rule: str
+    rows: Sequence[Price]
+    """The provider's terms for all models first, then the model's own rows."""
+    of_book: bool = False
+    """Whether the rows come from the user's price book, laid over those of the table."""
+    table_rows: Sequence[Price] = ()
+
+
+def find(table: LoadedTable, book: Book, provider: str, names: Sequence[str | None]) -> Match | None:
+    """Return the first match of ``names``, most trusted first; None where no name is known."""
+    for name in names:
+        if name:
+            match = _find(table, book, provider, name)
+            if match is not None:
+                return match
+    return None
+
+
+def _find(table: LoadedTable, book: Book, provider: str, name: str) -> Match | None:
+    target = book.alias(provider, name)
+    if target is not None:
+        match = _priced(table, book, *target)
+        return None if match is None else _renamed(match, "user_alias")
+    return _priced(table, book, provider, name)
+
+
+def _renamed(match: Match, rule: str) -> Match:
+    rule = rule if match.rule == "exact" else f"{rule}+{match.rule}"
+    return Match(match.provider, match.model, rule, match.rows, match.of_book, match.table_rows)
+
+
+def _priced(table: LoadedTable, book: Book, provider: str, name: str) -> Match | None:
+    """Look into the table, then lay the book's rows for the raw name or for the id that was found over it."""
+    match = _in_table(table, provider, name)
+    rows = book.prices(provider, name, None if match is None else match.model)
+    if not rows:
+        return match
+    below = () if match is None else match.rows
+    model = name if match is None else match.model
+    return Match(provider, model, "book", rows, of_book=True, table_rows=below)
+
+
+def _in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
+    sold = table.provider(provider)
+    if sold is None:
+        return None
+    found = _among(sold, provider, name)
+    if found is not None:
+        model, rule = found
+        return Match(provider, model, rule, _rows(sold, model))
+    if provider == "openrouter" and name.lower().endswith(":free"):
+        return Match(provider, name.lower(), "free", [Price(free=True)])
+    for other in sold.fallback:
+        theirs = table.provider(other)
+        found = None if theirs is None else _among(theirs, other, name)
+        if theirs is not None and found is not None:
+            model, rule = found
+            # Their list price holds here; their tiers do not (Azure has no flex), only those of the seller.
+            rows = [*sold.terms, *(row for row in _rows(theirs, model) if not row.when)]
+            return Match(other, model, f"{rule}+list_price_of_{other}", rows)
+    return None
+
+
+def _among(sold: Provider, provider: str, name: str) -> tuple[str, str] | None:
+    """Return (id, rule) of ``name`` among a provider's models."""
+    tried = list(spellings(provider, name))
+    for rule, spelling in tried:
+        if spelling in sold.models:
+            return spelling, rule or "exact"
+        alias = sold.aliases.get(spelling)
+        if alias is not None:
+            return alias, f"{rule}+alias" if rule and rule != "alias" else "alias"
+    for rule, spelling in tried:
+        snapshot = snapshot_of(spelling)
+        if snapshot is not None and snapshot[0] in sold.dated.get(snapshot[1], ""):
+            base = snapshot[1]
+            return sold.aliases.get(base, base), f"{rule}+dated" if rule else "dated"
+    return None
+
+
+def _rows(sold: Provider, model: str) -> list[Price]:
+    own = sold.models[model]
+    rows = [Price(rates=own)] if isinstance(own, dict) else own
+    return [*sold.terms, *rows]

@@ -1,0 +1,41 @@
+"""What decides a price beside the model: the tier a call was served in, its speed, its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from outlay.pricing.table import Price
+
+STANDARD: dict[str, frozenset[str]] = {
+    "tier": frozenset({"", "default", "standard", "auto", "on_demand", "on-demand", "standard_only", "unspecified"}),
+    "speed": frozenset({"", "standard", "normal", "default"}),
+    "inference_geo": frozenset({"", "global", "not_available"}),
+}
+"""Terms that always matter, and their values that mean the standard price.
+
+OpenAI answers ``default``, Anthropic ``standard``, Groq ``on_demand``. Any other value must be priced by a row, or
+the cost says that it is not. Other terms matter where a row of the model names them.
+"""
+
+
+def relevant(terms: Mapping[str, str], rows: Iterable[Price]) -> dict[str, str]:
+    """Return the terms that a row has to answer for: those not standard, as far as they matter for these rows."""
+    if not terms:
+        return {}
+    named = {key for row in rows for key in row.when}
+    return {
+        key: value
+        for key, value in terms.items()
+        if (key in STANDARD and value not in STANDARD[key]) or (key in named and key not in STANDARD)
+    }
+
+
+def answering(rows: Sequence[Price], terms: Mapping[str, str]) -> list[Price]:
+    """Return the rows whose terms are all among ``terms``."""
+    return [row for row in rows if row.when and all(terms.get(key) == value for key, value in row.when.items())]
+
+
+def unanswered(terms: Mapping[str, str], rows: Iterable[Price]) -> tuple[str, ...]:
+    """Return the terms that no row prices, as ``key:value``."""
+    answered = {item for row in rows for item in row.when.items()}
+    return tuple(f"{key}:{value}" for key, value in sorted(terms.items()) if (key, value) not in answered)
