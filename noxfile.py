@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import nox
+from nox.command import CommandFailed
 
 nox.options.sessions = ["lint", "typing", "tests"]
 nox.options.error_on_missing_interpreters = True  # a Python that is not here is said, not skipped
@@ -20,6 +21,18 @@ def need(session: nox.Session, *requirements: str) -> None:
     """Install into the session's own environment; leave one that is not ours as it is."""
     if session.virtualenv.is_sandboxed:
         session.install(*requirements)
+
+
+def check(session: nox.Session, *commands: str) -> None:
+    """Run every command, also after one that failed, and fail if any did."""
+    failed = []
+    for command in commands:
+        try:
+            session.run(*command.split())
+        except CommandFailed:
+            failed.append(command)
+    if failed:
+        session.error("failed: " + ", ".join(failed))
 
 
 @nox.session(python=PYTHONS)
@@ -65,19 +78,15 @@ def coverage(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check types: mypy on all code, pyright on the public API as a user types it."""
     need(session, "-e", ".[dev]")
-    session.run("mypy")
-    session.run("pyright")
+    check(session, "mypy", "pyright")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check rules, format, spelling, import contracts and changelog fragments."""
     need(session, "-e", ".[dev]")
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
-    session.run("codespell")
-    session.run("lint-imports")
-    session.run("towncrier", "build", "--draft", "--version", "next")
+    fragments = "towncrier build --draft --version next"
+    check(session, "ruff check", "ruff format --check", "codespell", "lint-imports", fragments)
 
 
 @nox.session

@@ -45,7 +45,7 @@ def main(folder: Path) -> int:
     if missing := left_out(wheel):
         print("the wheel lacks:", *missing)
         return 1
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", str(wheel)]
+    pip = [sys.executable, "-m", "pip", "install", str(wheel)]
     subprocess.run(pip, check=True)
     for check in (["-c", "import outlay, outlay_integrations"], ["-m", "pip", "check"]):
         # Isolated, or the checkout that we stand in would be imported.

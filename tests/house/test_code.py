@@ -25,7 +25,8 @@ FOREIGN = re.compile(
 """A path of one machine, or the host of a package registry."""
 
 SILENCED = re.compile(r"#\s*(?:noqa|type:\s*ignore|pyright:\s*ignore).*")
-REASONED = re.compile(r"# (?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|(?:type|pyright): ignore\[[\w, -]+\]) +[-#] \w+ .*")
+RULES = r"# (?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*|(?:type|pyright): ignore\[[\w, -]+\])"
+REASONED = re.compile(rf"{RULES}(?: +{RULES})*(?: +[-#])? +\w+ .*")
 """``# noqa: S603 - the command is our own`` or ``# type: ignore[misc]  # a type made at run time``."""
 
 

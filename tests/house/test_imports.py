@@ -26,7 +26,7 @@ FOR_ONE_PART = {
     "httpx2": (),
     "opentelemetry": (),
     "pydantic": (),
-    "genai_prices": (),
+    "genai_prices": ("src/outlay/pricing/compile.py", "src/outlay/pricing/clauses.py"),  # when a table is built
 }
 """Packages, and the only places in the core that may import them."""
 
