@@ -65,7 +65,22 @@ class LiveSpan:
     Most tracked functions never call a model: ids, path and sum are made when the first call begins.
     """
 
-    __slots__ = ("_began", "_home", "_outer", "_start", "_tally", "feature", "id", "name", "parent", "parent_id", "path", "site", "tags", "trace_id")
+    __slots__ = (
+        "_began",
+        "_home",
+        "_outer",
+        "_start",
+        "_tally",
+        "feature",
+        "id",
+        "name",
+        "parent",
+        "parent_id",
+        "path",
+        "site",
+        "tags",
+        "trace_id",
+    )
 
     id: str
     trace_id: str

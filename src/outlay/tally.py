@@ -18,7 +18,18 @@ class Tally:
     object. Only readers (and every 512th addition, if nobody else is at it) fold the entries into the sums.
     """
 
-    __slots__ = ("_calls", "_classes", "_cost", "_entries", "_estimated", "_lock", "_lower", "_reasoning", "_unpriced", "_upper")
+    __slots__ = (
+        "_calls",
+        "_classes",
+        "_cost",
+        "_entries",
+        "_estimated",
+        "_lock",
+        "_lower",
+        "_reasoning",
+        "_unpriced",
+        "_upper",
+    )
 
     def __init__(self) -> None:
         self._entries: deque[tuple[int, Usage | None, Cost]] = deque()

@@ -90,7 +90,9 @@ def within(function: F, enter_block: Callable[[], AbstractContextManager[Any]], 
     return result
 
 
-def _plain(function: Callable[..., Any], enter_block: Callable[[], Any], idle: Callable[[], bool]) -> Callable[..., Any]:
+def _plain(
+    function: Callable[..., Any], enter_block: Callable[[], Any], idle: Callable[[], bool]
+) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if idle():
             return function(*args, **kwargs)

@@ -53,20 +53,24 @@ class Answer:
     """Price term → where the answer tells it: ``tier``."""
     usage_terms: Mapping[str, str] = field(default_factory=dict)
     """Price term → where the usage object tells it: ``tier``, ``speed``, ``inference_geo``."""
-    background: str | None = None
-    """Path of the flag that says: this answer was made in the background."""
+    background: Paths = ()
+    """Where the flag stands that says: this answer was made in the background."""
+    running: tuple[str, ...] = ()
+    """Values of ``status`` of an answer that is not there yet."""
+    reported: str | None = None
+    """Where the usage object tells what was charged, in USD. It wins over any computed cost."""
+    text: Paths = ()
+    """Where an answer or an event carries generated text: what a call without usage is estimated from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """How a streamed answer ends, and where its text stands."""
+    """How a streamed answer ends."""
 
     final: tuple[str, ...] = ()
     """Values of an event's ``type`` after which the answer is whole."""
     ends_with_usage: bool = False
     """Whether the event that carries usage is the last one that matters."""
-    text: Paths = ()
-    """Where an event carries generated text: what an abandoned stream is estimated from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,6 @@ class Request:
     model: str = "model"
     stream: str = "stream"
     tier: str | None = None
-    background: str | None = None
     limits: Paths = ()
     """Output token limits, the first present one binding."""
     choices: str | None = None
@@ -97,8 +100,6 @@ class API:
     """The stricter endings that a host nobody named must show; ``paths`` where empty."""
     polls: tuple[str, ...] = ()
     """Paths with ``*`` for the provider's id: ``responses/*``."""
-    providers: tuple[str, ...] = ()
-    """Whose hosts speak it; any host where empty."""
     request: Request = field(default_factory=Request)
     answer: Answer = field(default_factory=Answer)
     stream: Stream | None = None

@@ -6,13 +6,10 @@ make of English, 16 is more than they make of natural text, and none makes more 
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from outlay.records import Quantity, Usage
-from outlay.wire.api import Request
-from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.paths import UNREADABLE
 
 BYTES_PER_TOKEN = 4
 MOST_BYTES_PER_TOKEN = 16
@@ -20,28 +17,9 @@ TOKENS_PER_ATTACHMENT = 1000
 """What an image or a file in a request is taken for; its upper bound is its bytes, and none if it is only linked."""
 
 LONGEST_TEXT = 1 << 20
-_ATTACHMENTS = frozenset(("image_url", "input_image", "image", "input_audio", "audio", "file", "input_file", "document", "source"))
-
-
-class RequestReader:
-    """Read what a request's body says of the length of its answer; used only where an answer did not say its usage."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._names = tuple(name for name in (request.model, request.tier, request.choices, *request.limits) if name)
-        self._fields = Fields((*self._names, request.stream))
-
-    def read(self, body: bytes | None) -> dict[str, Any]:
-        """Return the fields that the format's table names, by their names in the body; empty where it can't be read."""
-        values = self._fields.read(body) if body else None
-        return {} if values is None else dict(zip((*self._names, self._request.stream), values, strict=True))
-
-    def limit(self, fields: dict[str, Any]) -> int | None:
-        """Return the most output tokens that the request allows; None where it names no limit."""
-        limits = [fields.get(name) for name in self._request.limits]
-        given = [limit for limit in limits if isinstance(limit, int) and limit > 0]
-        choices = fields.get(self._request.choices) if self._request.choices else 1
-        return min(given) * (choices if isinstance(choices, int) and choices > 0 else 1) if given else None
+_ATTACHMENTS = frozenset(
+    ("image_url", "input_image", "image", "input_audio", "audio", "file", "input_file", "document", "source")
+)
 
 
 def estimate(

@@ -11,6 +11,7 @@ from typing import Any
 
 from outlay.context import Scope
 from outlay.guard import guard
+from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
 
 KEPT_HEAD, KEPT_TAIL = 64, 4096
@@ -57,8 +58,8 @@ class Exchange:
 
     __slots__ = (
         "attempt", "began", "body", "chunks", "content_type", "encoding", "ended", "filter", "first", "host", "id",
-        "marks", "match", "nesting", "outer", "parent_id", "path", "request_id", "retry_of", "rewritten", "scope",
-        "settle", "slot", "start", "status", "streamed", "trace_id", "transport",
+        "marks", "match", "nesting", "outer", "parent_id", "path", "refused", "request_id", "retry_of", "rewritten", "scope",
+        "sent", "settle", "slot", "start", "status", "streamed", "trace_id", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -78,7 +79,10 @@ class Exchange:
         self.marks: tuple[str, ...] = ()
         self.rewritten: bytes | None = None
         """The body to send instead, where a policy asked for it."""
-        self.filter: Any = None
+        self.refused: Callable[[Exchange, int, bytes], bool] | None = None
+        """Where the body was rewritten: tells whether an answer (status, body) refuses that, so that the transport must
+        send the request again as it was."""
+        self.filter: UsageFilter | Recoder | None = None
         self.status: int | None = None
         self.content_type = ""
         self.encoding = ""
@@ -86,6 +90,8 @@ class Exchange:
         self.chunks: list[bytes] = []
         self.streamed = False
         self.first = self.ended = 0
+        self.sent = True
+        """Whether the request may have reached the provider."""
         self.slot: Any = None
         OPEN[id(self)] = self
         self.start = time.time_ns()
@@ -108,6 +114,8 @@ class Exchange:
         self.content_type = header("content-type") or ""
         self.encoding = header("content-encoding") or ""
         self.request_id = header("x-request-id") or header("request-id")
+        if self.rewritten is not None and "event-stream" in self.content_type:
+            self.filter = make_filter(self.encoding)
 
     def whole(self, body: bytes) -> None:
         """Take a body that came at once, decoded, and settle (*transport*)."""
@@ -115,9 +123,19 @@ class Exchange:
         self.encoding = ""
         self.finish("ok")
 
-    def failed(self, error: BaseException) -> None:
-        """Settle an exchange whose send or whose stream raised (*transport*)."""
-        cancelled = not isinstance(error, Exception) or type(error).__name__ == "CancelledError"
+    def filtered(self, body: bytes) -> bytes:
+        """Return a streamed body that was read at once without what was only asked for by us (*transport*)."""
+        return body if self.filter is None else self.filter.feed(body) + self.filter.flush()
+
+    def missed(self) -> None:
+        """Settle an exchange whose stream someone has read past us (*transport*)."""
+        self.marks += ("body_unseen",)
+        self.finish("ok")
+
+    def failed(self, error: BaseException, *, sent: bool = True) -> None:
+        """Settle an exchange whose send or whose stream raised (*transport*); ``sent`` is False if nothing was sent."""
+        self.sent = sent
+        cancelled = not isinstance(error, Exception)  # asyncio's and trio's cancellations are none, by design
         self.finish("cancelled" if cancelled else "error", error)
 
     def finish(self, outcome: str, error: BaseException | None = None) -> None:

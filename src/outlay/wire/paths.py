@@ -53,7 +53,9 @@ class Fields:
         if not isinstance(document, dict):
             return None
         values = [_walk(document, parts) for parts in self._paths]
-        return tuple(msgspec.Raw(msgspec.json.encode(v)) if raw else v for raw, v in zip(self._raw, values, strict=True))
+        return tuple(
+            msgspec.Raw(msgspec.json.encode(v)) if raw else v for raw, v in zip(self._raw, values, strict=True)
+        )
 
 
 def _each(parts: list[str]) -> Callable[[Any], list[Any] | None]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from outlay.records import Quantity
+from outlay.records import Quantity, pico
 from outlay.wire import sse
 from outlay.wire.api import API, Paths
 from outlay.wire.paths import UNREADABLE, Fields
-from outlay.wire.usage import InvalidUsage, UsageReader
+from outlay.wire.request import RequestReader
+from outlay.wire.usage import ABSURD, InvalidUsage, UsageReader
 
 RAW_LIMIT = 16 * 1024
 """Bytes of a provider's usage object that are kept."""
@@ -37,6 +39,8 @@ class Reading:
     usage: dict[str, Quantity] | None = None
     reasoning = 0
     raw_usage = b""
+    reported: int | None = None
+    """Pico-USD that the provider says it charged."""
     whole = False
     """Whether nothing that could change the usage is still to come."""
     marks: tuple[str, ...] = ()
@@ -59,7 +63,7 @@ class Reader:
 
         self._model, self._id, self._usage = places(answer.model), places(answer.id), places(answer.usage)
         self._finish, self._status, self._error = places(answer.finish), places(answer.status), places(answer.error)
-        self._background = places((answer.background,) if answer.background else ())
+        self._background = places(answer.background)
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
         self._fields = Fields(tuple(paths), raw=answer.usage)
@@ -68,7 +72,10 @@ class Reader:
         self._counts = UsageReader(api.usage)
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
-        self._text = Fields(stream.text) if stream and stream.text else None
+        self._text = Fields(answer.text) if answer.text else None
+        self._reported = Fields((answer.reported,)) if answer.reported else None
+        self.request = RequestReader(api.request)
+        self.running = frozenset(answer.running)
 
     def plain(self, body: bytes) -> Reading | None:
         """Read a JSON answer; None where it is not a JSON object."""
@@ -91,11 +98,13 @@ class Reader:
                 return reading
         return self._read_events(sse.events(body))
 
-    def text_length(self, body: bytes) -> int:
-        """Return the bytes of generated text that a stream has delivered."""
+    def text_length(self, body: bytes, *, streamed: bool) -> int:
+        """Return the bytes of generated text in an answer, or in what a stream has delivered of it."""
+        if self._text is None:
+            return 0
         length = 0
-        for data in sse.events(body) if self._text else ():
-            for found in self._text.read(data) or () if self._text else ():
+        for data in sse.events(body) if streamed else (body,):
+            for found in self._text.read(data) or ():
                 for text in found if isinstance(found, list) else (found,):
                     length += len(text.encode(errors="replace")) if isinstance(text, str) else 0
         return length
@@ -155,6 +164,8 @@ class Reader:
         if self._usage_terms is not None:
             for name, value in zip(self._usage_term_names, self._usage_terms.read(raw) or (), strict=False):
                 _set_term(reading, name, value)
+        if self._reported is not None and b"cost" in raw:
+            reading.reported = _pico_usd((self._reported.read(raw) or (None,))[0])
         try:
             counted = self._counts.read(raw)
         except InvalidUsage:
@@ -180,6 +191,12 @@ def _first(values: tuple[Any, ...], places: list[int]) -> Any:
 def _set_term(reading: Reading, name: str, value: Any) -> None:
     if isinstance(value, str) and value:
         reading.terms[name] = value[:64]
+
+
+def _pico_usd(value: Any) -> int | None:
+    if type(value) not in (int, float) or not 0 <= value < ABSURD:
+        return None
+    return pico(Decimal(str(value)))
 
 
 def _merged(usages: list[bytes]) -> bytes:

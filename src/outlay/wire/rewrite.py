@@ -1,29 +1,57 @@
-"""Ask a stream for its usage, and take the answer out again, so that the caller sees the stream they asked for."""
+"""Ask a stream for its usage: the one change that outlay makes to a request unasked."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any
-
 import msgspec
 
-from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.exchange import Exchange
+from outlay.wire.paths import UNREADABLE
+from outlay.wire.request import SMALL
 
-_SCALAR = rb'(?:"(?:[^"\\]|\\.)*"|[-+.0-9eE]+|true|false|null)'
-_NULL_LAST = re.compile(rb',\s*"usage"\s*:\s*null(?=(?:\s*,\s*"\w+"\s*:\s*' + _SCALAR + rb")*\s*\}\s*$)")
-"""``"usage": null`` with only scalars between it and the event's end, so that it stands at the top level."""
+REMEMBERED = 10_000
+"""Refusing hosts that are remembered."""
 
-_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r(?!\n)")
-_usage = Fields(("usage", "choices"))
+
+class Asking:
+    """Decide which streams to ask, and remember the hosts that refuse to be asked."""
+
+    def __init__(self) -> None:
+        self._askers: dict[tuple[str, str], Asker] = {}
+        self._refused: set[str] = set()
+
+    def ask(self, exchange: Exchange, *, streams: bool) -> None:
+        """Have ``exchange`` send the option, where its request is a stream that does not say it already."""
+        option, body = exchange.match.reader.api.request.ask_usage, exchange.body
+        if option is None or not body or not exchange.match.provider.ask_usage or exchange.host in self._refused:
+            return
+        # A client that reads the answer at once may still ask for a stream; only of small bodies is that looked up.
+        if not streams and (len(body) > SMALL or b'"stream"' not in body):
+            return
+        asker = self._askers.get(option)
+        if asker is None:
+            asker = self._askers[option] = Asker(exchange.match.reader.api.request.stream, *option)
+        exchange.rewritten = asker.ask(body)
+        if exchange.rewritten is not None:
+            exchange.marks += ("usage_requested",)
+            exchange.refused = self.refused
+
+    def refused(self, exchange: Exchange, status: int, answer: bytes) -> bool:
+        """Return whether this answer refuses the option, so that the request must be sent again as it was."""
+        option = exchange.match.reader.api.request.ask_usage
+        if status not in (400, 404, 422) or option is None or not any(name.encode() in answer for name in option):
+            return False
+        if len(self._refused) < REMEMBERED:
+            self._refused.add(exchange.host)
+        exchange.rewritten = None
+        exchange.marks += ("usage_refused",)
+        return True
 
 
 class Asker:
     """Add ``{"stream_options": {"include_usage": true}}``, or whatever a format's table says, to a request's body."""
 
     def __init__(self, stream: str, option: str, flag: str) -> None:
-        self._fields = Fields((stream, option, f"{option}.{flag}"), raw=(option,))
-        self._flags = Fields((flag,))
+        self._stream = stream
         self._option = option
         self._flag = flag
         self._splice = b',"%s":{"%s":true}}' % (option.encode(), flag.encode())
@@ -31,7 +59,7 @@ class Asker:
     def ask(self, body: bytes) -> bytes | None:
         """Return ``body`` with the option, all else byte for byte as it was; None where it does not stream or asks already."""
         document = _top_level(body)
-        if document is None or bytes(document.get("stream", b"")) != b"true":
+        if document is None or bytes(document.get(self._stream, b"")) != b"true":
             return None
         given = bytes(document.get(self._option, b"null"))
         if given == b"null" and self._option not in document:
@@ -52,81 +80,3 @@ def _top_level(body: bytes) -> dict[str, msgspec.Raw] | None:
 
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class UsageFilter:
-    """Take the event that only carries usage out of a chat stream, and ``"usage": null`` out of the others.
-
-    At most one event is held back: bytes go on as soon as the event that they belong to is whole.
-    """
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return what of the stream so far can go on."""
-        if not self._held and b'"usage"' not in chunk and chunk.endswith(b"\n\n"):
-            return chunk
-        data = self._held + chunk
-        out, at = [], 0
-        for end in _EVENT_END.finditer(data):
-            out.append(_without_usage(data[at : end.end()]))
-            at = end.end()
-        self._held = data[at:]
-        return b"".join(out)
-
-    def flush(self) -> bytes:
-        """Return what was held back when the stream ended inside an event."""
-        held, self._held = self._held, b""
-        return _without_usage(held)
-
-
-def _without_usage(event: bytes) -> bytes:
-    if b'"usage"' not in event:
-        return event
-    body = event.strip()
-    if not body.startswith(b"data:"):
-        return event
-    values = _usage.read(body[5:])
-    if values is None:
-        return event
-    usage, choices = values
-    if usage is None:
-        head, tail = event[: len(event) - len(event.lstrip())], event[len(event.rstrip()) :]
-        return head + _NULL_LAST.sub(b"", body) + tail
-    return b"" if choices == [] else event
-
-
-class Recoder:
-    """Filter a stream that came compressed though it was asked to come as it is: decode, filter, encode again."""
-
-    def __init__(self, inner: UsageFilter, decode: Callable[[bytes], bytes], encode: Any) -> None:
-        self._inner = inner
-        self._decode = decode
-        self._encode = encode
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the filtered stream so far, compressed and flushed, so that the caller can decode it at once."""
-        left = self._inner.feed(self._decode(chunk))
-        return self._encode.compress(left) + self._encode.flush(_SYNC) if left else b""
-
-    def flush(self) -> bytes:
-        """Return the compressed stream's end."""
-        rest = self._inner.flush()
-        return (self._encode.compress(rest) if rest else b"") + self._encode.flush()
-
-
-_SYNC = 2  # zlib.Z_SYNC_FLUSH
-
-
-def make_filter(encoding: str) -> UsageFilter | Recoder | None:
-    """Return a filter for a stream of this Content-Encoding; None where there can be none, and the event stays in."""
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
-        return UsageFilter()
-    if name in ("gzip", "x-gzip", "deflate"):
-        import zlib
-
-        window = 15 if name == "deflate" else 31
-        return Recoder(UsageFilter(), zlib.decompressobj(47).decompress, zlib.compressobj(1, zlib.DEFLATED, window))
-    return None

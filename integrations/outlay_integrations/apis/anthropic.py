@@ -1,0 +1,42 @@
+"""Anthropic's Messages. Its ``input_tokens`` includes no cached ones: cache reads and writes stand beside it.
+
+A stream tells the input at its start and the whole usage, cumulative, near its end.
+Reference: https://docs.anthropic.com/en/api/messages
+"""
+
+from __future__ import annotations
+
+from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+
+MESSAGES = API(
+    name="anthropic.messages",
+    operation="chat",
+    paths=("messages",),
+    strangers=("v1/messages",),
+    request=Request(tier="service_tier", limits=("max_tokens",)),
+    answer=Answer(
+        model=("model", "message.model"),
+        id=("id", "message.id"),
+        usage=("usage", "message.usage"),
+        finish=("stop_reason", "delta.stop_reason"),
+        usage_terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
+        text=("content.*.text", "content.*.thinking", "delta.text", "delta.thinking", "delta.partial_json"),
+    ),
+    stream=Stream(final=("message_stop", "message_delta")),
+    usage=UsageTable(
+        totals=(
+            Total(path="input_tokens", rest="input"),
+            Total(path="cache_read_input_tokens", rest="cache_read"),
+            Total(
+                path="cache_creation_input_tokens",
+                rest="cache_write_5m",
+                parts={"cache_write_1h": "cache_creation.ephemeral_1h_input_tokens"},
+            ),
+            Total(path="output_tokens", rest="output"),
+        ),
+        others={"web_search": "server_tool_use.web_search_requests"},
+        reasoning="output_tokens_details.thinking_tokens",
+    ),
+)
+
+APIS = (MESSAGES,)

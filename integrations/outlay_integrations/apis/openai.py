@@ -1,0 +1,112 @@
+"""OpenAI's formats, and every host's that speaks them.
+
+Usage counts include their parts: ``prompt_tokens`` the cached ones, ``completion_tokens`` the thinking.
+Reference: https://platform.openai.com/docs/api-reference
+"""
+
+from __future__ import annotations
+
+from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+
+_PROMPT = Total(
+    path="prompt_tokens",
+    rest="input",
+    parts={
+        "cache_read": "prompt_tokens_details.cached_tokens",
+        "cache_write_5m": "prompt_tokens_details.cache_write_tokens",
+        "input_audio": "prompt_tokens_details.audio_tokens",
+    },
+)
+_COMPLETION = Total(
+    path="completion_tokens", rest="output", parts={"output_audio": "completion_tokens_details.audio_tokens"}
+)
+_COMPLETION_USAGE = UsageTable(
+    totals=(_PROMPT, _COMPLETION), reasoning="completion_tokens_details.reasoning_tokens", sum="total_tokens"
+)
+
+CHAT = API(
+    name="openai.chat",
+    operation="chat",
+    paths=("chat/completions",),
+    request=Request(
+        tier="service_tier",
+        limits=("max_completion_tokens", "max_tokens"),
+        choices="n",
+        ask_usage=("stream_options", "include_usage"),
+    ),
+    answer=Answer(
+        finish=("choices.*.finish_reason",),
+        terms={"tier": ("service_tier",)},
+        reported="cost",
+        text=(
+            "choices.*.message.content",
+            "choices.*.message.tool_calls.*.function.arguments",
+            "choices.*.delta.content",
+            "choices.*.delta.reasoning_content",
+            "choices.*.delta.refusal",
+            "choices.*.delta.tool_calls.*.function.arguments",
+        ),
+    ),
+    stream=Stream(ends_with_usage=True),
+    usage=_COMPLETION_USAGE,
+)
+
+COMPLETIONS = API(
+    name="openai.completions",
+    operation="text_completion",
+    paths=("completions",),
+    strangers=("v1/completions",),
+    request=Request(limits=("max_tokens",), choices="n", ask_usage=("stream_options", "include_usage")),
+    answer=Answer(finish=("choices.*.finish_reason",), reported="cost", text=("choices.*.text",)),
+    stream=Stream(ends_with_usage=True),
+    usage=_COMPLETION_USAGE,
+)
+
+RESPONSES = API(
+    name="openai.responses",
+    operation="chat",
+    paths=("responses",),
+    strangers=("v1/responses",),
+    polls=("responses/*",),
+    request=Request(tier="service_tier", limits=("max_output_tokens",)),
+    answer=Answer(
+        model=("model", "response.model"),
+        id=("id", "response.id"),
+        usage=("usage", "response.usage"),
+        status=("status", "response.status"),
+        finish=("incomplete_details.reason", "response.incomplete_details.reason"),
+        error=("error", "response.error"),
+        background=("background", "response.background"),
+        running=("queued", "in_progress"),
+        terms={"tier": ("service_tier", "response.service_tier")},
+        reported="cost",
+        text=("delta", "output.*.content.*.text"),
+    ),
+    stream=Stream(final=("response.completed", "response.incomplete", "response.failed", "response.cancelled")),
+    usage=UsageTable(
+        totals=(
+            Total(
+                path="input_tokens",
+                rest="input",
+                parts={
+                    "cache_read": "input_tokens_details.cached_tokens",
+                    "cache_write_5m": "input_tokens_details.cache_write_tokens",
+                },
+            ),
+            Total(path="output_tokens", rest="output"),
+        ),
+        reasoning="output_tokens_details.reasoning_tokens",
+        sum="total_tokens",
+    ),
+)
+
+EMBEDDINGS = API(
+    name="openai.embeddings",
+    operation="embeddings",
+    paths=("embeddings",),
+    strangers=("v1/embeddings",),
+    answer=Answer(reported="cost"),
+    usage=UsageTable(totals=(_PROMPT,), sum="total_tokens"),
+)
+
+APIS = (CHAT, COMPLETIONS, RESPONSES, EMBEDDINGS)

@@ -1,0 +1,43 @@
+"""outlay: what every LLM call cost, who spent it and why.
+
+``outlay.init()`` once, anywhere; every call of every SDK in the process is then metered where it leaves, priced, and
+kept. ``@outlay.track`` and ``outlay.tags`` say what the calls are for; ``outlay report`` shows where the money went.
+"""
+
+from __future__ import annotations
+
+from outlay.public import calculate_cost, flush, init, instrument, record, uninstrument
+from outlay.context import carry, tags
+from outlay.errors import ConfigError, LedgerError, MissingExtra, OutlayError, UnknownPrice
+from outlay.records import Call, Cost, Spend, Usage
+from outlay.track import track
+
+__all__ = [
+    "Call",
+    "ConfigError",
+    "Cost",
+    "LedgerError",
+    "MissingExtra",
+    "OutlayError",
+    "Spend",
+    "UnknownPrice",
+    "Usage",
+    "__version__",
+    "calculate_cost",
+    "carry",
+    "flush",
+    "init",
+    "instrument",
+    "record",
+    "tags",
+    "track",
+    "uninstrument",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version  # takes milliseconds, and few ask
+
+        return version("outlay")
+    raise AttributeError(f"module 'outlay' has no attribute {name!r}")

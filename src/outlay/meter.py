@@ -1,0 +1,270 @@
+"""The way of one call, from the moment it is recognised to the moment its record is kept.
+
+``begin`` runs before a byte leaves, ``settle`` when the answer is whole or given up; both on the caller's thread, both
+arithmetic in memory, and one write at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import msgspec
+
+from outlay import context
+from outlay.context import Home, LiveSpan, foreign_trace
+from outlay.ledger.inflight import Journal
+from outlay.pricing import Prices
+from outlay.records import Call, Cost, Outcome, Usage
+from outlay.wire import encodings
+from outlay.wire.estimate import estimate
+from outlay.wire.exchange import Exchange, nested
+from outlay.wire.pending import Pending
+from outlay.wire.reader import Reading
+from outlay.wire.recognise import UNKNOWN, Match, Recogniser
+from outlay.wire.rewrite import Asking
+
+NOT_BILLED = Cost(status="free", amount=0)
+RETRIED_WITHIN = 600 * 10**9
+"""Nanoseconds after a failure within which the same request from the same task is its retry."""
+
+
+class Failure(NamedTuple):
+    """The last attempt of this task that failed in a way that clients retry."""
+
+    at: int
+    host: str
+    path: str
+    body: int
+    id: str
+    attempt: int
+
+
+_failure: ContextVar[Failure | None] = ContextVar("outlay_failure", default=None)
+
+
+class Meter:
+    """Turn exchanges into records: recognise, read, price, keep."""
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        prices: Callable[[], Prices],
+        home: Home,
+        journal: Callable[[], Journal | None],
+        *,
+        ask_usage: bool = True,
+    ) -> None:
+        self._recogniser = recogniser
+        self._prices = prices
+        self._home = home
+        self._journal = journal
+        self._asking = Asking() if ask_usage else None
+        self._pending = Pending()
+        self.find = recogniser.find
+
+    def begin(
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool, signed: bool
+    ) -> Exchange | None:
+        """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open.
+
+        ``streams``: whether the client was told to leave the answer unread. ``signed``: whether the body can't be
+        changed any more.
+        """
+        if nested(host, path):
+            return None
+        match.requests += 1
+        exchange = Exchange(transport, match, host, path, body, context.scope(), self.settle)
+        if match.poll:
+            return exchange
+        if _failure.get() is not None:
+            _link(exchange)
+        if self._asking is not None and not signed:
+            self._asking.ask(exchange, streams=streams)
+        journal = self._journal()
+        if journal is not None:
+            span = exchange.scope.span
+            exchange.slot = journal.begin(
+                exchange.id, exchange.start, match.provider.name, match.reader.api.name, host,
+                span.feature if span else "", None, self._home.project,
+            )  # fmt: skip
+        return exchange
+
+    def settle(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> None:
+        """Read what the answer says, price it, keep the record, and add it to the spans that are open around it."""
+        reading = _read(exchange)
+        match = exchange.match
+        if match.poll:
+            self._settle_poll(exchange, reading)
+            return
+        journal = self._journal()
+        if journal is not None and exchange.slot is not None:
+            journal.end(exchange.slot)
+        if match.provider is UNKNOWN and reading.usage is None and reading.model is None and exchange.status:
+            return  # a path like a model's on a host that is none
+        match.metered += 1
+        outcome, error_type = _judge(exchange, reading, outcome, error)
+        call = self._record(exchange, reading, outcome, error_type)
+        if reading.background and outcome != "pending" and not self._pending.settle(reading.id):
+            return
+        self.take(call, exchange.scope.span)
+        if call.outcome == "pending":
+            self._pending.note(call, exchange.scope.span)
+        elif outcome == "error" and (
+            exchange.status is None or exchange.status in (408, 409, 429) or exchange.status >= 500
+        ):
+            _failure.set(Failure(call.end, exchange.host, exchange.path, hash(exchange.body), call.id, call.attempt))
+        elif _failure.get() is not None:
+            _failure.set(None)
+
+    def _settle_poll(self, exchange: Exchange, reading: Reading) -> None:
+        """Settle a call that ran in the background, the first time that a poll shows its end."""
+        if not reading.background or reading.usage is None or _still_running(exchange, reading):
+            return
+        if reading.id is None or not self._pending.settle(reading.id):
+            return
+        exchange.match.metered += 1
+        begun = self._pending.take(reading.id)
+        outcome, error_type = _judge(exchange, reading, "ok", None)
+        call = self._record(exchange, reading, outcome, error_type)
+        if begun is None:
+            self.take(call, exchange.scope.span)
+            return
+        first, span = begun
+        changes = {name: getattr(call, name) for name in _TOLD_BY_POLL}
+        self.take(msgspec.structs.replace(first, **changes), span, again=True)
+
+    def _record(self, exchange: Exchange, reading: Reading, outcome: Outcome, error_type: str | None) -> Call:
+        home, scope, match = self._home, exchange.scope, exchange.match
+        span, api = scope.span, match.reader.api
+        end = exchange.start + exchange.ended - exchange.began
+        request_model, requested_tier = match.reader.request.model(exchange.body)
+        terms = reading.terms if not match.provider.terms else {**match.provider.terms, **reading.terms}
+        usage = _usage(exchange, reading, outcome)
+        if usage is None and outcome == "error" and (exchange.status or not exchange.sent):
+            cost = NOT_BILLED
+        elif usage is None:
+            cost = Cost(status="unknown")
+        else:
+            models = (reading.model, request_model)
+            cost = self._prices().cost(
+                match.provider.name, models, usage, at=end, terms=terms, reported=reading.reported
+            )
+        trace_id, parent_id = (span.trace_id, span.id) if span and span.tally else _outside()
+        return Call(
+            id=background_id(match.provider.name, reading.id) if reading.background and reading.id else exchange.id,
+            trace_id=trace_id,
+            parent_id=parent_id,
+            project=home.project,
+            feature=span.feature if span else "",
+            path=span.path if span else "",
+            site=span.site if span else None,
+            release=home.release,
+            tags={**home.tags, **scope.tags} if home.tags else scope.tags,
+            provider=match.provider.name,
+            api=api.name,
+            operation=api.operation,
+            transport=exchange.transport,
+            host=exchange.host,
+            request_model=request_model,
+            response_model=reading.model,
+            response_id=reading.id,
+            request_id=exchange.request_id,
+            start=exchange.start,
+            end=end,
+            first_chunk=exchange.first - exchange.began if exchange.first else None,
+            streamed=exchange.streamed,
+            outcome=outcome,
+            status=exchange.status,
+            error_type=error_type,
+            attempt=exchange.attempt,
+            retry_of=exchange.retry_of,
+            finish_reasons=reading.finish_reasons,
+            terms=terms,
+            requested_tier=requested_tier,
+            usage=usage,
+            raw_usage=msgspec.Raw(reading.raw_usage),
+            cost=cost,
+            marks=exchange.marks + reading.marks,
+        )
+
+    def take(self, call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
+        """Keep a record, and add it to the span that it happened in and to those around it."""
+        self._home.keep(call)
+        for around in span.lineage() if span else ():
+            around.tally.add(call, again=again)
+
+
+_TOLD_BY_POLL = (
+    "response_model", "end", "outcome", "error_type", "finish_reasons", "terms", "usage", "raw_usage", "cost", "marks",
+)  # fmt: skip
+
+
+def background_id(provider: str, response_id: str) -> str:
+    """Return the id of a call that runs in the background: whoever polls it first or twice, it is one record."""
+    return hashlib.blake2b(f"{provider}:{response_id}".encode(), digest_size=8).hexdigest()
+
+
+def _outside() -> tuple[str, str | None]:
+    return foreign_trace() or (os.urandom(16).hex(), None)
+
+
+def _link(exchange: Exchange) -> None:
+    last = _failure.get()
+    if last is None or time.time_ns() - last.at > RETRIED_WITHIN or exchange.body is None:
+        return
+    if (last.host, last.path, last.body) == (exchange.host, exchange.path, hash(exchange.body)):
+        exchange.attempt = last.attempt + 1
+        exchange.retry_of = last.id
+
+
+def _read(exchange: Exchange) -> Reading:
+    body = b"".join(exchange.chunks)
+    decoded = encodings.decode(body, exchange.encoding) if exchange.encoding else body
+    exchange.chunks = [decoded or b""]
+    reader = exchange.match.reader
+    if "event-stream" in exchange.content_type:
+        return reader.stream(decoded or b"")
+    reading = reader.plain(decoded) if decoded else None
+    if reading is None:
+        reading = Reading()
+        reading.marks = ("unreadable",) if exchange.status is not None and exchange.status < 400 else ()
+    return reading
+
+
+def _still_running(exchange: Exchange, reading: Reading) -> bool:
+    return not reading.whole or reading.status in exchange.match.reader.running
+
+
+def _judge(
+    exchange: Exchange, reading: Reading, outcome: Outcome, error: BaseException | None
+) -> tuple[Outcome, str | None]:
+    """Return the outcome and, for an error, its type. The bytes decide whether a stream was whole, not how it ended."""
+    if exchange.status is not None and exchange.status >= 400:
+        return "error", reading.error or str(exchange.status)
+    if reading.error is not None:
+        return "error", reading.error
+    if reading.background and _still_running(exchange, reading):
+        return "pending", None
+    if reading.whole:
+        return "ok", None
+    if outcome == "ok" and "event-stream" in exchange.content_type:
+        return "error", "incomplete_stream"
+    return outcome, None if error is None else type(error).__qualname__
+
+
+def _usage(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
+    if reading.usage is not None and reading.whole:
+        return Usage(classes=reading.usage, reasoning=reading.reasoning)
+    if outcome == "pending" or not exchange.sent or (exchange.status is not None and exchange.status >= 400):
+        return None
+    reader, answer = exchange.match.reader, exchange.chunks[0]
+    streamed = "event-stream" in exchange.content_type
+    reading.marks += ("usage_missing",) if reading.whole else ()
+    text = reader.text_length(answer, streamed=streamed)
+    limit = reader.request.limit(exchange.body)
+    return estimate(reading.usage, exchange.body, text, limit, answered=exchange.status is not None)

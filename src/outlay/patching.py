@@ -1,0 +1,126 @@
+"""Put wrappers around the functions that HTTP clients send by, when their modules are imported; keep them there; undo it."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+from outlay.guard import guard, logger
+from outlay.integration import Patch, Transport
+
+_installing = guard("patching an HTTP client")
+DEPTH = 4
+"""How many objects deep ``instrument`` looks for the HTTP client inside an SDK's client."""
+
+_INSIDE = (
+    "_client",
+    "client",
+    "_http_client",
+    "http_client",
+    "_api_client",
+    "_client_wrapper",
+    "httpx_client",
+    "_async_client",
+)
+
+
+class Patcher:
+    """Every patch of the transports given: installed, watched, taken away."""
+
+    def __init__(self, transports: Iterable[Transport]) -> None:
+        self.transports = tuple(transports)
+        self.installed: dict[Patch, Any] = {}
+        """Patch → the wrapper that outlay put there."""
+        self.restored = 0
+        """How often another tool had taken a wrapper away and outlay put it back."""
+        self._hooked: set[Patch] = set()
+        self._active = False
+
+    def install(self) -> None:
+        """Patch what is imported, and the rest when it is."""
+        self._active = True
+        for transport in self.transports:
+            for patch in transport.patches:
+                if patch not in self._hooked:
+                    # A hook can't be taken back, so it is set once and looks whether it is still wanted.
+                    self._hooked.add(patch)
+                    wrapt.register_post_import_hook(functools.partial(self._imported, patch), patch.module)
+                elif patch.module in sys.modules:
+                    self._imported(patch, sys.modules[patch.module])
+
+    def uninstall(self) -> None:
+        """Undo every patch that is still on top; under another tool's wrapper ours stays, as a pass-through."""
+        self._active = False
+        for patch, wrapper in list(self.installed.items()):
+            parent, name, current = _resolve(sys.modules[patch.module], patch.target)
+            if current is wrapper:
+                setattr(parent, name, wrapper.__wrapped__)
+        self.installed.clear()
+
+    def watch(self) -> None:
+        """Put back what another tool took away when it unpatched itself (ddtrace and OpenTelemetry do)."""
+        for patch, wrapper in list(self.installed.items()):
+            _, _, current = _resolve(sys.modules[patch.module], patch.target)
+            if not _contains(current, wrapper):
+                self.installed.pop(patch)
+                self._imported(patch, sys.modules[patch.module])
+                self.restored += 1
+                logger.warning(
+                    "another tool took outlay's patch of %s.%s away; outlay put it back.", patch.module, patch.target
+                )
+
+    def _imported(self, patch: Patch, module: ModuleType) -> None:
+        if not self._active or patch in self.installed:
+            return
+        with _installing:
+            parent, name, current = _resolve(module, patch.target)
+            wrapper = patch.wrap(module, current)
+            setattr(parent, name, wrapper)
+            self.installed[patch] = wrapper
+
+    def instrument(self, client: Any) -> bool:
+        """Patch the HTTP clients inside one object alone; return whether there was one."""
+        found = [(inner, patch) for inner in _inside(client) for patch in self._patches_of(inner)]
+        for inner, patch in found:
+            name = patch.target.rpartition(".")[2]
+            if name not in vars(inner):
+                plain = getattr(type(inner), name)
+                wrapper = patch.wrap(sys.modules[patch.module], plain)
+                setattr(inner, name, functools.partial(wrapper, inner))
+        return bool(found)
+
+    def _patches_of(self, client: Any) -> list[Patch]:
+        return [
+            patch
+            for transport in self.transports
+            for patch in transport.patches
+            if patch.module in sys.modules
+            and isinstance(client, _resolve(sys.modules[patch.module], patch.target)[0])  # the class of Class.method
+        ]
+
+
+def _resolve(module: ModuleType, target: str) -> tuple[Any, str, Any]:
+    parent, name, current = wrapt.resolve_path(module, target)
+    return parent, name, current
+
+
+def _contains(current: Any, wrapper: Any) -> bool:
+    while current is not None:
+        if current is wrapper:
+            return True
+        current = getattr(current, "__wrapped__", None)
+    return False
+
+
+def _inside(client: Any, depth: int = DEPTH) -> Iterable[Any]:
+    yield client
+    if depth:
+        for name in _INSIDE:
+            inner = getattr(client, "__dict__", {}).get(name)
+            if inner is not None:
+                yield from _inside(inner, depth - 1)

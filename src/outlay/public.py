@@ -1,0 +1,185 @@
+"""The public functions: each a thin, documented door to the default instance."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from outlay import app
+from outlay.context import scope
+from outlay.errors import ConfigError
+from outlay.guard import guard
+from outlay.records import Call, pico
+
+T = TypeVar("T")
+
+
+def init(
+    project: str | None = None,
+    *,
+    release: str | None = None,
+    disabled: bool | None = None,
+    data: str | os.PathLike[str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    hosts: Mapping[str, str] | None = None,
+    declared_tags: tuple[str, ...] | list[str] | None = None,
+    timezone: str | None = None,
+    price_book: str | os.PathLike[str] | None = None,
+    ask_usage: bool | None = None,
+    instrument: bool | None = None,
+    retention_days: int | None = None,
+    retention_megabytes: int | None = None,
+) -> None:
+    """Start metering: patch the HTTP clients that LLM SDKs send by, before or after they are imported.
+
+    Settings left out come from ``OUTLAY_*`` variables, ``outlay.toml`` or ``[tool.outlay]`` of pyproject.toml, in this
+    order; docs/configuration.md describes each. A second call starts anew with the new settings. Raises
+    ``ConfigError`` with one sentence for a setting that can't be used. ``OUTLAY_DISABLED=1`` makes it a no-op.
+    """
+    given = {
+        "project": project,
+        "release": release,
+        "disabled": disabled,
+        "data": None if data is None else os.fspath(data),
+        "tags": None if tags is None else {name: str(value) for name, value in tags.items()},
+        "hosts": None if hosts is None else dict(hosts),
+        "declared_tags": declared_tags,
+        "timezone": timezone,
+        "price_book": None if price_book is None else os.fspath(price_book),
+        "ask_usage": ask_usage,
+        "instrument": instrument,
+        "retention_days": retention_days,
+        "retention_megabytes": retention_megabytes,
+    }
+    app.init(**{name: value for name, value in given.items() if value is not None})
+
+
+def instrument(client: T) -> T:
+    """Meter one client alone, an SDK's or an HTTP library's, and return it; nothing else is patched.
+
+    Starts outlay without the global patches if it has not been started. Raises ``ConfigError`` if no HTTP client that
+    outlay knows is inside.
+    """
+    if app.current() is None:
+        app.init(instrument=False)
+    if not app.patcher().instrument(client):
+        raise ConfigError(
+            f"there is no HTTP client that outlay knows inside {type(client).__qualname__}: call outlay.init() to meter "
+            "every client, or outlay.record() for calls that no HTTP client sends."
+        )
+    return client
+
+
+def uninstrument() -> None:
+    """Stop: take the patches away, settle what is open, and carry what was written to the ledger."""
+    app.shut()
+
+
+def flush(timeout: float = 5.0) -> int:
+    """Carry everything recorded so far to the ledger; return the number of records left after ``timeout`` seconds.
+
+    Records are safe on this machine's disk before that: call it where the disk vanishes with the process.
+    """
+    current = app.current()
+    if current is None:
+        return 0
+    with guard("flushing"):
+        return current.worker.flush(timeout)
+    return 0
+
+
+def calculate_cost(
+    model: str,
+    *,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    cache_read_input_tokens: int = 0,
+    cache_write_input_tokens: int = 0,
+    cache_write_1h_input_tokens: int = 0,
+    reasoning_output_tokens: int = 0,
+    provider: str | None = None,
+    at: datetime | None = None,
+    tier: str | None = None,
+) -> Decimal:
+    """Return what a call costs, in USD, exactly.
+
+    ``input_tokens`` includes cache reads and writes, ``output_tokens`` includes reasoning. ``at``: when the call ends,
+    now where not given. ``tier``: ``batch``, ``flex``, ``priority``, … Raises ``UnknownPrice`` for an unknown model and
+    for a class without a price, ``ValueError`` where parts exceed their total.
+    """
+    return app.prices().calculate(
+        model,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_input_tokens=cache_read_input_tokens,
+        cache_write_input_tokens=cache_write_input_tokens,
+        cache_write_1h_input_tokens=cache_write_1h_input_tokens,
+        reasoning_output_tokens=reasoning_output_tokens,
+        provider=provider,
+        at=at,
+        tier=tier,
+    )
+
+
+def record(
+    *,
+    provider: str,
+    model: str,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    cache_read_input_tokens: int = 0,
+    cache_write_input_tokens: int = 0,
+    cache_write_1h_input_tokens: int = 0,
+    reasoning_output_tokens: int = 0,
+    cost: Decimal | float | str | None = None,
+    operation: str = "chat",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    tier: str | None = None,
+    error_type: str | None = None,
+    tags: Mapping[str, object] | None = None,
+) -> Call | None:
+    """Keep a call that no HTTP client of this process sent: a local model, another host's log, an import.
+
+    Totals include their parts, as everywhere at the surface. ``cost`` in USD, if the provider told it, wins over the
+    computed one. ``start`` and ``end`` default to now. Returns the call as kept, or None where outlay is off. Raises
+    ``ValueError`` for counts that can't be.
+    """
+    current = app.current()
+    if current is None:
+        return None
+    from outlay.recording import recorded  # loaded by those who use it
+
+    now = time.time_ns()
+    call = recorded(
+        current.home,
+        current.prices(),
+        provider=provider,
+        model=model,
+        totals=(input_tokens, output_tokens),
+        parts=(
+            cache_read_input_tokens,
+            cache_write_input_tokens,
+            cache_write_1h_input_tokens,
+            reasoning_output_tokens,
+        ),
+        reported=None if cost is None else pico(Decimal(str(cost))),
+        operation=operation,
+        times=(now if start is None else nanoseconds(start), now if end is None else nanoseconds(end)),
+        tier=tier,
+        error_type=error_type,
+        tags=tags or {},
+    )
+    current.meter.take(call, scope().span)
+    return call
+
+
+def nanoseconds(at: datetime) -> int:
+    """Return a moment in nanoseconds since the epoch; one without a zone is taken as UTC."""
+    from outlay.pricing.prices import nanoseconds as exact
+
+    return exact(at)

@@ -1,0 +1,1 @@
+"""The pytest plugin (work in progress in this very commit series)."""
