@@ -1,30 +1,113 @@
-"""The user's price book."""
+"""The user's price book: prices, names, adjustments and GPU hosts of their own, laid over the table.
+
+``docs/pricing.md`` shows the file. Its prices win over the table's; a price in it is the whole price of its model, so a
+class that it leaves out has no price.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import hashlib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
-from outlay.pricing.table import LoadedTable, Price
+from outlay.errors import ConfigError
+from outlay.pricing import schema
+from outlay.pricing.table import Price
+from outlay.providers import canonical
+
+Listed = Callable[[str, str], Price | None]
+"""Provider and model to the price that the table has in force today; None for a model that it does not know."""
 
 
-@dataclass(frozen=True, slots=True)
+class BookPrice(NamedTuple):
+    """One ``[[price]]`` or ``[[host]]`` of a book."""
+
+    provider: str
+    model: str
+    glob: bool
+    price: Price
+
+
+class Adjustment(NamedTuple):
+    """One ``[[adjust]]``: a factor on every rate of what it matches."""
+
+    provider: str
+    model: str
+    factor: Fraction
+    order: int
+    why: str
+
+
 class Book:
-    """Prices, aliases and adjustments of the user's own, laid over the table."""
+    """What stands in a price book, asked for by provider and model."""
 
-    digest: str = ""
+    def __init__(
+        self,
+        prices: Sequence[BookPrice] = (),
+        adjustments: Sequence[Adjustment] = (),
+        aliases: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+        digest: str = "",
+    ) -> None:
+        self.digest = digest
+        """SHA-256 of the file; empty without one."""
+        self._aliases = dict(aliases or {})
+        self._adjustments = sorted(adjustments, key=lambda adjustment: adjustment.order)
+        self._exact: dict[tuple[str, str], list[Price]] = {}
+        self._globs = [price for price in prices if price.glob]
+        for price in prices:
+            if not price.glob:
+                self._exact.setdefault((price.provider, price.model), []).append(price.price)
 
     @classmethod
-    def load(cls, path: Path, table: LoadedTable) -> Book:
-        raise NotImplementedError
+    def load(cls, path: Path, listed: Listed) -> Book:
+        """Read a price book; ``ConfigError`` names the file, the line of the table in it, and the way out.
+
+        ``listed`` gives the table's price, which a price of the book is held against to catch a mistaken unit.
+        """
+        try:
+            data = path.read_bytes()
+            content = tomllib.loads(data.decode())
+        except OSError as error:
+            raise ConfigError(f"the price book {path} can't be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the price book {path} is not TOML: {error}") from error
+        file = schema.File(str(path), data.decode(), listed)
+        parts = schema.read(file, content)
+        return cls(
+            [BookPrice(*price) for price in parts.prices],
+            [Adjustment(*adjustment) for adjustment in parts.adjustments],
+            parts.aliases,
+            hashlib.sha256(data).hexdigest(),
+        )
 
     def alias(self, provider: str, name: str) -> tuple[str, str] | None:
-        return None
+        """Return the (provider, model) that the user's alias for a name stands for."""
+        return self._aliases.get((provider, name.lower()))
 
     def prices(self, provider: str, name: str, model: str | None) -> Sequence[Price]:
-        return ()
+        """Return the rows for a name, or for the table's id that it resolves to: exact ones, else those of globs."""
+        for spelling in (name.lower(), model):
+            if spelling is not None and (provider, spelling) in self._exact:
+                return self._exact[provider, spelling]
+        spellings = [spelling for spelling in (name.lower(), model) if spelling is not None]
+        return [
+            glob.price
+            for glob in self._globs
+            if glob.provider == provider and any(fnmatchcase(spelling, glob.model) for spelling in spellings)
+        ]
 
     def factor(self, provider: str, model: str) -> Fraction:
-        return Fraction(1)
+        """Return what the adjustments for a model multiply its price by, all of them together."""
+        factor = Fraction(1)
+        for adjustment in self._adjustments:
+            if adjustment.provider in {"*", provider} and fnmatchcase(model, adjustment.model):
+                factor *= adjustment.factor
+        return factor
+
+    def names(self, provider: str) -> list[str]:
+        """Return the models that the book prices for a provider, for suggestions."""
+        return [model for seller, model in (*self._exact, *self._aliases) if seller == canonical(provider)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from outlay.pricing.names import bedrock_key
+from outlay.pricing.names import bedrock_key, snapshot_of
 
 if TYPE_CHECKING:
     from genai_prices.types import MatchLogic, ModelInfo, Provider
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SNAPSHOTS = {
     "f": ("-20291231", "-2029-12-31", "@20291231"),
     "s": ("-1231", "-12-31", "-009"),
-    "l": ("-latest",),
+    "l": ("-latest", "@default"),
 }
 """Kind of suffix (``names.snapshot_of``) to suffixes of dates that no clause can know."""
 
@@ -62,7 +62,9 @@ def found_by(provider: Provider, name: str) -> ModelInfo | None:
 
 
 def open_to(provider: Provider, name: str, model_id: str) -> str:
-    """Return the kinds of snapshots of ``name`` that cost what the model costs."""
+    """Return the kinds of snapshots of ``name`` that cost what the model costs; a snapshot has none of its own."""
+    if snapshot_of(name) is not None:
+        return ""
 
     def same(suffix: str) -> bool:
         found = found_by(provider, name + suffix)

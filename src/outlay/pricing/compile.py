@@ -77,24 +77,30 @@ def _genai_providers() -> list[genai.Provider]:
 
 
 def _provider(source: genai.Provider, known: Mapping[str, list[str]]) -> Provider:
-    name = canonical(source.id)
-    names = names_of(source, source.models, known.get(name, ()))
+    name, models = canonical(source.id), source.models
+    if name == "openrouter":  # its free variants are known by their ending, whether listed or not
+        models = [model for model in models if not model.id.lower().endswith(":free")]
+    names = names_of(source, models, known.get(name, ()))
     if name == "aws.bedrock":
         names = bedrock_names(source, names)
-    opened = {alias: kinds for alias, model in names.items() if (kinds := open_to(source, alias, model))}
+    ids = {model.id.lower() for model in models}
+    opened = {
+        alias: kinds for alias, model in names.items() if model in ids and (kinds := open_to(source, alias, model))
+    }
     return Provider(
-        models={model.id.lower(): _model(model) for model in source.models},
-        aliases={alias: model for alias, model in names.items() if alias != model},
+        models={model.id.lower(): _model(model) for model in models},
+        aliases={alias: model for alias, model in names.items() if alias != model and model in ids},
         dated=opened,
     )
 
 
 def _model(source: genai.ModelInfo) -> Rates | list[Price]:
-    conditional = source.prices if isinstance(source.prices, list) else None
-    if conditional is None and not source.price_variants:
+    if isinstance(source.prices, list):
+        rows = [Price(rates=_rates(item.prices), **_times(item.constraint)) for item in source.prices]
+    elif source.price_variants:
+        rows = [Price(rates=_rates(source.prices))]
+    else:
         return _rates(source.prices)
-    rows = [Price(rates=_rates(source.prices))] if conditional is None else []
-    rows += [Price(rates=_rates(item.prices), **_times(item.constraint)) for item in conditional or ()]
     # genai-prices takes the first variant that holds for a price, a table the last.
     for variant in reversed(source.price_variants or ()):
         when = {TERMS.get(key, key): value for key, value in variant.when.items()}

@@ -120,8 +120,8 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def apply(corrections: Corrections, providers: Mapping[str, Provider]) -> dict[str, Provider]:
     """Return the providers with all corrections made; one that changes nothing is an error, as it is out of date."""
     result = {name: _copy(provider) for name, provider in providers.items()}
-    for item in (*corrections.replace, *corrections.seller):
-        result.setdefault(item.provider, Provider())
+    for name in [*(item.provider for item in corrections.replace), *(item.provider for item in corrections.seller)]:
+        result.setdefault(name, Provider())
     for drop in corrections.drop:
         _drop(result[drop.provider], drop)
     for replace in corrections.replace:

@@ -47,7 +47,6 @@ def explain(table: LoadedTable, found: Quote) -> Explanation | None:
     if match is None:
         return None
     rows = ([] if found.standing is None else [found.standing]) + list(found.variants)
-    default = "the user's price book" if match.of_book else table.compiled_from
     levels = [(0, found.exact), *((over, exact) for over, _, exact in found.bands)]
     return Explanation(
         provider=match.provider,
@@ -62,7 +61,7 @@ def explain(table: LoadedTable, found: Quote) -> Explanation | None:
         unpriced=found.unpriced,
         since=_moment(found.start),
         until=_moment(found.end),
-        sources=tuple(dict.fromkeys(row.source or default for row in rows)),
+        sources=tuple(dict.fromkeys(row.source or table.compiled_from for row in rows)),
     )
 
 

@@ -22,9 +22,7 @@ DASHED_DATE = re.compile(r"-(20\d\d)-(\d\d)-(\d\d)$")
 GEOS = ("us-gov", "us", "eu", "apac", "jp", "au", "in", "ca", "sa", "me", "af", "il", "mx", "uk")
 """Bedrock's geographic inference profiles: ``eu.anthropic.…``. Their price may carry a surcharge over ``global.``."""
 
-BEDROCK = re.compile(
-    rf"(?:(?P<world>global)\.|(?P<geo>{'|'.join(GEOS)})\.)?(?P<core>[a-z0-9]+\..+?)(?P<context>:\d+(?::\d+k)?)?"
-)
+BEDROCK = re.compile(rf"(?:(?P<world>global)\.|(?P<geo>{'|'.join(GEOS)})\.)?(?P<core>.+?)(?P<context>:\d+(?::\d+k)?)?")
 ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<name>.+)")
 OPAQUE_ARNS = frozenset({"application-inference-profile", "provisioned-model", "custom-model", "imported-model"})
 """ARNs whose last part is an id made up for one account: only a price book's alias knows the model behind it."""
@@ -89,7 +87,7 @@ def _without_path(provider: str, name: str) -> str | None:
     while "/" in name:
         head, _, rest = name.partition("/")
         same = known(head) and _same_seller(canonical(head), provider)
-        if not same and not (provider == "aws.bedrock" and (head == "converse" or REGION.fullmatch(head))):
+        if not same and not (provider == "aws.bedrock" and (head in {"converse", "invoke"} or REGION.fullmatch(head))):
             break
         name = rest
     return _without_path(provider, name) if name.startswith("arn:") else name

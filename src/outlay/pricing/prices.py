@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from outlay.pricing.book import Book
+from outlay.pricing.calculation import calculate, disjoint
 from outlay.pricing.explanation import Explanation, explain
 from outlay.pricing.quote import Quote, quote
-from outlay.pricing.resolution import Match, find
-from outlay.pricing.table import LoadedTable, load
+from outlay.pricing.resolution import Match, find, in_table
+from outlay.pricing.schedule import in_force, instant
+from outlay.pricing.table import LoadedTable, Price, load
 from outlay.providers import canonical
-from outlay.records import Cost, Quantity, Usage
+from outlay.records import Cost, CostStatus, Quantity, Usage
 
 NO_TERMS: Mapping[str, str] = MappingProxyType({})
 CACHED = 4096
 """Resolved prices kept; past that the cache starts anew, which costs a millisecond a model."""
 
-_Key = tuple[str, tuple[str | None, ...], frozenset[tuple[str, str]] | None]
+_Key = tuple[str, tuple[str | None, ...], tuple[tuple[str, str], ...] | None]
 
 
 class Prices:
@@ -46,7 +47,7 @@ class Prices:
     def load(cls, book: Path | None = None) -> Prices:
         """Load the table of this release, and the price book at ``book``; ``ConfigError`` says what is wrong in it."""
         table = load()
-        return cls(table, Book() if book is None else Book.load(book, table))
+        return cls(table, Book() if book is None else Book.load(book, partial(_listed, table)))
 
     def cost(
         self,
@@ -64,7 +65,7 @@ class Prices:
         end, which is what providers bill by. ``terms``: the tier it was served in, its speed, its place.
         ``reported``: the provider's own charge in pico-USD, which wins.
         """
-        key = (provider, tuple(models), frozenset(terms.items()) if terms else None)
+        key = (provider, tuple(models), tuple(terms.items()) if terms else None)
         found = self._quotes.get(key)
         if found is None or not found.start <= at < found.end:
             found = self._resolve(key, at, terms)
@@ -74,11 +75,10 @@ class Prices:
         by_class: dict[str, int] = {}
         amount = 0
         for name, quantity in usage.classes.items():
-            rate = rates.get(name)
-            if rate is None or quantity.__class__ is not int:
+            if name not in rates or quantity.__class__ is not int:
                 return _cost(found, self.version, usage, None)
-            by_class[name] = part = rate * quantity  # type: ignore[assignment]  # an int, the line above has seen to it
-            amount += part  # type: ignore[assignment]  # as above
+            by_class[name] = part = rates[name] * quantity
+            amount += part
         match: Match = found.match  # type: ignore[assignment]  # a plain quote has a match
         return Cost(
             status="priced",
@@ -94,8 +94,50 @@ class Prices:
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
     ) -> Explanation | None:
         """Return the price a call of these would have, in words and figures; None for a model that is not known."""
-        key = (provider, tuple(models), frozenset(terms.items()) if terms else None)
+        key = (provider, tuple(models), tuple(terms.items()))
         return explain(self.table, self._resolve(key, at, terms))
+
+    def calculate(
+        self,
+        model: str,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cache_read_input_tokens: int = 0,
+        cache_write_input_tokens: int = 0,
+        cache_write_1h_input_tokens: int = 0,
+        reasoning_output_tokens: int = 0,
+        provider: str | None = None,
+        at: datetime | None = None,
+        tier: str | None = None,
+    ) -> Decimal:
+        """Return what a call costs, in USD: what ``outlay.calculate_cost`` is.
+
+        Totals include their parts: cache reads and writes stand in ``input_tokens``, reasoning in ``output_tokens``.
+        Without a provider the model must be known to exactly one maker of models. ``at`` is when the call ends, now
+        by default. Raises ``ValueError`` for parts that exceed their total and for numbers that can't be, and
+        ``UnknownPrice`` for a model, a provider, a tier or a class without a price.
+        """
+        usage = disjoint(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cache_read_input_tokens=cache_read_input_tokens,
+            cache_write_input_tokens=cache_write_input_tokens,
+            cache_write_1h_input_tokens=cache_write_1h_input_tokens,
+            reasoning_output_tokens=reasoning_output_tokens,
+        )
+        return calculate(self, model, usage, provider=provider, at=at, tier=tier)
+
+    def knows(self, provider: str, model: str) -> bool:
+        """Return whether a provider's model is known, in the table or the book."""
+        return find(self.table, self.book, canonical(provider), (model,)) is not None
+
+    def sells(self, provider: str) -> list[str]:
+        """Return all names by which a provider's models are known."""
+        provider = canonical(provider)
+        sold = self.table.provider(provider)
+        names = [] if sold is None else [*sold.models, *sold.aliases]
+        return [*names, *self.book.names(provider)]
 
     def _resolve(self, key: _Key, at: int, terms: Mapping[str, str]) -> Quote:
         provider = canonical(key[0])
@@ -117,7 +159,7 @@ def _cost(found: Quote, version: str, usage: Usage, reported: int | None) -> Cos
     known = found.match is not None and bool(by_class or not unpriced) and (bool(found.exact) or found.free)
     amount = sum(by_class.values()) if known else None
     gaps = (*unpriced, *found.unpriced)
-    status = "unknown" if amount is None else "partial" if gaps else "free" if found.free else "priced"
+    status: CostStatus = "unknown" if amount is None else "partial" if gaps else "free" if found.free else "priced"
     lower, upper = _bounds(found, usage) if known and reported is None else (None, None)
     match = found.match
     return Cost(
@@ -148,10 +190,7 @@ def _bound(found: Quote, classes: Mapping[str, Quantity] | None) -> int | None:
     return None if unpriced or found.unpriced else sum(by_class.values())
 
 
-def nanoseconds(at: datetime | None) -> int:
-    """Return the nanoseconds since the epoch of ``at``; now for None. A time without a zone is refused."""
-    if at is None:
-        return time.time_ns()
-    if at.tzinfo is None:
-        raise ValueError(f"at={at!r} has no time zone; give it one, such as datetime.UTC")
-    return int(Fraction(Decimal(str(at.timestamp()))) * 10**9)
+def _listed(table: LoadedTable, provider: str, model: str) -> Price | None:
+    """Return the table's price of a model on the table's day, for a price book's to be held against."""
+    match = in_table(table, provider, model)
+    return None if match is None else in_force(match.rows, instant(table.dated.isoformat()), table.holidays)

@@ -78,10 +78,11 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
     ``factor`` is what the user's adjustments multiply every rate by.
     """
     rows, standing = match.rows, schedule.in_force(match.rows, at, calendars)
-    if standing is None and match.of_book:
-        # The book has no price for this time: the table's stands.
-        rows, standing = match.table_rows, schedule.in_force(match.table_rows, at, calendars)
-    start, end = schedule.span([*match.rows, *match.table_rows], at)
+    if standing is None and match.below:
+        # The book has no whole price for this time: the table's stands, and the book's rows for terms change it.
+        rows = [*match.below, *match.rows]
+        standing = schedule.in_force(rows, at, calendars)
+    start, end = schedule.span([*match.rows, *match.below], at)
     asked = relevant(terms, rows)
     variants = [row for row in answering(rows, asked) if schedule.holds(row, at, calendars)]
     if standing is None and not variants:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outlay.pricing.book import Book
 from outlay.pricing.names import snapshot_of, spellings
@@ -21,9 +21,8 @@ class Match:
     rule: str
     rows: Sequence[Price]
     """The provider's terms for all models first, then the model's own rows."""
-    of_book: bool = False
-    """Whether the rows come from the user's price book, laid over those of the table."""
-    table_rows: Sequence[Price] = ()
+    below: Sequence[Price] = ()
+    """The table's rows that those of the user's price book lie on."""
 
 
 def find(table: LoadedTable, book: Book, provider: str, names: Sequence[str | None]) -> Match | None:
@@ -46,21 +45,22 @@ def _find(table: LoadedTable, book: Book, provider: str, name: str) -> Match | N
 
 def _renamed(match: Match, rule: str) -> Match:
     rule = rule if match.rule == "exact" else f"{rule}+{match.rule}"
-    return Match(match.provider, match.model, rule, match.rows, match.of_book, match.table_rows)
+    return replace(match, rule=rule)
 
 
 def _priced(table: LoadedTable, book: Book, provider: str, name: str) -> Match | None:
     """Look into the table, then lay the book's rows for the raw name or for the id that was found over it."""
-    match = _in_table(table, provider, name)
+    match = in_table(table, provider, name)
     rows = book.prices(provider, name, None if match is None else match.model)
     if not rows:
         return match
     below = () if match is None else match.rows
     model = name if match is None else match.model
-    return Match(provider, model, "book", rows, of_book=True, table_rows=below)
+    return Match(provider, model, "book", rows, below)
 
 
-def _in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
+def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
+    """Return what the table alone knows of a name."""
     sold = table.provider(provider)
     if sold is None:
         return None

@@ -41,10 +41,11 @@ def holds(row: Price, at: int, calendars: Calendars) -> bool:
     day, time = divmod(at, DAY)
     for begin, end in map(window, row.daily or ("00:00-24:00",)):
         if begin < end:
-            if begin <= time < end and _opens(row, day, calendars):
-                return True
-        elif time >= begin and _opens(row, day, calendars) or time < end and _opens(row, day - 1, calendars):
-            return True  # over midnight: the day on which it began decides
+            opened = day if begin <= time < end else None
+        else:  # over midnight: the day on which it began decides
+            opened = day if time >= begin else day - 1 if time < end else None
+        if opened is not None and _opens(row, opened, calendars):
+            return True
     return False
 
 

@@ -18,7 +18,7 @@ the cost says that it is not. Other terms matter where a row of the model names 
 """
 
 
-def relevant(terms: Mapping[str, str], rows: Iterable[Price]) -> dict[str, str]:
+def relevant(terms: Mapping[str, str], rows: Sequence[Price]) -> dict[str, str]:
     """Return the terms that a row has to answer for: those not standard, as far as they matter for these rows."""
     if not terms:
         return {}
@@ -27,6 +27,8 @@ def relevant(terms: Mapping[str, str], rows: Iterable[Price]) -> dict[str, str]:
         key: value
         for key, value in terms.items()
         if (key in STANDARD and value not in STANDARD[key]) or (key in named and key not in STANDARD)
+        # A row for one region says nothing against the standing price in the others.
+        if key != "region" or any(row.when.get(key) == value for row in rows)
     }
 
 

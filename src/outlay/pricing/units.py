@@ -25,7 +25,7 @@ PER: dict[str, int] = {
     "requests": 1000,
     "gpu_hours": 1,
 }
-"""Class to the quantity that the table's prices are for: USD per million tokens, per 3,600 seconds, per 1,000 searches."""
+"""Class to the quantity that the table's prices are for: a million tokens, 3,600 seconds, 1,000 searches."""
 
 STANDS_FOR: dict[str, str] = {
     "reasoning": "output",

@@ -1,0 +1,117 @@
+"""Behind ``outlay.calculate_cost``: one call's cost in USD, or a reason why there is none."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from outlay.errors import UnknownPrice
+from outlay.providers import FIRST_PARTY, canonical, known
+from outlay.records import Cost, Usage, usd
+
+if TYPE_CHECKING:
+    from outlay.pricing.prices import Prices
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def disjoint(
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    cache_read_input_tokens: int,
+    cache_write_input_tokens: int,
+    cache_write_1h_input_tokens: int,
+    reasoning_output_tokens: int,
+) -> Usage:
+    """Turn totals that include their parts into classes that do not overlap; ``ValueError`` where they can't be."""
+    for name, tokens in locals().items():
+        if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
+            raise ValueError(f"{name}={tokens!r} must be a whole number of tokens, not negative")
+    cached = cache_read_input_tokens + cache_write_input_tokens
+    if cached > input_tokens:
+        raise ValueError(
+            f"cache_read_input_tokens and cache_write_input_tokens ({cached}) exceed input_tokens ({input_tokens}), "
+            "which includes them"
+        )
+    if cache_write_1h_input_tokens > cache_write_input_tokens:
+        raise ValueError(
+            f"cache_write_1h_input_tokens ({cache_write_1h_input_tokens}) exceeds cache_write_input_tokens "
+            f"({cache_write_input_tokens}), which includes it"
+        )
+    if reasoning_output_tokens > output_tokens:
+        raise ValueError(
+            f"reasoning_output_tokens ({reasoning_output_tokens}) exceeds output_tokens ({output_tokens}), "
+            "which includes it"
+        )
+    classes = {
+        "input": input_tokens - cached,
+        "cache_read": cache_read_input_tokens,
+        "cache_write_5m": cache_write_input_tokens - cache_write_1h_input_tokens,
+        "cache_write_1h": cache_write_1h_input_tokens,
+        "output": output_tokens,
+    }
+    return Usage(
+        classes={name: tokens for name, tokens in classes.items() if tokens}, reasoning=reasoning_output_tokens
+    )
+
+
+def calculate(
+    prices: Prices, model: str, usage: Usage, *, provider: str | None, at: datetime | None, tier: str | None
+) -> Decimal:
+    """Price one call in full, or raise ``UnknownPrice`` with what is missing and what to do."""
+    if provider is None:
+        provider, model = _maker(prices, model)
+    cost = prices.cost(provider, (model,), usage, at=_nanoseconds(at), terms={"tier": tier} if tier is not None else {})
+    if cost.amount is None and not cost.unpriced:
+        raise UnknownPrice(_unknown(prices, provider, model))
+    if cost.amount is None or cost.unpriced:
+        raise UnknownPrice(_unpriced(provider, cost))
+    return usd(cost.amount)
+
+
+def _maker(prices: Prices, model: str) -> tuple[str, str]:
+    """Return (provider, model) for a model named alone: its one maker, or the provider written before a slash."""
+    makers = [name for name in FIRST_PARTY if prices.knows(name, model)]
+    if len(makers) == 1:
+        return makers[0], model
+    if len(makers) > 1:
+        raise UnknownPrice(f"{model} is sold by {' and '.join(makers)}: say which with provider={makers[0]!r}.")
+    head, slash, rest = model.partition("/")
+    if slash and known(head) and prices.knows(canonical(head), rest):
+        return canonical(head), rest
+    raise UnknownPrice(
+        f"No maker of models is known for {model!r}.{_suggest(prices, FIRST_PARTY, model)} A model "
+        "that others host is priced by its host: say which with provider=…"
+    )
+
+
+def _unknown(prices: Prices, provider: str, model: str) -> str:
+    provider = canonical(provider)
+    if not prices.sells(provider):
+        return f"No prices are known for the provider {provider!r}; add them to a price book (docs/pricing.md)."
+    hint = _suggest(prices, (provider,), model)
+    return f"No price is known for {model!r} of {provider}.{hint} Prices of your own go into a price book (docs/pricing.md)."
+
+
+def _unpriced(provider: str, cost: Cost) -> str:
+    what = ", ".join(cost.unpriced)
+    return f"{cost.model} of {canonical(provider)} has no price for {what}; add one to a price book (docs/pricing.md)."
+
+
+def _suggest(prices: Prices, providers: tuple[str, ...], model: str) -> str:
+    names = [name for provider in providers for name in prices.sells(provider)]
+    near = get_close_matches(model.lower(), names, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _nanoseconds(at: datetime | None) -> int:
+    """Return the nanoseconds since the epoch of ``at``, now for None."""
+    if at is None:
+        return time.time_ns()
+    if at.tzinfo is None:
+        raise ValueError(f"at={at!r} has no time zone; give it one, such as datetime.UTC")
+    return (at - EPOCH) // timedelta(microseconds=1) * 1000
