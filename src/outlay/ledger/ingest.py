@@ -1,0 +1,184 @@
+"""From the spool into the ledger, exactly once: any process may carry any segment, and die at any point of it.
+
+A transaction advances a segment's position only from the value that its reader began at, together with the rows and
+rollups of the lines between. A segment's file is deleted when its owner is dead and all of it is in the ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from outlay.ledger import inflight, spool
+from outlay.ledger.database import transaction
+from outlay.ledger.lines import decode
+from outlay.ledger.locking import lock_exclusive
+from outlay.ledger.writing import Batch, write
+from outlay.records import Loss, Record
+
+LINES = 2_000
+"""Lines that one transaction carries at most."""
+_BLOCK = 1 << 20
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)
+
+
+class Ingested(msgspec.Struct, frozen=True, kw_only=True):
+    """What an ingestion did, and what it left behind."""
+
+    records: int = 0
+    torn: int = 0
+    """Lines that held no record."""
+    left: int = 0
+    """Bytes that still wait in the spool."""
+    trouble: str | None = None
+    """Why they wait; None when the time was up, or nothing is left."""
+
+
+class Ingestion:
+    """One pass over a spool directory."""
+
+    def __init__(
+        self, database: sqlite3.Connection, directory: Path, *, deadline: float | None, own: spool.Spool | None
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._deadline = deadline
+        self._own = own
+        self._records = self._torn = 0
+
+    def run(self) -> Ingested:
+        """Carry every whole line; stop softly where the database or the deadline says so."""
+        trouble = None
+        try:
+            with contextlib.ExitStack() as held:
+                # The dead are counted before their segments are read to the end: nothing is added after that.
+                orphans = list(self._orphans(held))
+                if all([self._carry(path) for path in self._paths(spool.SUFFIX)]):
+                    for path, fd in orphans:
+                        self._adopt_journal(path, fd)
+            self._forget_gone()
+        except (sqlite3.Error, OSError) as error:
+            trouble = f"{type(error).__name__}: {error}"
+        return Ingested(records=self._records, torn=self._torn, left=self._left(), trouble=trouble)
+
+    def _paths(self, suffix: str) -> list[Path]:
+        return sorted(path for path in self._directory.glob("*" + suffix))
+
+    def _late(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _carry(self, path: Path) -> bool:
+        """Carry one segment to its end; return False where the deadline left some of it."""
+        try:
+            fd = os.open(path, _READ)
+        except FileNotFoundError:
+            return True
+        try:
+            # Known before the last read: what a rotated segment or a dead process wrote is all there by then.
+            released = self._own is not None and path in self._own.draining
+            dead = lock_exclusive(fd)
+            while True:
+                if self._late():
+                    return False
+                position = self._position(path)
+                size, lines = _read_lines(fd, position, whole=dead)
+                if not size or not self._write(path, position, size, lines):
+                    break
+        finally:
+            os.close(fd)
+        if dead:
+            path.unlink(missing_ok=True)
+        elif released and self._own is not None:
+            self._own.drained(path)
+        return True
+
+    def _write(self, path: Path, position: int, size: int, lines: list[bytes]) -> bool:
+        """Write one block's records; return False where another process has finished the file."""
+        decoded = [decode(line) for line in lines if line]
+        records: list[Record] = [record for record in decoded if record is not None]
+        torn = len(decoded) - len(records)
+        if torn:
+            records.append(Loss(at=time.time_ns(), records=torn, reason="a line of the spool was torn"))
+        batch = Batch.of(records)
+        with transaction(self._database):
+            if not path.exists():
+                return False
+            if self._position(path) != position:
+                return True  # another process carried these lines meanwhile
+            write(self._database, batch)
+            self._database.execute(
+                "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position",
+                (path.name, position + size),
+            )
+        self._records += len(decoded) - torn
+        self._torn += torn
+        return True
+
+    def _position(self, path: Path) -> int:
+        row = self._database.execute("SELECT position FROM segments WHERE name = ?", (path.name,)).fetchone()
+        return row[0] if row else 0
+
+    def _forget_gone(self) -> None:
+        """Drop the positions of deleted segments: first the file goes, then its row, so no line can come twice."""
+        names = [name for (name,) in self._database.execute("SELECT name FROM segments")]
+        gone = [(name,) for name in names if not (self._directory / name).exists()]
+        if gone:
+            with transaction(self._database):
+                self._database.executemany("DELETE FROM segments WHERE name = ?", gone)
+
+    def _orphans(self, held: contextlib.ExitStack) -> Iterator[tuple[Path, int]]:
+        for path in self._paths(inflight.SUFFIX):
+            with contextlib.suppress(FileNotFoundError):
+                fd = os.open(path, _READ_WRITE)
+                held.callback(os.close, fd)
+                if lock_exclusive(fd):
+                    yield path, fd
+
+    def _adopt_journal(self, path: Path, fd: int) -> None:
+        calls = list(inflight.read_open(_read(fd, 0, _BLOCK), time.time_ns()))
+        if calls:
+            with transaction(self._database):
+                write(self._database, Batch.of(calls))
+        path.unlink(missing_ok=True)
+
+    def _left(self) -> int:
+        try:
+            positions = dict(self._database.execute("SELECT name, position FROM segments"))
+        except sqlite3.Error:
+            positions = {}
+        return sum(max(size - positions.get(path.name, 0), 0) for path, size in _sizes(self._paths(spool.SUFFIX)))
+
+
+def _sizes(paths: list[Path]) -> Iterator[tuple[Path, int]]:
+    for path in paths:
+        try:
+            yield path, path.stat().st_size
+        except OSError:
+            continue
+
+
+def _read_lines(fd: int, position: int, *, whole: bool) -> tuple[int, list[bytes]]:
+    """Return the bytes and the lines from ``position``, up to the last newline; to the very end where ``whole``."""
+    size = _BLOCK
+    while True:
+        block = _read(fd, position, size)
+        end = len(block) if whole and len(block) < size else block.rfind(b"\n") + 1
+        if end or len(block) < size:
+            break
+        size *= 4  # one line is longer than the block
+    lines = block[:end].split(b"\n", LINES)
+    if len(lines) > LINES:
+        end -= len(lines.pop())
+    return end, lines
+
+
+def _read(fd: int, position: int, size: int) -> bytes:
+    os.lseek(fd, position, os.SEEK_SET)
+    return os.read(fd, size)

@@ -1,0 +1,203 @@
+"""The ledger's tables, as the migrations that make them. A migration, once released, is never edited."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+
+from outlay.errors import LedgerError
+
+_FIRST = """
+CREATE TABLE calls (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    trace_id TEXT NOT NULL,
+    parent_id TEXT,
+    project TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    path TEXT NOT NULL,
+    site TEXT,
+    release TEXT,
+    tags TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    api TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    transport TEXT NOT NULL,
+    host TEXT NOT NULL,
+    model TEXT NOT NULL,
+    request_model TEXT,
+    response_model TEXT,
+    response_id TEXT,
+    request_id TEXT,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    first_chunk INTEGER,
+    streamed INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    status INTEGER,
+    error_type TEXT,
+    attempt INTEGER NOT NULL,
+    retry_of TEXT,
+    finish_reasons TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    requested_tier TEXT,
+    estimated INTEGER,
+    input INTEGER,
+    cache_read INTEGER,
+    cache_write_5m INTEGER,
+    cache_write_1h INTEGER,
+    cache_write_12h INTEGER,
+    other_input INTEGER,
+    output INTEGER,
+    other_output INTEGER,
+    reasoning INTEGER,
+    usage TEXT,
+    raw_usage TEXT,
+    cost_status TEXT NOT NULL,
+    cost INTEGER,
+    cost_source TEXT NOT NULL,
+    cost_lower INTEGER,
+    cost_upper INTEGER,
+    cost_computed INTEGER,
+    cost_by_class TEXT NOT NULL,
+    cost_items TEXT NOT NULL,
+    unpriced TEXT NOT NULL,
+    unpriced_tokens INTEGER,
+    price_id TEXT,
+    price_table TEXT,
+    price_match TEXT,
+    price_model TEXT,
+    marks TEXT NOT NULL
+);
+CREATE INDEX calls_start ON calls (start);
+CREATE INDEX calls_failed ON calls (start) WHERE outcome IN ('error', 'cancelled', 'uncertain');
+CREATE TABLE spans (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    trace_id TEXT NOT NULL,
+    parent_id TEXT,
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    path TEXT NOT NULL,
+    site TEXT,
+    release TEXT,
+    tags TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    error_type TEXT
+);
+CREATE INDEX spans_start ON spans (start);
+CREATE TABLE rollups (
+    dimension TEXT NOT NULL,
+    hours INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    project TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    path TEXT NOT NULL,
+    value TEXT NOT NULL,
+    folded INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL,
+    unpriced_tokens INTEGER NOT NULL,
+    estimated_calls INTEGER NOT NULL,
+    unbounded_calls INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    cache_write_5m INTEGER NOT NULL,
+    cache_write_1h INTEGER NOT NULL,
+    cache_write_12h INTEGER NOT NULL,
+    other_input INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    other_output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    cost_milli INTEGER NOT NULL,
+    cost_pico INTEGER NOT NULL,
+    lower_milli INTEGER NOT NULL,
+    lower_pico INTEGER NOT NULL,
+    upper_milli INTEGER NOT NULL,
+    upper_pico INTEGER NOT NULL,
+    PRIMARY KEY (dimension, hours, slot, project, feature, path, value, folded, provider, model)
+) WITHOUT ROWID;
+CREATE TABLE coverage (
+    slot INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    host TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    metered INTEGER NOT NULL,
+    free INTEGER NOT NULL,
+    PRIMARY KEY (slot, provider, host, method, path)
+) WITHOUT ROWID;
+CREATE TABLE losses (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE TABLE segments (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+);
+CREATE TABLE cursors (
+    name TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE facts (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+);
+"""
+
+
+def _first(database: sqlite3.Connection) -> None:
+    for statement in _FIRST.split(";"):
+        if statement.strip():
+            database.execute(statement)
+
+
+MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (("first tables", _first),)
+"""What brings a ledger from version n to n + 1, at index n; each runs in one transaction."""
+
+
+def migrate(database: sqlite3.Connection, path: str) -> None:
+    """Bring the ledger to this outlay's version; raise LedgerError, untouched, where it is newer or no ledger."""
+    if _version(database, path) == len(MIGRATIONS):
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS migrations"
+            " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)"
+        )
+        # Read again under the lock: another process may have migrated meanwhile.
+        for version in range(_version(database, path), len(MIGRATIONS)):
+            name, apply = MIGRATIONS[version]
+            apply(database)
+            database.execute("INSERT INTO migrations VALUES (?, ?, ?)", (version + 1, name, time.time_ns()))
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _version(database: sqlite3.Connection, path: str) -> int:
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0
+    if "migrations" not in tables:
+        raise LedgerError(f"{path} is a database of something else: give outlay another path.")
+    version: int = database.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise LedgerError(
+            f"{path} was written by a newer outlay (ledger version {version}, this one knows {len(MIGRATIONS)}):"
+            " upgrade outlay to read it."
+        )
+    return version

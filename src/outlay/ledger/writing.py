@@ -1,0 +1,115 @@
+"""Writing records into the ledger: rows and rollups together, each record once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from outlay.ledger import rollups
+from outlay.ledger.bounds import INTEGER_LIMIT, bounded
+from outlay.ledger.rows import COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
+from outlay.records import Call, Coverage, Loss, Record, Span
+
+UNSETTLED = ("pending", "uncertain")
+"""Outcomes that a later record of the same call replaces."""
+
+
+def quote(names: Iterable[str]) -> str:
+    """Return column names for a statement; ``end`` is a word of SQL's own."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+_CALL = f"INSERT INTO calls ({quote(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  own names
+_SPAN = f"INSERT OR IGNORE INTO spans ({quote(SPAN_COLUMNS)}) VALUES ({', '.join('?' * len(SPAN_COLUMNS))})"  # noqa: S608  own names
+_KNOWN = f"SELECT {quote(COLUMNS)} FROM calls WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608  own names
+_COVERAGE = (
+    "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " requests = requests + excluded.requests, metered = metered + excluded.metered, free = free + excluded.free"
+)
+
+
+class Batch(msgspec.Struct):
+    """Records by kind, prepared outside the transaction that writes them."""
+
+    entries: list[Entry] = []
+    spans: list[tuple[object, ...]] = []
+    coverage: list[Coverage] = []
+    losses: list[Loss] = []
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Batch:
+        """Sort ``records`` by kind."""
+        batch = cls()
+        for record in records:
+            if isinstance(record, Call):
+                batch.entries.append(enter(record))
+            elif isinstance(record, Span):
+                batch.spans.append(enter_span(record))
+            elif isinstance(record, Coverage):
+                batch.coverage.append(record)
+            else:
+                batch.losses.append(record)
+        return batch
+
+
+def write(database: sqlite3.Connection, batch: Batch) -> None:
+    """Write ``batch`` inside the caller's transaction."""
+    if batch.entries:
+        _write_calls(database, batch.entries)
+    if batch.spans:
+        database.executemany(_SPAN, batch.spans)
+    for seen in batch.coverage:
+        counts = [min(max(count, 0), INTEGER_LIMIT >> 20) for count in (seen.requests, seen.metered, seen.free)]
+        database.execute(
+            _COVERAGE, (seen.at // rollups.HOUR, seen.provider, seen.host, seen.method, seen.path, *counts)
+        )
+    for loss in batch.losses:
+        database.execute(
+            "INSERT INTO losses (at, records, reason) VALUES (?, ?, ?)",
+            (loss.at, min(loss.records, INTEGER_LIMIT >> 20), loss.reason),
+        )
+
+
+def count(database: sqlite3.Connection, name: str, number: int) -> None:
+    """Add ``number`` to the ledger's fact ``name``."""
+    database.execute(
+        "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value", (name, number)
+    )
+
+
+def _write_calls(database: sqlite3.Connection, entries: list[Entry]) -> None:
+    database.execute("SAVEPOINT calls")
+    try:
+        database.executemany(_CALL, [entry.row for entry in entries])
+    except (sqlite3.IntegrityError, OverflowError):
+        database.execute("ROLLBACK TO calls")
+        entries = _settle(database, [enter(bounded(entry.call)) for entry in entries])
+        database.executemany(_CALL, [entry.row for entry in entries])
+    database.execute("RELEASE calls")
+    rollups.add(database, entries)
+
+
+def _settle(database: sqlite3.Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries to write: the first of each id, or the one that settles it; take out what they replace."""
+    ids = msgspec.json.encode([entry.call.id for entry in entries]).decode()
+    known = {call.id: call for call in map(read_call, database.execute(_KNOWN, (ids,)))}
+    fresh: dict[str, Entry] = {}
+    replaced: list[Call] = []
+    repeated = 0
+    for entry in entries:
+        call = entry.call
+        before = fresh[call.id].call if call.id in fresh else known.get(call.id)
+        if before is not None and (before.outcome not in UNSETTLED or call.outcome in UNSETTLED):
+            repeated += 1
+            continue
+        if before is not None and call.id not in fresh:
+            replaced.append(before)
+        fresh[call.id] = entry
+    if replaced:
+        rollups.subtract(database, [enter(call) for call in replaced])
+        database.executemany("DELETE FROM calls WHERE id = ?", [(call.id,) for call in replaced])
+    if repeated:
+        count(database, "repeated_records", repeated)
+    return list(fresh.values())
