@@ -1,1 +1,4 @@
-"""Transports, wire formats and exporters that ship with outlay, registered like anyone's and importing only ``outlay.integration``."""
+"""What ships with outlay: transports, wire formats, providers.
+
+They register like anyone's, by entry points, and import nothing of outlay but ``outlay.integration``.
+"""

@@ -72,7 +72,7 @@ _meter: _Meter | None = None
 
 def connect(meter: _Meter | None) -> _Meter | None:
     """Let transports meter with ``meter``, or with nothing; return what they metered with before."""
-    global _meter  # noqa: PLW0603 - the one switch between the patches and the instance behind them
+    global _meter
     before, _meter = _meter, meter
     return before
 

@@ -1,4 +1,4 @@
-"""Put wrappers around the functions that HTTP clients send by, when their modules are imported; keep them there; undo it."""
+"""Wrap the functions that HTTP clients send by, when their modules are imported; keep them wrapped; undo it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -59,7 +59,7 @@ def init(
 
 
 def instrument(client: T) -> T:
-    """Meter one client alone, an SDK's or an HTTP library's, and return it; nothing else is patched.
+    """Meter one client alone, an SDK's or an HTTP library's, and return it: nothing else is patched.
 
     Starts outlay without the global patches if it has not been started. Raises ``ConfigError`` if no HTTP client that
     outlay knows is inside.
@@ -152,34 +152,35 @@ def record(
     current = app.current()
     if current is None:
         return None
-    from outlay.recording import recorded  # loaded by those who use it
+    from outlay.recording import Told, recorded  # loaded by those who use it
 
     now = time.time_ns()
-    call = recorded(
-        current.home,
-        current.prices(),
+    told = Told(
         provider=provider,
         model=model,
-        totals=(input_tokens, output_tokens),
-        parts=(
-            cache_read_input_tokens,
-            cache_write_input_tokens,
-            cache_write_1h_input_tokens,
-            reasoning_output_tokens,
-        ),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_input_tokens=cache_read_input_tokens,
+        cache_write_input_tokens=cache_write_input_tokens,
+        cache_write_1h_input_tokens=cache_write_1h_input_tokens,
+        reasoning_output_tokens=reasoning_output_tokens,
         reported=None if cost is None else pico(Decimal(str(cost))),
         operation=operation,
-        times=(now if start is None else nanoseconds(start), now if end is None else nanoseconds(end)),
+        start=now if start is None else nanoseconds(start),
+        end=now if end is None else nanoseconds(end),
         tier=tier,
         error_type=error_type,
         tags=tags or {},
     )
+    call = recorded(current.home, current.prices(), told)
     current.meter.take(call, scope().span)
     return call
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def nanoseconds(at: datetime) -> int:
     """Return a moment in nanoseconds since the epoch; one without a zone is taken as UTC."""
-    from outlay.pricing.prices import nanoseconds as exact
-
-    return exact(at)
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000

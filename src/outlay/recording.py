@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from outlay.context import Home, foreign_trace, merged, scope
 from outlay.pricing import Prices
@@ -11,31 +12,42 @@ from outlay.providers import canonical
 from outlay.records import Call, Cost, Usage
 
 
-def recorded(
-    home: Home,
-    prices: Prices,
-    *,
-    provider: str,
-    model: str,
-    totals: tuple[int, int],
-    parts: tuple[int, int, int, int],
-    reported: int | None,
-    operation: str,
-    times: tuple[int, int],
-    tier: str | None,
-    error_type: str | None,
-    tags: Mapping[str, object],
-) -> Call:
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What the caller of ``outlay.record`` says, with totals that include their parts."""
+
+    provider: str
+    model: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_write_input_tokens: int = 0
+    cache_write_1h_input_tokens: int = 0
+    reasoning_output_tokens: int = 0
+    reported: int | None = None
+    """Pico-USD that the provider charged."""
+    operation: str
+    start: int
+    end: int
+    tier: str | None = None
+    error_type: str | None = None
+    tags: Mapping[str, object] = field(default_factory=dict)
+
+
+def recorded(home: Home, prices: Prices, told: Told) -> Call:
     """Return the record of such a call, in the span and with the tags of now."""
-    span = scope().span
-    trace_id, parent_id = (span.trace_id, span.id) if span and span.tally else foreign_trace() or (_trace_id(), None)
-    usage = disjoint(totals, parts)
-    name = canonical(provider)
-    terms = {"tier": tier} if tier else {}
-    if error_type is not None and not usage.classes and reported is None:
+    around = scope()
+    span = around.span
+    trace_id, parent_id = (
+        (span.trace_id, span.id) if span and span.tally else foreign_trace() or (os.urandom(16).hex(), None)
+    )
+    usage = disjoint(told)
+    provider = canonical(told.provider)
+    terms = {"tier": told.tier} if told.tier else {}
+    if told.error_type is not None and not usage.classes and told.reported is None:
         cost = Cost(status="free", amount=0)
     else:
-        cost = prices.cost(name, (model,), usage, at=times[1], terms=terms, reported=reported)
+        cost = prices.cost(provider, (told.model,), usage, at=told.end, terms=terms, reported=told.reported)
     return Call(
         id=os.urandom(8).hex(),
         trace_id=trace_id,
@@ -45,51 +57,58 @@ def recorded(
         path=span.path if span else "",
         site=span.site if span else None,
         release=home.release,
-        tags=merged({**home.tags, **scope().tags}, tags),
-        provider=name,
+        tags=merged({**home.tags, **around.tags}, told.tags),
+        provider=provider,
         api="record",
-        operation=operation,
-        request_model=model,
-        start=times[0],
-        end=times[1],
-        outcome="ok" if error_type is None else "error",
-        error_type=error_type,
+        operation=told.operation,
+        request_model=told.model,
+        start=told.start,
+        end=told.end,
+        outcome="ok" if told.error_type is None else "error",
+        error_type=told.error_type,
         terms=terms,
         usage=usage,
         cost=cost,
     )
 
 
-def disjoint(totals: tuple[int, int], parts: tuple[int, int, int, int]) -> Usage:
-    """Return the usage of public counts: (input, output) totals and (cache read, cache write, 1 h write, reasoning) parts.
+_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_write_input_tokens",
+    "cache_write_1h_input_tokens",
+    "reasoning_output_tokens",
+)
+
+
+def disjoint(told: Told) -> Usage:
+    """Return usage in disjoint classes.
 
     Raises ``ValueError`` where a count is negative or no whole number, and where parts exceed their total.
     """
-    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_write_input_tokens")
-    for name, count in zip(
-        (*names, "cache_write_1h_input_tokens", "reasoning_output_tokens"), (*totals, *parts), strict=True
-    ):
+    for name in _COUNTS:
+        count = getattr(told, name)
         if type(count) is not int or count < 0:
             raise ValueError(f"{name}={count!r} must be a whole number of tokens, 0 or more.")
-    (given, written), (read, write, hour, thinking) = totals, parts
-    if read + write > given or hour > write:
+    read, write, hour = told.cache_read_input_tokens, told.cache_write_input_tokens, told.cache_write_1h_input_tokens
+    if read + write > told.input_tokens or hour > write:
         raise ValueError(
-            f"cache reads ({read}) and writes ({write}, of them {hour} for an hour) are parts of their totals: "
-            f"input_tokens={given} must include them."
+            f"cache reads ({read}) and writes ({write}, of them {hour} for an hour) are parts: "
+            f"input_tokens={told.input_tokens} must include them."
         )
-    if thinking > written:
+    if told.reasoning_output_tokens > told.output_tokens:
         raise ValueError(
-            f"reasoning_output_tokens={thinking} is part of output_tokens={written}, which must include it."
+            f"reasoning_output_tokens={told.reasoning_output_tokens} is a part: "
+            f"output_tokens={told.output_tokens} must include it."
         )
     classes = {
-        "input": given - read - write,
+        "input": told.input_tokens - read - write,
         "cache_read": read,
         "cache_write_5m": write - hour,
         "cache_write_1h": hour,
-        "output": written,
+        "output": told.output_tokens,
     }
-    return Usage(classes={name: count for name, count in classes.items() if count}, reasoning=thinking)
-
-
-def _trace_id() -> str:
-    return os.urandom(16).hex()
+    return Usage(
+        classes={name: count for name, count in classes.items() if count}, reasoning=told.reasoning_output_tokens
+    )

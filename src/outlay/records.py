@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -23,7 +23,7 @@ INPUT_CLASSES = (
     "cache_read_image",
     "tool_use_input",
 )
-"""Disjoint token classes that add up to ``Usage.input_tokens``; ``input`` is the uncached text that the others leave."""
+"""Disjoint token classes that add up to ``Usage.input_tokens``; ``input`` is uncached text, what the others leave."""
 
 OUTPUT_CLASSES = ("output", "output_audio", "output_image", "output_video", "reasoning")
 """Disjoint token classes that add up to ``Usage.output_tokens``; ``reasoning`` only where it has a price of its own."""
@@ -270,7 +270,7 @@ class Spend(Decimal):
 
     def __new__(
         cls, amount: int, *, unpriced_calls: int = 0, lower: int | None = None, upper: int | None = None
-    ) -> Spend:
+    ) -> Self:
         """Make a spend of ``amount`` pico-USD; ``lower`` and ``upper`` (pico-USD too) default to it."""
         spend = super().__new__(cls, usd(amount))
         spend.unpriced_calls = unpriced_calls
@@ -307,9 +307,11 @@ def pico(amount: Decimal) -> int:
     number = int("".join(map(str, digits)))
     shift = exponent + 12
     if shift >= 0:
-        number *= 10**shift
+        number *= int(10**shift)
     else:
-        number, rest = divmod(number, 10**-shift)
-        half = 2 * rest - 10**-shift
-        number += half > 0 or (half == 0 and number % 2 == 1)
+        unit = int(10**-shift)
+        number, rest = divmod(number, unit)
+        half = 2 * rest - unit
+        if half > 0 or (half == 0 and number % 2 == 1):
+            number += 1
     return -number if sign else number

@@ -72,11 +72,14 @@ UNSENT = frozenset(
 """Exceptions of both libraries that say that the provider never got the request."""
 
 
+_METHODS = frozenset(("POST", "GET"))
+
+
 def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchange | None:
     with _recognising:
         request = args[0] if args else kwargs["request"]
         method = request.method
-        if method != "POST" and method != "GET":
+        if method not in _METHODS:
             return None
         url = request.url
         host, path = url.host, url.raw_path.decode("ascii").partition("?")[0]
@@ -91,7 +94,7 @@ def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchang
 
 
 def _may_refuse(response: Any) -> bool:
-    return 400 <= response.status_code < 500
+    return bool(400 <= response.status_code < 500)
 
 
 def _sent(module: Any, exchange: Exchange, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -128,14 +131,18 @@ def _follow(module: Any, exchange: Exchange, response: Any, args: tuple[Any, ...
             exchange.missed()  # an event hook has read the stream past us
         else:
             exchange.streamed = True
-            response.stream = _tees(module)[isinstance(response.stream, module.AsyncByteStream)](
+            tee = _async_tee if isinstance(response.stream, module.AsyncByteStream) else _tee
+            response.stream = tee(module)(exchange, response.stream)
                 exchange, response.stream
             )
 
 
+# What a tee wraps stays reachable through it: httpx2 reads ``elapsed`` off a response's stream.
+
+
 @functools.cache
-def _tees(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Make the stream classes of one library: what they wrap stays reachable (httpx2 reads ``elapsed`` off it)."""
+def _tee(module: Any) -> Callable[[Exchange, Any], Any]:
+    """Make the class of watched streams for one library."""
 
     class Tee(module.SyncByteStream):  # type: ignore[misc] # the library is known at run time only
         def __init__(self, exchange: Exchange, stream: Any) -> None:
@@ -157,6 +164,13 @@ def _tees(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         def __del__(self) -> None:
             self._exchange.drop()
 
+    return Tee
+
+
+@functools.cache
+def _async_tee(module: Any) -> Callable[[Exchange, Any], Any]:
+    """Make the class of watched asynchronous streams for one library."""
+
     class AsyncTee(module.AsyncByteStream):  # type: ignore[misc] # the library is known at run time only
         def __init__(self, exchange: Exchange, stream: Any) -> None:
             self._exchange = exchange
@@ -177,7 +191,7 @@ def _tees(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         def __del__(self) -> None:
             self._exchange.drop()
 
-    return Tee, AsyncTee
+    return AsyncTee
 
 
 TRANSPORT = Transport(

@@ -11,6 +11,7 @@ from typing import Any
 
 from outlay.context import Scope
 from outlay.guard import guard
+from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
 
@@ -58,8 +59,8 @@ class Exchange:
 
     __slots__ = (
         "attempt", "began", "body", "chunks", "content_type", "encoding", "ended", "filter", "first", "host", "id",
-        "marks", "match", "nesting", "outer", "parent_id", "path", "refused", "request_id", "retry_of", "rewritten", "scope",
-        "sent", "settle", "slot", "start", "status", "streamed", "trace_id", "transport",
+        "marks", "match", "nesting", "outer", "path", "refused", "request_id", "retry_of", "rewritten", "scope",
+        "sent", "settle", "slot", "start", "status", "streamed", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -138,8 +139,8 @@ class Exchange:
         cancelled = not isinstance(error, Exception)  # asyncio's and trio's cancellations are none, by design
         self.finish("cancelled" if cancelled else "error", error)
 
-    def finish(self, outcome: str, error: BaseException | None = None) -> None:
-        """Settle, on the caller's thread, unless another end already has. The stream's bytes may overrule ``outcome``."""
+    def finish(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        """Settle, on the caller's thread, unless another end has. The stream's bytes may overrule ``outcome``."""
         if OPEN.pop(id(self), None) is None:
             return
         self.ended = time.perf_counter_ns()
@@ -159,7 +160,7 @@ class Exchange:
             self.marks += ("stream_shortened",)
 
 
-Settle = Callable[[Exchange, str, BaseException | None], None]
+Settle = Callable[[Exchange, Outcome, BaseException | None], None]
 
 
 def settle_dropped() -> int:

@@ -38,11 +38,12 @@ class Fields:
             return tuple(_walk(document, parts) for parts in self._paths)
         except UNREADABLE:
             return None
-        if self._stars:
-            values = list(values)
-            for index, each in self._stars:
-                values[index] = each(values[index])
-        return tuple(values)
+        if not self._stars:
+            return values
+        filled = list(values)
+        for index, each in self._stars:
+            filled[index] = each(filled[index])
+        return tuple(filled)
 
     def _read_plainly(self, body: bytes) -> tuple[Any, ...] | None:
         # A field of another shape than the format's must not cost us the usage that stands beside it.
@@ -58,12 +59,12 @@ class Fields:
         )
 
 
-def _each(parts: list[str]) -> Callable[[Any], list[Any] | None]:
+def _each(parts: list[str]) -> Callable[[Any], Any]:
     """Compile what follows the first ``*`` of a path into a function of the list it stands for."""
     rest = parts[parts.index("*") + 1 :]
     get = attrgetter(".".join(rest)) if rest and "*" not in rest else None
 
-    def each(found: Any) -> list[Any] | None:
+    def each(found: Any) -> Any:
         if not found or get is None:
             return _walk(found, ["*", *rest])
         try:

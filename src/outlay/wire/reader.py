@@ -19,6 +19,9 @@ from outlay.wire.usage import ABSURD, InvalidUsage, UsageReader
 RAW_LIMIT = 16 * 1024
 """Bytes of a provider's usage object that are kept."""
 
+TEXT_LIMIT = 256
+"""Characters that are kept of a model's name and of an id."""
+
 HEAD, TAIL = 2, 4
 """Events at a stream's edges that say everything in all formats known; where they don't, all are read."""
 
@@ -61,8 +64,12 @@ class Reader:
             paths.extend(of)
             return list(range(len(paths) - len(of), len(paths)))
 
-        self._model, self._id, self._usage = places(answer.model), places(answer.id), places(answer.usage)
-        self._finish, self._status, self._error = places(answer.finish), places(answer.status), places(answer.error)
+        self._texts = tuple(
+            (name, places(of))
+            for name, of in (("model", answer.model), ("id", answer.id), ("status", answer.status))
+            if of
+        )
+        self._usage, self._finish, self._error = places(answer.usage), places(answer.finish), places(answer.error)
         self._background = places(answer.background)
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
@@ -130,24 +137,19 @@ class Reader:
 
     def _take(self, reading: Reading, values: tuple[Any, ...]) -> bytes | None:
         """Take from one document what it says, and return its usage object, if it has one."""
-        for place in self._model:
-            if isinstance(values[place], str):
-                reading.model = values[place][:256]
-        for place in self._id:
-            if isinstance(values[place], str):
-                reading.id = values[place][:256]
+        for name, places in self._texts:
+            for place in places:
+                if isinstance(values[place], str):
+                    setattr(reading, name, values[place][:TEXT_LIMIT])
         finish = _first(values, self._finish)
         if finish:
             reasons = finish if isinstance(finish, list) else [finish]
             reading.finish_reasons += tuple(reason for reason in reasons if isinstance(reason, str))
-        for place in self._status:
-            if isinstance(values[place], str):
-                reading.status = values[place][:64]
-        for place in self._error:
-            if values[place]:
-                reading.error = reading.error or _code(values[place])
-        for place in self._background:
-            reading.background = reading.background or values[place] is True
+        error = _first(values, self._error)
+        if error and reading.error is None:
+            reading.error = _code(error)
+        if self._background and _first(values, self._background) is True:
+            reading.background = True
         for name, place in self._terms:
             _set_term(reading, name, values[place])
         for place in self._usage:

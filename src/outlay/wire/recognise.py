@@ -22,7 +22,7 @@ _VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
 class Match:
     """A model call's format and provider, and how often it was seen since coverage was last taken."""
 
-    __slots__ = ("host", "method", "metered", "path", "poll", "provider", "reader", "requests")
+    __slots__ = ("host", "metered", "method", "path", "poll", "provider", "reader", "requests")
 
     def __init__(self, reader: Reader, provider: Provider, method: str, host: str, path: str, *, poll: bool) -> None:
         self.reader = reader
