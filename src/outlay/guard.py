@@ -55,7 +55,7 @@ def swallow(activity: str, error: Exception) -> bool:
         where = traceback.extract_tb(error.__traceback__)
         place = f"{where[-1].filename}:{where[-1].lineno}" if where else "an unknown place"
         logger.warning(
-            "outlay failed at %s (%s at %s); the application goes on. More of these are only counted: see `outlay doctor`.",
+            "outlay failed at %s (%s at %s); the application goes on. More are counted: see `outlay doctor`.",
             activity,
             key[1],
             place,

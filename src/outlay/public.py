@@ -68,7 +68,7 @@ def instrument(client: T) -> T:
         app.init(instrument=False)
     if not app.patcher().instrument(client):
         raise ConfigError(
-            f"there is no HTTP client that outlay knows inside {type(client).__qualname__}: call outlay.init() to meter "
+    """Meter one client alone, an SDK's or an HTTP library's, and return it: nothing else is patched.
             "every client, or outlay.record() for calls that no HTTP client sends."
         )
     return client

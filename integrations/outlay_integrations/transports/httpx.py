@@ -133,8 +133,6 @@ def _follow(module: Any, exchange: Exchange, response: Any, args: tuple[Any, ...
             exchange.streamed = True
             tee = _async_tee if isinstance(response.stream, module.AsyncByteStream) else _tee
             response.stream = tee(module)(exchange, response.stream)
-                exchange, response.stream
-            )
 
 
 # What a tee wraps stays reachable through it: httpx2 reads ``elapsed`` off a response's stream.
