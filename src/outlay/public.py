@@ -68,7 +68,7 @@ def instrument(client: T) -> T:
         app.init(instrument=False)
     if not app.patcher().instrument(client):
         raise ConfigError(
-    """Meter one client alone, an SDK's or an HTTP library's, and return it: nothing else is patched.
+            f"outlay knows no HTTP client inside {type(client).__qualname__}: call outlay.init() to meter "
             "every client, or outlay.record() for calls that no HTTP client sends."
         )
     return client
