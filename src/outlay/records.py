@@ -167,6 +167,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """OpenTelemetry's ``gen_ai.operation.name``: ``chat``, ``embeddings``, ``text_completion``."""
     transport: str = ""
     host: str = ""
+    """Host of the request, with its port where that is not the scheme's own."""
     request_model: str | None = None
     response_model: str | None = None
     response_id: str | None = None

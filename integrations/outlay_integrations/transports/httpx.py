@@ -82,7 +82,7 @@ def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchang
         if method not in _METHODS:
             return None
         url = request.url
-        host, path = url.host, url.raw_path.decode("ascii").partition("?")[0]
+        host, path = url.netloc.decode("ascii"), url.raw_path.decode("ascii").partition("?")[0]
         match = recognise(method, host, path)
         if match is None:
             return None

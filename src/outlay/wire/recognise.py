@@ -68,14 +68,19 @@ class Recogniser:
         return None
 
     def provider(self, host: str) -> Provider | None:
-        """Return who bills for ``host``; None for a host that is no model host, as far as anyone said."""
+        """Return who bills for ``host``; None for a host that is no model host, as far as anyone said.
+
+        ``host`` may carry a port: one that was named with it wins over one that was named without.
+        """
         try:
             return self._hosts[host]
         except KeyError:
             pass
-        found = self._exact.get(host.lower())
+        name = host.lower()
+        bare = name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() else name
+        found = self._exact.get(name) or self._exact.get(bare)
         for suffix, provider in self._wild if found is None else ():
-            if host.lower().endswith(suffix):
+            if bare.endswith(suffix):
                 found = provider
                 break
         if len(self._hosts) >= CACHED:
