@@ -42,6 +42,7 @@ class Add(_Reasoned, frozen=True, kw_only=True):
     rates: Rates = {}
     twice: dict[str, str] = {}
     """New class to the class that it costs twice as much as."""
+    least: dict[str, int] = {}
     rows: Rows = []
 
 
@@ -179,12 +180,14 @@ def _widen(name: str, row: Price, add: Add) -> Price:
     """Return a row with the added rates: fixed ones in standing rows, twice another in every row that has the other."""
     rates = {} if row.when else dict(add.rates)
     rates |= {new: _double(row.rates[old]) for new, old in add.twice.items() if old in row.rates}
-    if not rates:
+    if not rates and not add.least:
         return row
     present = rates.keys() & row.rates.keys()
     if present:
         raise ConfigError(f"corrections: {name} has a price for {', '.join(present)} now; remove the correction")
-    return msgspec.structs.replace(row, rates={**row.rates, **rates}, source=row.source or add.source)
+    return msgspec.structs.replace(
+        row, rates={**row.rates, **rates}, least={**row.least, **add.least}, source=row.source or add.source
+    )
 
 
 def _double(rate: Rate) -> Rate:

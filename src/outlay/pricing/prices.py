@@ -158,7 +158,8 @@ def _cost(found: Quote, version: str, usage: Usage, reported: int | None) -> Cos
     by_class, unpriced = found.settle(usage.classes)
     known = found.match is not None and bool(by_class or not unpriced) and (bool(found.exact) or found.free)
     amount = sum(by_class.values()) if known else None
-    gaps = (*unpriced, *found.unpriced)
+    # A model that nobody knows has no classes without a price: it has none at all. A reported charge leaves no gaps.
+    gaps = (*unpriced, *found.unpriced) if found.match is not None and reported is None else ()
     status: CostStatus = "unknown" if amount is None else "partial" if gaps else "free" if found.free else "priced"
     lower, upper = _bounds(found, usage) if known and reported is None else (None, None)
     match = found.match

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -35,6 +35,7 @@ class Quote:
     bands: tuple[tuple[int, dict[str, int], Exact], ...] = ()
     """(input tokens that must be exceeded, whole rates, exact rates) of the context bands, in ascending order."""
     exact: Exact = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
     free: bool = False
     unpriced: tuple[str, ...] = ()
     """Terms that no row prices: the amount is then that of the standard price, and never more than partial."""
@@ -64,7 +65,8 @@ class Quote:
             if self.free:
                 by_class[name] = 0
             elif rate is not None:
-                by_class[name] = round(rate * Fraction(str(quantity)))
+                billed = max(quantity, self.least.get(name, 0)) if quantity else 0
+                by_class[name] = round(rate * Fraction(str(billed)))
             elif quantity:
                 unpriced.append(name)
         if "requests" in exact and "requests" not in classes:
@@ -91,6 +93,7 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
     free = (standing is not None and standing.free) or any(row.free for row in variants)
     levels = [(over, _whole(exact), exact) for over, exact in _levels(rates, factor)]
     _, whole, exact = levels[0]
+    least = {} if standing is None else standing.least
     missing = unanswered(asked, variants)
     return Quote(
         start,
@@ -99,12 +102,13 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
         rates=whole,
         exact=exact,
         bands=tuple(levels[1:]),
+        least=least,
         free=free,
         unpriced=missing,
-        price_id=_identify(match, standing, variants, factor),
+        price_id=_identify(match, standing, variants, factor, rates),
         standing=standing,
         variants=variants,
-        plain=not (free or missing or len(levels) > 1 or "requests" in exact) and bool(exact),
+        plain=not (free or missing or least or len(levels) > 1 or "requests" in exact) and bool(exact),
     )
 
 
@@ -160,9 +164,18 @@ def _whole(exact: Exact) -> dict[str, int]:
     return {name: rate.numerator for name, rate in exact.items() if rate.denominator == 1}
 
 
-def _identify(match: Match, standing: Price | None, variants: Sequence[Price], factor: Fraction) -> str:
+def _identify(
+    match: Match, standing: Price | None, variants: Sequence[Price], factor: Fraction, rates: Iterable[str]
+) -> str:
     """Return 16 hex digits that name exactly this price: whose, of what, the rows with units, validity and source."""
-    described = [match.provider, match.model, standing, list(variants), str(factor), {"per": PER}]
+    described = [
+        match.provider,
+        match.model,
+        standing,
+        list(variants),
+        str(factor),
+        {name: PER[name] for name in rates},
+    ]
     return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:16]
 
 

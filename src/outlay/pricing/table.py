@@ -38,6 +38,8 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     """Name of the calendar on whose days no window begins."""
     when: dict[str, str] = {}
     multiply: str = ""
+    least: dict[str, int] = {}
+    """Class to the quantity that is billed at least, once any is used."""
     free: bool = False
     source: str = ""
     """Where the price was read; empty for the data that the table was compiled from."""
