@@ -32,7 +32,7 @@ class Outlay:
         self.spool = Spool(self.folder / "spool")
         self.recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
         self.home = Home(self.keep, settings.project or Path.cwd().name, settings.release, settings.tags)
-        self.worker = Worker(self.folder, self.spool, self.recogniser, settings)
+        self.worker = Worker(self.folder / "ledger.db", self.spool, self.recogniser)
         self.meter = Meter(
             self.recogniser, self.prices, self.home, lambda: self.spool.journal, ask_usage=settings.ask_usage
         )

@@ -19,7 +19,7 @@ from outlay import context
 from outlay.context import Home, LiveSpan, foreign_trace
 from outlay.ledger.inflight import Journal
 from outlay.pricing import Prices
-from outlay.records import Call, Cost, Outcome, Usage
+from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
 from outlay.wire import encodings
 from outlay.wire.estimate import estimate
 from outlay.wire.exchange import Exchange, nested
@@ -187,7 +187,7 @@ class Meter:
             terms=terms,
             requested_tier=requested_tier,
             usage=usage,
-            raw_usage=msgspec.Raw(reading.raw_usage),
+            raw_usage=msgspec.Raw(reading.raw_usage) if reading.raw_usage else NO_RAW_USAGE,
             cost=cost,
             marks=exchange.marks + reading.marks,
         )

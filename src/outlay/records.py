@@ -36,6 +36,9 @@ caller gave up before an answer. ``abandoned``: the caller left a stream early. 
 background, usage comes with a later answer. ``uncertain``: in flight when its process was killed.
 """
 
+NO_RAW_USAGE = msgspec.Raw(b"null")
+"""What stands for a usage object that was not there; an empty ``Raw`` would be written as nothing, which is no JSON."""
+
 CostStatus = Literal["priced", "partial", "free", "included", "unknown"]
 CostSource = Literal["computed", "reported"]
 Quantity = int | float
@@ -195,7 +198,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """What decides the price beside tokens: ``tier`` (as served), ``speed``, ``inference_geo``, ``region``."""
     requested_tier: str | None = None
     usage: Usage | None = None
-    raw_usage: msgspec.Raw = msgspec.Raw()
+    raw_usage: msgspec.Raw = NO_RAW_USAGE
     """The provider's own usage object, as JSON."""
     cost: Cost = Cost(status="unknown")
     marks: tuple[str, ...] = ()

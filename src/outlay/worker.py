@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from outlay.config import Settings
-from outlay.guard import guard
+from outlay.errors import LedgerError
+from outlay.guard import guard, logger
 from outlay.ledger.spool import Spool
 from outlay.wire.exchange import settle_dropped
 from outlay.wire.recognise import Recogniser
+
+if TYPE_CHECKING:
+    from outlay.ledger.ledger import Ledger
 
 TICK = 0.25
 """Seconds between two looks at the spool while calls come in."""
@@ -32,26 +35,28 @@ class Watched(Protocol):
 class Worker:
     """Start at the first record, live as a daemon, end with the process; a forked child starts its own."""
 
-    def __init__(self, folder: Path, spool: Spool, recogniser: Recogniser, settings: Settings) -> None:
-        self._folder = folder
+    def __init__(self, path: Path, spool: Spool, recogniser: Recogniser) -> None:
+        self._path = path
         self._spool = spool
         self._recogniser = recogniser
-        self._settings = settings
         self.watched: Watched | None = None
+        self.trouble: str | None = None
+        """Why records wait in the spool; None while they don't."""
         self.forked()
 
     def forked(self) -> None:
-        """Start afresh in a child: the thread and the locks are the parent's."""
+        """Start afresh in a child: the thread, the locks and the database's connection are the parent's."""
         self.awake = False
         self._stop = threading.Event()
         self._starting = threading.Lock()
-        self._working = threading.Lock()
+        self._at_work = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._ledger: Ledger | None = None
 
     def wake(self) -> None:
         """Start the thread, if it is not there yet. A record that comes while the interpreter ends needs none."""
         with self._starting:
-            if self._thread is None:
+            if self._thread is None and not self._stop.is_set():
                 thread = threading.Thread(target=self._run, name="outlay", daemon=True)
                 try:
                     thread.start()
@@ -61,38 +66,64 @@ class Worker:
             self.awake = True
 
     def flush(self, timeout: float) -> int:
-        """Carry everything written so far to the ledger, on this thread; return the records left when time is up."""
+        """Carry everything written so far to the ledger, on this thread; return the bytes left when time is up."""
         deadline = time.monotonic() + timeout
-        if not self._working.acquire(timeout=max(0.0, timeout)):
-            return self._keeper.left()
+        if not self._at_work.acquire(timeout=max(0.0, timeout)):
+            return 1
         try:
             settle_dropped()
             self._note_coverage()
-            return self._keeper.flush(deadline)
+            return self._carry(deadline)[1]
         finally:
-            self._working.release()
+            self._at_work.release()
 
     def stop(self, timeout: float) -> None:
         """End the thread and carry what is left as far as ``timeout`` seconds allow; the rest is safe in the spool."""
         self._stop.set()
         with _working:
             self.flush(timeout)
+            if self._ledger is not None:
+                self._ledger.close()
+                self._ledger = None
 
     def _run(self) -> None:
-        second = 0.0
+        looked = 0.0
         wait = TICK
         while not self._stop.wait(wait):
-            with _working, self._working:
-                moved = settle_dropped() + self._keeper.tick(time.time_ns())
+            with _working, self._at_work:
+                if self._stop.is_set():
+                    break
+                moved = settle_dropped() + self._carry(None)[0]
                 wait = TICK if moved else IDLE_TICK
-                if time.monotonic() - second >= 1.0:
-                    second = time.monotonic()
-                    self._look_after()
+                if time.monotonic() - looked >= IDLE_TICK:
+                    looked = time.monotonic()
+                    self._note_coverage()
+                    if self.watched is not None:
+                        self.watched.watch()
 
-    def _look_after(self) -> None:
-        self._note_coverage()
-        if self.watched is not None:
-            self.watched.watch()
+    def _carry(self, deadline: float | None) -> tuple[int, int]:
+        """Return (records carried, bytes left)."""
+        self._spool.tick(time.time_ns())
+        try:
+            ledger = self._open()
+        except LedgerError as error:
+            self._tell(str(error))
+            return 0, 1
+        done = ledger.ingest(self._spool.directory, deadline=deadline, own=self._spool)
+        self._tell(done.trouble)
+        return done.records, done.left
+
+    def _open(self) -> Ledger:
+        if self._ledger is None:
+            from outlay.ledger.ledger import Ledger  # sqlite is for the worker alone
+
+            self._ledger = Ledger.open(self._path)
+        return self._ledger
+
+    def _tell(self, trouble: str | None) -> None:
+        if trouble is not None and trouble != self.trouble:
+            logger.warning("outlay keeps its records in %s for now: %s", self._spool.directory, trouble)
+        self.trouble = trouble
 
     def _note_coverage(self) -> None:
         for seen in self._recogniser.coverage(time.time_ns()):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from outlay.ledger.bounds import beyond
-from outlay.records import Call, Record
+from outlay.records import NO_RAW_USAGE, Call, Record
 
 RAW_USAGE_LIMIT = 16 * 1024
 """Bytes of a provider's usage object beyond which it is left out: the classes were read from it already."""
@@ -53,7 +53,7 @@ def _compact(call: Call) -> Call:
 
 
 def _without_raw_usage(call: Call, mark: str) -> Call:
-    return msgspec.structs.replace(call, raw_usage=msgspec.Raw(), marks=(*call.marks, mark))
+    return msgspec.structs.replace(call, raw_usage=NO_RAW_USAGE, marks=(*call.marks, mark))
 
 
 def _encodable(record: Record) -> Record:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from outlay.ledger.calendar import Piece, Stretch, Unit, cover, divide
-from outlay.ledger.rollups import HOUR, MILLI, SUMS
+from outlay.ledger.rollups import HOUR
+from outlay.ledger.rows import MILLI, SUMS
 from outlay.records import Spend
 
 OTHER = "(other)"

@@ -22,17 +22,35 @@ COLUMNS = (
 )
 """Columns of ``calls`` after ``seq``, in the order of ``Entry.row``."""
 
+NULLABLE = frozenset(
+    (
+        *("parent_id", "site", "release", "request_model", "response_model", "response_id", "request_id"),
+        *("first_chunk", "status", "error_type", "retry_of", "requested_tier", "estimated", "input", "cache_read"),
+        *("cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input", "output", "other_output"),
+        *("reasoning", "usage", "raw_usage", "cost", "cost_lower", "cost_upper", "cost_computed"),
+        *("unpriced_tokens", "price_id", "price_table", "price_match", "price_model"),
+    )
+)
+"""Those of them that may be NULL."""
+
 SPAN_COLUMNS = (
     *("id", "trace_id", "parent_id", "project", "name", "feature", "path", "site", "release", "tags", "start", "end"),
     "error_type",
 )
 
-COUNTERS = (
+ABSENT = "\x1a"
+"""Stands for NULL where rows are bound: the sqlite3 module takes six times as long to bind a None."""
+
+MILLI = 10**9
+"""Pico-USD in a milli-USD: sums are kept as both, so that they stay exact beyond 64 bits of pico-USD."""
+
+SUMS = (
     *("attempts", "requests", "errors", "unpriced_calls", "unpriced_tokens", "estimated_calls", "unbounded_calls"),
     *("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input"),
-    *("output", "other_output", "reasoning", "duration_us", "cost", "lower", "upper"),
+    *("output", "other_output", "reasoning", "duration_us"),
+    *("cost_milli", "cost_pico", "lower_milli", "lower_pico", "upper_milli", "upper_pico"),
 )
-"""What a call adds to its rollups, in the order of a packed counter's lanes."""
+"""The summed columns of ``rollups``: what a call adds to them, in the order of a packed counter's lanes."""
 
 _DURATION_LIMIT = 10**12
 _PLAIN = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h", "output")
@@ -42,9 +60,9 @@ _OTHER_OUTPUT = tuple(name for name in OUTPUT_CLASSES if name not in _PLAIN)
 _TOKENS = frozenset(INPUT_CLASSES + OUTPUT_CLASSES)
 _NOTHING: tuple[Any, ...] = (None,) * 9
 
-# One lane of 16 bytes a counter: adding two packed integers adds all counters at once, with 64 bits of headroom each.
-_LANES = struct.Struct("<" + "Q8x" * len(COUNTERS))
-_WIDE = struct.Struct("<" + "QQ" * len(COUNTERS))
+# One lane of 64 bits a counter: adding two packed integers adds all counters at once. No call's counter exceeds 2**40,
+# so 2**23 calls can be added before a lane runs over into the next.
+_LANES = struct.Struct(f"<{len(SUMS)}Q")
 _encode = msgspec.json.Encoder().encode
 _decode_usage: msgspec.json.Decoder[Usage] = msgspec.json.Decoder(Usage)
 _decode_items: msgspec.json.Decoder[tuple[CostItem, ...]] = msgspec.json.Decoder(tuple[CostItem, ...])
@@ -70,10 +88,9 @@ def enter(call: Call) -> Entry:
         return _enter(bounded(call))
 
 
-def unpack(counters: int) -> list[int]:
-    """Return the counters that were packed into an integer, in the order of ``COUNTERS``."""
-    halves = _WIDE.unpack(counters.to_bytes(_WIDE.size, "little"))
-    return [low + (high << 64) for low, high in zip(halves[::2], halves[1::2], strict=True)]
+def unpack(counters: int) -> tuple[int, ...]:
+    """Return the counters that were packed into an integer, in the order of ``SUMS``."""
+    return _LANES.unpack(counters.to_bytes(_LANES.size, "little"))
 
 
 def _enter(call: Call) -> Entry:
@@ -85,18 +102,61 @@ def _enter(call: Call) -> Entry:
         raise OverflowError
     model = cost.model or call.response_model or call.request_model or "(unknown)"
     unpriced = _unpriced_tokens(call)
+    raw_usage = bytes(memoryview(call.raw_usage)).decode()
     row = (
-        *(call.id, call.trace_id, call.parent_id, call.project, call.feature, call.path, call.site, call.release),
-        *(_json(call.tags, "{}"), call.provider, call.api, call.operation, call.transport, call.host, model),
-        *(call.request_model, call.response_model, call.response_id, call.request_id, call.start, call.end),
-        *(call.first_chunk, call.streamed, call.outcome, call.status, call.error_type, call.attempt, call.retry_of),
-        *(_json(call.finish_reasons, "[]"), _json(call.terms, "{}"), call.requested_tier),
-        *(usage and usage.estimated, *tokens, detail, bytes(memoryview(call.raw_usage)).decode() or None),
-        *(cost.status, cost.amount, cost.source, cost.lower, cost.upper, cost.computed, _json(cost.by_class, "{}")),
-        *(_json(cost.items, "[]"), _json(cost.unpriced, "[]"), unpriced),
-        *(cost.price_id, cost.table, cost.match, cost.model, _json(call.marks, "[]")),
+        call.id,
+        call.trace_id,
+        call.parent_id,
+        call.project,
+        call.feature,
+        call.path,
+        call.site,
+        call.release,
+        _json(call.tags, "{}"),
+        call.provider,
+        call.api,
+        call.operation,
+        call.transport,
+        call.host,
+        model,
+        call.request_model,
+        call.response_model,
+        call.response_id,
+        call.request_id,
+        call.start,
+        call.end,
+        call.first_chunk,
+        int(call.streamed),
+        call.outcome,
+        call.status,
+        call.error_type,
+        call.attempt,
+        call.retry_of,
+        _json(call.finish_reasons, "[]"),
+        _json(call.terms, "{}"),
+        call.requested_tier,
+        None if usage is None else int(usage.estimated),
+        *tokens,
+        detail,
+        None if raw_usage == "null" else raw_usage,
+        cost.status,
+        cost.amount,
+        cost.source,
+        cost.lower,
+        cost.upper,
+        cost.computed,
+        _json(cost.by_class, "{}"),
+        _json(cost.items, "[]"),
+        _json(cost.unpriced, "[]"),
+        unpriced,
+        cost.price_id,
+        cost.table,
+        cost.match,
+        cost.model,
+        _json(call.marks, "[]"),
     )
-    return Entry(call, model, row, _pack(call, tokens, unpriced))
+    bound = tuple([ABSENT if value is None else value for value in row])
+    return Entry(call, model, bound, _pack(call, tokens, unpriced))
 
 
 def _tokens(usage: Usage) -> tuple[tuple[Any, ...], str | None]:
@@ -143,19 +203,27 @@ def _pack(call: Call, tokens: tuple[Any, ...], unpriced: int | None) -> int:
     cost, usage, outcome = call.cost, call.usage, call.outcome
     request = outcome in {"ok", "abandoned"}
     amount = cost.amount or 0
+    lower = amount if cost.lower is None else cost.lower
+    upper = amount if cost.upper is None else cost.upper
     estimated = usage is not None and usage.estimated
-    return int.from_bytes(
-        _LANES.pack(
-            *(1, request, outcome == "error", unpriced is not None, unpriced or 0, estimated),
-            estimated and cost.amount is not None and cost.upper is None,
-            *[value or 0 for value in tokens],
-            min(max(call.end - call.start, 0) // 1000, _DURATION_LIMIT) if request else 0,
-            amount,
-            amount if cost.lower is None else cost.lower,
-            amount if cost.upper is None else cost.upper,
-        ),
-        "little",
+    lanes = _LANES.pack(
+        1,
+        request,
+        outcome == "error",
+        unpriced is not None,
+        unpriced or 0,
+        estimated,
+        estimated and cost.amount is not None and cost.upper is None,
+        *[value or 0 for value in tokens],
+        min(max(call.end - call.start, 0) // 1000, _DURATION_LIMIT) if request else 0,
+        amount // MILLI,
+        amount % MILLI,
+        lower // MILLI,
+        lower % MILLI,
+        upper // MILLI,
+        upper % MILLI,
     )
+    return int.from_bytes(lanes, "little")
 
 
 def _json(value: Any, empty: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
-from outlay.ledger.rows import COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
+from outlay.ledger.rows import ABSENT, COLUMNS, NULLABLE, SPAN_COLUMNS, Entry, enter, enter_span, read_call
 from outlay.records import Call, Coverage, Loss, Record, Span
 
 UNSETTLED = ("pending", "uncertain")
@@ -21,7 +21,8 @@ def quote(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-_CALL = f"INSERT INTO calls ({quote(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  own names
+_VALUES = ", ".join(f"NULLIF(?, '{ABSENT}')" if name in NULLABLE else "?" for name in COLUMNS)
+_CALL = f"INSERT INTO calls ({quote(COLUMNS)}) VALUES ({_VALUES})"  # noqa: S608  own names
 _SPAN = f"INSERT OR IGNORE INTO spans ({quote(SPAN_COLUMNS)}) VALUES ({', '.join('?' * len(SPAN_COLUMNS))})"  # noqa: S608  own names
 _KNOWN = f"SELECT {quote(COLUMNS)} FROM calls WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608  own names
 _COVERAGE = (

@@ -14,7 +14,7 @@ from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
 from outlay.pricing.explanation import Explanation, explain
 from outlay.pricing.quote import Quote, quote
-from outlay.pricing.resolution import Match, find, in_table
+from outlay.pricing.resolution import find, in_table
 from outlay.pricing.schedule import in_force, instant
 from outlay.pricing.table import LoadedTable, Price, load
 from outlay.providers import canonical
@@ -71,30 +71,32 @@ class Prices:
             found = self._resolve(key, at, terms)
         if not found.plain or reported is not None or usage.estimated:
             return _cost(found, self.version, usage, reported)
-        rates = found.rates
+        rates = found.pick(usage.classes)[0] if found.bands else found.rates
         by_class: dict[str, int] = {}
         amount = 0
-        for name, quantity in usage.classes.items():
-            if name not in rates or quantity.__class__ is not int:
-                return _cost(found, self.version, usage, None)
-            by_class[name] = part = rates[name] * quantity
-            amount += part
-        match: Match = found.match  # type: ignore[assignment]  # a plain quote has a match
+        try:
+            for name, quantity in usage.classes.items():
+                by_class[name] = part = rates[name] * quantity  # type: ignore[assignment]  # an int, or see below
+                amount += part  # type: ignore[assignment]  # as above
+        except KeyError:
+            return _cost(found, self.version, usage, None)
+        if amount.__class__ is not int:  # seconds come as floats, which need exact arithmetic
+            return _cost(found, self.version, usage, None)
         return Cost(
             status="priced",
             amount=amount,
             by_class=by_class,
             price_id=found.price_id,
             table=self.version,
-            match=match.rule,
-            model=match.model,
+            match=found.rule,
+            model=found.model,
         )
 
     def explain(
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
     ) -> Explanation | None:
         """Return the price a call of these would have, in words and figures; None for a model that is not known."""
-        key = (provider, tuple(models), tuple(terms.items()))
+        key = (provider, tuple(models), tuple(terms.items()) if terms else None)
         return explain(self.table, self._resolve(key, at, terms))
 
     def calculate(
@@ -162,7 +164,6 @@ def _cost(found: Quote, version: str, usage: Usage, reported: int | None) -> Cos
     gaps = (*unpriced, *found.unpriced) if found.match is not None and reported is None else ()
     status: CostStatus = "unknown" if amount is None else "partial" if gaps else "free" if found.free else "priced"
     lower, upper = _bounds(found, usage) if known and reported is None else (None, None)
-    match = found.match
     return Cost(
         status=status if reported is None else "priced",
         amount=amount if reported is None else reported,
@@ -174,8 +175,8 @@ def _cost(found: Quote, version: str, usage: Usage, reported: int | None) -> Cos
         computed=None if reported is None else amount,
         price_id=found.price_id if known else None,
         table=version,
-        match=None if match is None else match.rule,
-        model=None if match is None else match.model,
+        match=found.rule,
+        model=found.model,
     )
 
 

@@ -20,6 +20,8 @@ from outlay.records import INPUT_CLASSES, PICO, Quantity
 Exact = dict[str, Fraction]
 """Class to pico-USD per unit."""
 
+_INPUT = frozenset(INPUT_CLASSES)
+
 
 @dataclass(slots=True, eq=False)
 class Quote:
@@ -30,6 +32,8 @@ class Quote:
     """Nanoseconds since the epoch: the span in which the quote holds, end excluded."""
     match: Match | None
     """None for a model that nobody knows; the quote then has no price."""
+    rule: str | None = None
+    model: str | None = None
     rates: dict[str, int] = field(default_factory=dict)
     """Class to pico-USD per unit, for rates that are whole numbers of it: all but a few."""
     bands: tuple[tuple[int, dict[str, int], Exact], ...] = ()
@@ -43,16 +47,19 @@ class Quote:
     standing: Price | None = None
     variants: Sequence[Price] = ()
     plain: bool = False
-    """Whether the fast path holds: a price, no bands, nothing unanswered, no fee per request."""
+    """Whether the fast path holds: a price, nothing unanswered, no fee per request, no least quantity."""
 
     def pick(self, classes: Mapping[str, Quantity]) -> tuple[dict[str, int], Exact]:
         """Return the rates of the context band that the usage falls in: all of the call moves to them."""
+        tokens: Quantity = 0
+        for name, quantity in classes.items():
+            if name in _INPUT:
+                tokens += quantity
         rates, exact = self.rates, self.exact
-        if self.bands:
-            tokens = sum(classes[name] for name in INPUT_CLASSES if name in classes)
-            for over, band_rates, band_exact in self.bands:
-                if tokens > over:
-                    rates, exact = band_rates, band_exact
+        for over, band_rates, band_exact in self.bands:
+            if tokens <= over:
+                break
+            rates, exact = band_rates, band_exact
         return rates, exact
 
     def settle(self, classes: Mapping[str, Quantity]) -> tuple[dict[str, int], tuple[str, ...]]:
@@ -61,12 +68,11 @@ class Quote:
         by_class: dict[str, int] = {}
         unpriced: list[str] = []
         for name, quantity in classes.items():
-            rate = exact.get(name)
             if self.free:
                 by_class[name] = 0
-            elif rate is not None:
+            elif name in exact:
                 billed = max(quantity, self.least.get(name, 0)) if quantity else 0
-                by_class[name] = round(rate * Fraction(str(billed)))
+                by_class[name] = round(exact[name] * Fraction(str(billed)))
             elif quantity:
                 unpriced.append(name)
         if "requests" in exact and "requests" not in classes:
@@ -88,7 +94,7 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
     asked = relevant(terms, rows)
     variants = [row for row in answering(rows, asked) if schedule.holds(row, at, calendars)]
     if standing is None and not variants:
-        return Quote(start, end, match)
+        return Quote(start, end, match, match.rule, match.model)
     rates = _vary({} if standing is None else standing.rates, variants, rows)
     free = (standing is not None and standing.free) or any(row.free for row in variants)
     levels = [(over, _whole(exact), exact) for over, exact in _levels(rates, factor)]
@@ -99,6 +105,8 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
         start,
         end,
         match,
+        match.rule,
+        match.model,
         rates=whole,
         exact=exact,
         bands=tuple(levels[1:]),
@@ -108,7 +116,7 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
         price_id=_identify(match, standing, variants, factor, rates),
         standing=standing,
         variants=variants,
-        plain=not (free or missing or least or len(levels) > 1 or "requests" in exact) and bool(exact),
+        plain=not (free or missing or least or "requests" in exact) and bool(exact),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -32,12 +33,10 @@ class Fields:
         try:
             document = self._decode(body)
             values = self._get(document)
-        except msgspec.ValidationError:
-            return self._read_plainly(body)
         except AttributeError:
             return tuple(_walk(document, parts) for parts in self._paths)
         except UNREADABLE:
-            return None
+            return self._read_plainly(body)
         if not self._stars:
             return values
         filled = list(values)
@@ -46,16 +45,18 @@ class Fields:
         return tuple(filled)
 
     def _read_plainly(self, body: bytes) -> tuple[Any, ...] | None:
-        # A field of another shape than the format's must not cost us the usage that stands beside it.
+        # What a client can read must not be lost to us: a field of another shape than the format's, UTF-16, half a
+        # surrogate pair, NaN. The standard library, which most clients read by, takes them all.
         try:
-            document = msgspec.json.decode(body)
-        except UNREADABLE:
+            document = json.loads(body.decode(json.detect_encoding(body), "replace"))
+        except (ValueError, RecursionError):
             return None
         if not isinstance(document, dict):
             return None
         values = [_walk(document, parts) for parts in self._paths]
         return tuple(
-            msgspec.Raw(msgspec.json.encode(v)) if raw else v for raw, v in zip(self._raw, values, strict=True)
+            msgspec.Raw(b"" if v is None else json.dumps(v).encode()) if raw else v
+            for raw, v in zip(self._raw, values, strict=True)
         )
 
 
