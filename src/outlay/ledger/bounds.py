@@ -16,7 +16,7 @@ TOKEN_LIMIT = 10**12
 
 
 def bounded(call: Call) -> Call:
-    """Return ``call`` with numbers that the ledger can hold: usage and cost are unknown and marked where they are not."""
+    """Return ``call`` with numbers that the ledger can hold; usage or cost that has others is unknown, and marked."""
     marks, usage, cost = call.marks, call.usage, call.cost
     if usage is not None and (_nonsense(msgspec.to_builtins(usage)) or usage.total_tokens > TOKEN_LIMIT):
         usage, marks = None, (*marks, "usage_out_of_range")

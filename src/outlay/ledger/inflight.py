@@ -49,8 +49,7 @@ class Journal:
         self._lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
             # Written, not only sized: a page that the disk had no room for would kill the process when touched.
-            if os.write(self._lock, bytes(_BYTES)) != _BYTES:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _fill(self._lock)
             lock_shared(self._lock)
             self._map = mmap.mmap(self._lock, _BYTES)
             unnamed.rename(self.path)
@@ -120,6 +119,11 @@ class Journal:
         if not any(self._map[0:_LABELS_AT:_SLOT_BYTES]):
             self.path.unlink(missing_ok=True)
         self.abandon()
+
+
+def _fill(fd: int) -> None:
+    if os.write(fd, bytes(_BYTES)) != _BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read_open(content: bytes, now: int) -> Iterator[Call]:

@@ -60,7 +60,8 @@ class Ingestion:
             with contextlib.ExitStack() as held:
                 # The dead are counted before their segments are read to the end: nothing is added after that.
                 orphans = list(self._orphans(held))
-                if all([self._carry(path) for path in self._paths(spool.SUFFIX)]):
+                ends = [self._carry(path) for path in self._paths(spool.SUFFIX)]
+                if all(ends):
                     for path, fd in orphans:
                         self._adopt_journal(path, fd)
             self._forget_gone()

@@ -10,12 +10,16 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from outlay.ledger import queries
 from outlay.ledger.database import connect, transaction
 from outlay.ledger.ingest import Ingested, Ingestion
-from outlay.ledger.reports import Progress, Question, Report, answer
+from outlay.ledger.questions import Question, Report
+from outlay.ledger.reports import answer
+from outlay.ledger.retention import forget, prune
+from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
 from outlay.ledger.writing import Batch, write
-from outlay.records import Record
+from outlay.records import Call, Record, Span
 
 
 class Ledger:
@@ -83,3 +87,63 @@ class Ledger:
             by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo(zone), exact=exact
         )
         return answer(self._database, question, progress)
+
+    def calls(
+        self,
+        order: queries.Order = "latest",
+        limit: int = 20,
+        *,
+        filters: Mapping[str, str | None] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> list[Call]:
+        """Return calls, first the ``latest``, the ``dearest``, or the latest that ``failed``."""
+        return queries.read_calls(self._database, order, limit, filters, since, until)
+
+    def find(self, prefix: str, limit: int = 10) -> list[Call]:
+        """Return the calls whose id begins with ``prefix``: none, the one, or those to choose from."""
+        return queries.find_calls(self._database, prefix, limit)
+
+    def calls_after(self, seq: int, limit: int = 500) -> list[tuple[int, Call]]:
+        """Return calls in the order in which they came, from the one after ``seq``, each with its own.
+
+        A call that is settled later (it was pending) comes again, with a higher one.
+        """
+        return queries.calls_after(self._database, seq, limit)
+
+    def spans_after(self, seq: int, limit: int = 500) -> list[tuple[int, Span]]:
+        """Return spans in the order in which they came, from the one after ``seq``, each with its own."""
+        return queries.spans_after(self._database, seq, limit)
+
+    def pace(self, now: int, *, zone: str = "UTC", filters: Mapping[str, str | None] | None = None) -> queries.Pace:
+        """Return what the month of ``now`` has cost so far, and what it will at the same rate."""
+        info = ZoneInfo(zone)
+        since, _ = queries.month_of(now, info)
+        report = self.report((), since=since, until=now, zone=zone, filters=filters)
+        return queries.project(report.total.cost, now, info)
+
+    def coverage(self, since: int | None = None) -> list[queries.Covered]:
+        """Return the requests that went to model hosts, those that were not metered first."""
+        return queries.read_coverage(self._database, since)
+
+    def losses(self, since: int | None = None) -> list[queries.Lost]:
+        """Return what could not be kept, by reason."""
+        return queries.read_losses(self._database, since)
+
+    def waiting(self, spool: str | os.PathLike[str]) -> list[queries.Waiting]:
+        """Return the segments of a spool directory and how much of each is in the ledger."""
+        return list(queries.read_waiting(self._database, Path(spool)))
+
+    def prune(self, *, before: int | None = None, max_bytes: int | None = None, keep_from: int | None = None) -> int:
+        """Delete calls that started before ``before``, then the oldest beyond ``max_bytes``; return how many.
+
+        Rollups stay, so reports still show what was spent. Calls from the ``seq`` ``keep_from`` on stay too.
+        """
+        return prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+
+    def forget(self, tags: Mapping[str, str]) -> int:
+        """Erase who stands behind the calls that have all of ``tags``; return how many calls there were.
+
+        Their money stays. Ingest the spool before, so that nothing of theirs waits there.
+        """
+        return forget(self._database, tags)

@@ -25,6 +25,7 @@ _Part = tuple[str, int, str, str, str, str, str, str]
 
 _COUNT = "SELECT count(*) FROM rollups WHERE dimension = ? AND hours = ? AND slot = ?"
 _HELD = f"SELECT {', '.join(KEYS)} FROM rollups WHERE dimension = ? AND hours = ? AND slot = ?"  # noqa: S608  own names
+_DROP_EMPTY = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KEYS)} AND attempts = 0"  # noqa: S608  own names
 _ADD = (
     f"INSERT INTO rollups ({', '.join(KEYS + SUMS)}) VALUES ({', '.join('?' * len(KEYS + SUMS))})"  # noqa: S608  own names
     f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
@@ -40,7 +41,6 @@ def subtract(database: sqlite3.Connection, entries: Iterable[Entry], dimensions:
     """Take ``entries`` out of the rollups (of the dimensions that begin with ``dimensions``)."""
     parts = {part: packed for part, packed in _gather(entries).items() if part[0].startswith(dimensions)}
     _write(database, parts, -1)
-    database.execute("DELETE FROM rollups WHERE attempts = 0")
 
 
 def _gather(entries: Iterable[Entry]) -> dict[_Part, int]:
@@ -72,7 +72,10 @@ def _write(database: sqlite3.Connection, parts: dict[_Part, int], sign: int) -> 
         if sign > 0:
             database.executemany(_ADD, [(*key, *unpack(packed)) for key, packed in kept.items()])
         else:
-            database.executemany(_ADD, [(*key, *[-n for n in unpack(packed)]) for key, packed in kept.items()])
+            database.executemany(
+                _ADD, [(*key, *[-number for number in unpack(packed)]) for key, packed in kept.items()]
+            )
+            database.executemany(_DROP_EMPTY, list(kept))
 
 
 def _fold(database: sqlite3.Connection, group: _Group, rows: dict[Key, int]) -> dict[Key, int]:

@@ -1,0 +1,116 @@
+"""What leaves the ledger: calls that are old, calls for which there is no room, and what a person wants forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from outlay.ledger import rollups
+from outlay.ledger.calendar import DAY
+from outlay.ledger.database import transaction
+from outlay.ledger.rows import COLUMNS, enter, read_call
+from outlay.ledger.writing import quote
+
+_ROWS = 2_000
+_ERASED = (
+    "UPDATE calls SET tags = '{}', trace_id = '', parent_id = NULL, response_id = NULL, request_id = NULL,"
+    " raw_usage = NULL, marks = ? WHERE id = ?"
+)
+FORGOTTEN = "forgotten"
+"""The mark of a call whose person was forgotten: its money stays, what led to the person is gone."""
+
+
+def prune(
+    database: sqlite3.Connection,
+    *,
+    before: int | None = None,
+    max_bytes: int | None = None,
+    keep_from: int | None = None,
+) -> int:
+    """Delete calls and spans from before ``before``, then the oldest beyond ``max_bytes``; return how many calls.
+
+    Rollups stay: reports go on showing what was spent. Calls with a ``seq`` of ``keep_from`` or more stay too: an
+    exporter has not delivered them.
+    """
+    last = "" if keep_from is None else f" AND seq < {keep_from:d}"
+    deleted = 0
+    if before is not None:
+        deleted = _prune_before(database, before, last)
+    while max_bytes is not None and _bytes(database) > max_bytes:
+        oldest = database.execute("SELECT min(start) FROM calls WHERE true" + last).fetchone()[0]  # noqa: S608  an integer
+        if oldest is None:
+            break
+        deleted += _prune_before(database, (oldest // DAY + 1) * DAY, last)
+    # Fetched to the end: a step frees one page alone.
+    database.execute("PRAGMA incremental_vacuum").fetchall()
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return deleted
+
+
+def _prune_before(database: sqlite3.Connection, before: int, last: str) -> int:
+    """Delete in small transactions, so that writers need not wait for long."""
+    rows = f"SELECT seq FROM calls WHERE start < ?{last} ORDER BY start LIMIT {_ROWS}"  # noqa: S608  integers
+    deleted = 0
+    while True:
+        with transaction(database):
+            gone = database.execute(f"DELETE FROM calls WHERE seq IN ({rows})", (before,)).rowcount  # noqa: S608  own words
+            if gone:
+                database.execute(
+                    "INSERT INTO facts VALUES ('pruned_before', ?)"
+                    " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                    (before,),
+                )
+        deleted += gone
+        if gone < _ROWS:
+            break
+    with transaction(database):
+        database.execute("DELETE FROM spans WHERE start < ?", (before,))
+    return deleted
+
+
+def _bytes(database: sqlite3.Connection) -> int:
+    """Return the bytes that the ledger's pages hold, free ones not counted."""
+    size, pages, free = (
+        database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+    )
+    return int(size * (pages - free))
+
+
+def forget(database: sqlite3.Connection, tags: Mapping[str, str]) -> int:
+    """Erase who stands behind the calls and spans that have all of ``tags``; return how many calls there were.
+
+    The calls stay with their money, model and time, so that totals still add up; their tags (all of them: a session
+    leads to a person too), trace, the provider's ids and raw usage go. Their spans go whole. Rollups by these tags
+    lose the values.
+    """
+    if not tags:
+        raise ValueError("name at least one tag to forget")
+    one = "EXISTS (SELECT 1 FROM json_each(tags) AS tag WHERE tag.key = ? AND tag.value = ?)"
+    match = " AND ".join([one] * len(tags))
+    values = [part for pair in tags.items() for part in pair]
+    erased = 0
+    for rows in _batches(database, match, values):
+        calls = [read_call(row) for row in rows]
+        with transaction(database):
+            rollups.subtract(database, [enter(call) for call in calls], "tag:")
+            marks = [msgspec.json.encode((*call.marks, FORGOTTEN)).decode() for call in calls]
+            database.executemany(_ERASED, [(mark, call.id) for mark, call in zip(marks, calls, strict=True)])
+        erased += len(calls)
+    with transaction(database):
+        database.execute(f"DELETE FROM spans WHERE {match}", values)  # noqa: S608  own words
+        if len(tags) == 1:
+            # Calls that were pruned left their values in rollups only.
+            ((name, value),) = tags.items()
+            database.execute("DELETE FROM rollups WHERE dimension = ? AND value = ?", ("tag:" + name, value))
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return erased
+
+
+def _batches(database: sqlite3.Connection, match: str, values: list[str]) -> Iterator[list[tuple[object, ...]]]:
+    sql = f"SELECT seq, {quote(COLUMNS)} FROM calls WHERE seq > ? AND {match} ORDER BY seq LIMIT {_ROWS}"  # noqa: S608  own words
+    seq = 0
+    while rows := database.execute(sql, (seq, *values)).fetchall():
+        seq = rows[-1][0]
+        yield [row[1:] for row in rows]

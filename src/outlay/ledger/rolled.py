@@ -1,0 +1,88 @@
+"""The part of a report that rollups answer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from outlay.ledger.calendar import Piece
+from outlay.ledger.questions import OTHER, Question
+from outlay.ledger.rollups import HOUR
+from outlay.ledger.rows import SUMS
+from outlay.ledger.sums import Found, Place, Sums, add
+
+_PIECES = (
+    "WITH pieces(stretch, hours, first, last) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " json_extract(value, '$[2]'), json_extract(value, '$[3]') FROM json_each(?))"
+)
+_JOIN = (
+    " FROM pieces CROSS JOIN rollups r ON r.dimension = ? AND r.hours = pieces.hours"
+    " AND r.slot >= pieces.first AND r.slot < pieces.last"
+)
+
+
+def holds_folded(database: sqlite3.Connection, dimension: str, pieces: list[Piece]) -> bool:
+    """Return whether some values of ``dimension`` are folded in the time of ``pieces``."""
+    sql = f"{_PIECES} SELECT 1 {_JOIN} WHERE r.folded = 1 LIMIT 1"
+    return database.execute(sql, (_slots(pieces), dimension)).fetchone() is not None
+
+
+def _slots(pieces: list[Piece]) -> str:
+    slots = [(p.stretch, p.hours, p.start // HOUR, p.end // HOUR) for p in pieces if p.hours]
+    return msgspec.json.encode(slots).decode()
+
+
+def read_rollups(
+    database: sqlite3.Connection,
+    question: Question,
+    dimension: str,
+    pieces: list[Piece],
+    found: Found,
+) -> None:
+    """Add to ``found`` what the rollups of ``dimension`` know of the hours and days in ``pieces``."""
+    for place, sums in _read(database, dimension, pieces, question.keys, question.filters):
+        add(found, place, sums)
+    if dimension.startswith("tag:") and dimension in question.keys and dimension not in question.filters:
+        _add_untagged(database, question, dimension, pieces, found)
+
+
+def _read(
+    database: sqlite3.Connection,
+    dimension: str,
+    pieces: list[Piece],
+    keys: Sequence[str],
+    filters: Mapping[str, str | None],
+) -> Iterator[tuple[Place, Sums]]:
+    columns = ["value" if name.startswith("tag:") else name for name in keys]
+    shown = [name if name == "project" else f"iif(r.folded, '{OTHER}', r.{name})" for name in columns]
+    grouped = "".join(f", {name}" for name in shown)
+    where = "".join(f" AND r.{'value' if name.startswith('tag:') else name} = ?" for name in filters)
+    sums = ", ".join(f"sum(r.{name})" for name in SUMS)
+    sql = f"{_PIECES} SELECT stretch{grouped}, {sums} {_JOIN} WHERE true{where} GROUP BY stretch{grouped}"
+    width = 1 + len(keys)
+    for row in database.execute(sql, (_slots(pieces), dimension, *filters.values())):
+        yield (row[0], row[1:width]), list(row[width:])
+
+
+def _add_untagged(
+    database: sqlite3.Connection,
+    question: Question,
+    dimension: str,
+    pieces: list[Piece],
+    found: Found,
+) -> None:
+    """Add what the calls without the tag spent: the total less what those with it did."""
+    at = question.keys.index(dimension)
+    others = [name for name in question.keys if name != dimension]
+    rest: Found = {}
+    for (stretch, key), sums in _read(database, "total", pieces, others, question.filters):
+        add(rest, (stretch, (*key[:at], None, *key[at:])), sums)
+    for (stretch, key), sums in found.items():
+        untagged = rest[stretch, (*key[:at], None, *key[at + 1 :])]
+        for index, value in enumerate(sums):
+            untagged[index] -= value
+    for place, sums in rest.items():
+        if sums[0]:
+            add(found, place, sums)
