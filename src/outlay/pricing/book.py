@@ -1,26 +1,18 @@
 """The user's price book: prices, names, adjustments and GPU hosts of their own, laid over the table.
 
-``docs/pricing.md`` shows the file. Its prices win over the table's; a price in it is the whole price of its model, so a
-class that it leaves out has no price.
+Its prices win over the table's; a price in it is the whole price of its model, so a class that it leaves out has no
+price. ``book_file`` reads one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
-from outlay.errors import ConfigError
-from outlay.pricing import schema
 from outlay.pricing.table import Price
 from outlay.providers import canonical
-
-Listed = Callable[[str, str], Price | None]
-"""Provider and model to the price that the table has in force today; None for a model that it does not know."""
 
 
 class BookPrice(NamedTuple):
@@ -61,28 +53,6 @@ class Book:
         for price in prices:
             if not price.glob:
                 self._exact.setdefault((price.provider, price.model), []).append(price.price)
-
-    @classmethod
-    def load(cls, path: Path, listed: Listed) -> Book:
-        """Read a price book; ``ConfigError`` names the file, the line of the table in it, and the way out.
-
-        ``listed`` gives the table's price, which a price of the book is held against to catch a mistaken unit.
-        """
-        try:
-            data = path.read_bytes()
-            content = tomllib.loads(data.decode())
-        except OSError as error:
-            raise ConfigError(f"the price book {path} can't be read: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"the price book {path} is not TOML: {error}") from error
-        file = schema.File(str(path), data.decode(), listed)
-        parts = schema.read(file, content)
-        return cls(
-            [BookPrice(*price) for price in parts.prices],
-            [Adjustment(*adjustment) for adjustment in parts.adjustments],
-            parts.aliases,
-            hashlib.sha256(data).hexdigest(),
-        )
 
     def alias(self, provider: str, name: str) -> tuple[str, str] | None:
         """Return the (provider, model) that the user's alias for a name stands for."""

@@ -47,7 +47,11 @@ class Prices:
     def load(cls, book: Path | None = None) -> Prices:
         """Load the table of this release, and the price book at ``book``; ``ConfigError`` says what is wrong in it."""
         table = load()
-        return cls(table, Book() if book is None else Book.load(book, partial(_listed, table)))
+        if book is None:
+            return cls(table, Book())
+        from outlay.pricing.book_file import read  # noqa: PLC0415  # most have no book: spare them the TOML reader
+
+        return cls(table, read(book, partial(_listed, table)))
 
     def cost(
         self,

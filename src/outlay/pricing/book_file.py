@@ -1,17 +1,20 @@
-"""Read the tables of a price book, and refuse what can't be meant, in a sentence with the way out."""
+"""Read a price book, and refuse what can't be meant; ``docs/pricing.md`` shows one."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
 from outlay.errors import ConfigError
 from outlay.pricing import magnitude
+from outlay.pricing.book import Adjustment, Book, BookPrice
+from outlay.pricing.entry import Entry, File
 from outlay.pricing.table import Price, Rate, Rates
 from outlay.pricing.units import PER, TOKENS
 from outlay.providers import canonical
@@ -30,104 +33,43 @@ PRICE_KEYS = frozenset(
     {"provider", "model", "match", "unit", "total", "over", "region", "when", "valid_from", "valid_until", "daily"}
     | {"weekdays", "source", "free", "sure"}
 )
+KNOWN = frozenset({"schema", "currency", "price", "adjust", "host", "commit", "alias"})
 LATER = "outlay does not use it yet; take it out of the book"
 
 
-@dataclass(slots=True)
-class File:
-    """The book being read: for messages, and for the table's price to hold a price against."""
+def read(path: Path, listed: Callable[[str, str], Price | None]) -> Book:
+    """Read the price book at ``path``; ``ConfigError`` names the file, the line in it, and the way out.
 
-    path: str
-    text: str
-    listed: Callable[[str, str], Price | None]
-
-
-@dataclass(slots=True)
-class Parts:
-    """What was read."""
-
-    prices: list[tuple[str, str, bool, Price]] = field(default_factory=list)
-    adjustments: list[tuple[str, str, Fraction, int, str]] = field(default_factory=list)
-    aliases: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Entry:
-    """One table of the book, with its place in the file."""
-
-    file: File
-    kind: str
-    number: int
-    content: Mapping[str, Any]
-
-    def fail(self, problem: str) -> NoReturn:
-        """Raise ``ConfigError``: where, what is wrong, what to do."""
-        headers = list(re.finditer(rf"^\s*\[{{1,2}}\s*{self.kind}\s*\]{{1,2}}", self.file.text, re.MULTILINE))
-        line = self.file.text.count("\n", 0, headers[self.number].end()) + 1 if self.number < len(headers) else None
-        place = f"{self.file.path}:{line}" if line else self.file.path
-        name = self.content.get("model") or self.content.get("name")
-        raise ConfigError(f"{place}: [[{self.kind}]]{f' {name}' if name else ''}: {problem}")
-
-    def text(self, key: str, default: str | None = None) -> str:
-        """Return a text that must be there unless it has a default."""
-        value = self.content.get(key, default)
-        if not isinstance(value, str) or (not value and default is None):
-            self.fail(f'{key} must be a text, like {key} = "…"')
-        return value
-
-    def only(self, allowed: frozenset[str]) -> None:
-        """Refuse keys that mean nothing here."""
-        for key in self.content.keys() - allowed:
-            self.fail(f"{key} is not a key of this table; it has {', '.join(sorted(allowed))}")
-
-    def usd(self, key: str, value: Any) -> Fraction:
-        """Return an amount: a text with a decimal, as floats are not exact."""
-        if not isinstance(value, str):
-            self.fail(f'{key} must be a decimal in quotes, like {key} = "2.50", so that it stays exact')
-        try:
-            amount = Decimal(value)
-        except InvalidOperation:
-            self.fail(f"{key} = {value!r} is not a number; write it like 2.50 or 6e-08")
-        if not amount.is_finite() or amount < 0:
-            self.fail(f"{key} = {value!r} must be finite and not negative")
-        return Fraction(amount)
-
-    def instant(self, key: str) -> str:
-        """Return a date or an instant in UTC as ISO text; empty when it is not there."""
-        value = self.content.get(key)
-        if value is None:
-            return ""
-        if isinstance(value, datetime):
-            if value.tzinfo is None:
-                self.fail(f"{key} has no time zone; write it like 2026-01-01T00:00:00Z")
-            return value.astimezone(UTC).isoformat()
-        if not isinstance(value, date):
-            self.fail(f"{key} must be a date like 2026-01-01 or a time like 2026-01-01T00:00:00Z, without quotes")
-        return f"{value.isoformat()}T00:00:00+00:00"
-
-
-def read(file: File, content: Mapping[str, Any]) -> Parts:
-    """Read a whole book."""
-    known = {"schema", "currency", "price", "adjust", "host", "commit", "alias"}
-    for key in content.keys() - known:
-        raise ConfigError(f"{file.path}: {key} is not known here; a price book has {', '.join(sorted(known))}")
-    if content.get("schema") != 1:
-        raise ConfigError(f"{file.path}: a price book begins with schema = 1")
-    if content.get("currency", "USD") != "USD":
-        raise ConfigError(
-            f'{file.path}: currency = {content["currency"]!r}: outlay reckons in "USD" only; convert the prices'
-        )
-    parts = Parts()
-    for entry in _entries(file, content, "price"):
-        parts.prices.append(_price(entry))
-    for entry in _entries(file, content, "host"):
-        parts.prices.append(_host(entry))
-    for entry in _entries(file, content, "adjust"):
-        parts.adjustments.append(_adjust(entry))
+    ``listed`` gives the price that the table has in force for a provider's model, if any: a price of the book is held
+    against it, to catch a mistaken unit.
+    """
+    try:
+        data = path.read_bytes()
+        text = data.decode()
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"the price book {path} can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the price book {path} is not TOML: {error}") from error
+    file = File(str(path), text, listed)
+    _check_head(file, content)
+    prices = [_price(entry) for entry in _entries(file, content, "price")]
+    hosts = [_host(entry) for entry in _entries(file, content, "host")]
+    adjustments = [_adjust(entry) for entry in _entries(file, content, "adjust")]
     for entry in _entries(file, content, "commit"):
         entry.fail(f"a commitment is a line of the month and not of a call: {LATER}")
-    parts.aliases = _aliases(Entry(file, "alias", 0, {}), content.get("alias", {}))
-    return parts
+    aliases = _aliases(Entry(file, "alias", 0, {}), content.get("alias", {}))
+    return Book([*prices, *hosts], adjustments, aliases, hashlib.sha256(data).hexdigest())
+
+
+def _check_head(file: File, content: Mapping[str, Any]) -> None:
+    for key in content.keys() - KNOWN:
+        raise ConfigError(f"{file.path}: {key} is not known here; a price book has {', '.join(sorted(KNOWN))}")
+    if content.get("schema") != 1:
+        raise ConfigError(f"{file.path}: a price book begins with schema = 1")
+    currency = content.get("currency", "USD")
+    if currency != "USD":
+        raise ConfigError(f'{file.path}: currency = {currency!r}: outlay reckons in "USD" only; convert the prices')
 
 
 def _entries(file: File, content: Mapping[str, Any], kind: str) -> Iterator[Entry]:
@@ -137,7 +79,7 @@ def _entries(file: File, content: Mapping[str, Any], kind: str) -> Iterator[Entr
     return (Entry(file, kind, number, table) for number, table in enumerate(tables))
 
 
-def _price(entry: Entry) -> tuple[str, str, bool, Price]:
+def _price(entry: Entry) -> BookPrice:
     entry.only(PRICE_KEYS | PER.keys())
     provider, model = canonical(entry.text("provider")), entry.text("model").lower()
     match = entry.text("match", "exact")
@@ -160,7 +102,7 @@ def _price(entry: Entry) -> tuple[str, str, bool, Price]:
         problem = magnitude.doubt(price, entry.file.listed(provider, model))
         if problem:
             entry.fail(f"{problem} If the price is right, add sure = true.")
-    return provider, model, match == "glob", price
+    return BookPrice(provider, model, match == "glob", price)
 
 
 def _rates(entry: Entry) -> Rates:
@@ -235,7 +177,7 @@ def _weekdays(entry: Entry) -> str:
     return days
 
 
-def _host(entry: Entry) -> tuple[str, str, bool, Price]:
+def _host(entry: Entry) -> BookPrice:
     """Return the price of an hour of a GPU, whatever model runs on it."""
     entry.only(frozenset({"name", "gpu_hour", "gpus", "allocate", "source"}))
     if entry.content.get("allocate", "none") != "none":
@@ -243,10 +185,10 @@ def _host(entry: Entry) -> tuple[str, str, bool, Price]:
     if "gpus" in entry.content:
         entry.fail(f"gpus, counting the hours of a host: {LATER}, and record GPU-hours (hours times GPUs) as gpu_hours")
     rate = _plain(entry.usd("gpu_hour", entry.content.get("gpu_hour")))
-    return canonical(entry.text("name")), "*", True, Price(rates={"gpu_hours": rate}, source=entry.file.path)
+    return BookPrice(canonical(entry.text("name")), "*", True, Price(rates={"gpu_hours": rate}, source=entry.file.path))
 
 
-def _adjust(entry: Entry) -> tuple[str, str, Fraction, int, str]:
+def _adjust(entry: Entry) -> Adjustment:
     entry.only(frozenset({"match", "multiply", "order", "why"}))
     match = entry.content.get("match")
     if not isinstance(match, dict) or not match or match.keys() - {"provider", "model"}:
@@ -259,7 +201,7 @@ def _adjust(entry: Entry) -> tuple[str, str, Fraction, int, str]:
         entry.fail("order is a whole number: adjustments are shown in this order")
     provider = match.get("provider", "*")
     provider = provider if provider == "*" else canonical(provider)
-    return provider, match.get("model", "*").lower(), factor, order, entry.text("why")
+    return Adjustment(provider, match.get("model", "*").lower(), factor, order, entry.text("why"))
 
 
 def _aliases(entry: Entry, content: Any) -> dict[tuple[str, str], tuple[str, str]]:

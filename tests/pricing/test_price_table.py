@@ -1,0 +1,119 @@
+"""The compiled table: current, whole, small, quick, and independent of what it was compiled from."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import outlay.pricing
+from outlay.errors import ConfigError
+from outlay.pricing import compile as compiler
+from outlay.pricing.corrections import Corrections
+from outlay.pricing.schedule import instant, window
+from outlay.pricing.table import LoadedTable, Price, load
+from outlay.pricing.units import PER, STANDS_FOR, TOKENS
+from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
+
+FOLDER = Path(outlay.pricing.__file__).parent
+
+
+def rows(table: LoadedTable) -> list[tuple[str, str, Price]]:
+    return [
+        (name, model, row)
+        for name in table.names()
+        for model, sold in table.provider(name).models.items()  # type: ignore[union-attr]  # it is one of its names
+        for row in ([Price(rates=sold)] if isinstance(sold, dict) else sold)
+    ]
+
+
+def test_the_table_is_what_its_sources_compile_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the genai-prices that it was compiled from: the version is named in it."""
+    if compiler.metadata.version("genai-prices") != load().compiled_from.removeprefix("genai-prices "):
+        return  # a newer genai-prices is no fault of the table's: `--check` in the release says so
+    assert compiler.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_the_version_is_the_hash_of_the_bytes() -> None:
+    data = (FOLDER / "table.json").read_bytes()
+    assert load().version == hashlib.sha256(data).hexdigest()
+    assert len(data) < 330_000
+
+
+def test_every_row_can_be_read() -> None:
+    """Times, windows and figures of all rows; every class has a quantity; aliases lead to models."""
+    table = load()
+    for name, model, row in rows(table):
+        assert row.rates.keys() <= PER.keys(), (name, model)
+        for edge in filter(None, (row.since, row.until)):
+            instant(edge)
+        for times in row.daily:
+            window(times)
+        assert not row.holidays or row.holidays in table.holidays
+    for name in table.names():
+        provider = table.provider(name)
+        assert provider is not None
+        assert set(provider.aliases.values()) <= provider.models.keys(), name
+        assert all(alias in provider.models or alias in provider.aliases for alias in provider.dated), name
+
+
+def test_no_row_costs_nothing_without_saying_that_it_is_free() -> None:
+    for name, model, row in rows(load()):
+        figures = [rate if isinstance(rate, str) else rate[0] for rate in row.rates.values()]
+        assert row.multiply or row.free or not figures or any(float(figure) for figure in figures), (name, model)
+
+
+def test_every_token_class_of_a_record_has_a_unit() -> None:
+    assert set(INPUT_CLASSES) | set(OUTPUT_CLASSES) <= TOKENS <= PER.keys()
+    assert set(STANDS_FOR) | set(STANDS_FOR.values()) <= TOKENS
+
+
+def test_every_correction_says_where_it_was_read_and_why() -> None:
+    corrections = Corrections.load(FOLDER / "corrections.toml")
+    for field in msgspec.structs.fields(Corrections):
+        for item in getattr(corrections, field.name) if field.name != "dated" else ():
+            assert item.source.startswith("https://")
+            assert item.why.endswith(".")
+
+
+def test_a_correction_that_corrects_nothing_stops_the_compiler(tmp_path: Path) -> None:
+    """It is out of date, and would hide what the data says by then."""
+    path = tmp_path / "corrections.toml"
+    head = "dated = 2026-01-01\n"
+    row = 'source = "https://x"\nwhy = "it says so"\n'
+    for kind, body in (
+        ("add", 'provider = "openai"\nmodels = ["m"]\nrates = { input = "2" }\n'),
+        ("change", 'provider = "openai"\nmodel = "m"\nrates = { input = "1" }\n'),
+        ("drop", 'provider = "openai"\nnames = ["n"]\n'),
+        ("rename", 'provider = "openai"\naliases = { a = "n" }\n'),
+    ):
+        path.write_text(f"{head}[[{kind}]]\n{body}{row}")
+        with pytest.raises(ConfigError, match="corrections: "):
+            compiler.apply(
+                Corrections.load(path), {"openai": outlay.pricing.table.Provider(models={"m": {"input": "1"}})}
+            )
+    path.write_text(head + "[[add]]\nprovider = 1\n")
+    with pytest.raises(ConfigError, match=r"corrections\.toml"):
+        Corrections.load(path)
+
+
+def test_a_damaged_or_a_newer_table_is_refused() -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        LoadedTable(b"{")
+    newer = b'{"schema":9,"dated":"2026-01-01","compiled_from":"x","holidays":{},"providers":{}}'
+    with pytest.raises(ConfigError, match="schema 9"):
+        LoadedTable(newer)
+
+
+def test_nothing_of_genai_prices_is_needed_at_run_time() -> None:
+    """Nor pydantic, which it stands on."""
+    script = (
+        "import sys; from outlay.pricing import Prices; from outlay.records import Usage\n"
+        "assert Prices.load().cost('openai', ('gpt-4o',), Usage(classes={'input': 1}), at=0).amount == 2500000\n"
+        "assert not {'genai_prices', 'pydantic', 'outlay.pricing.compile', 'tomllib'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,169 @@
+"""Tiers, speed and place: each has its price, or the cost says that it has none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from outlay.pricing import Prices
+from outlay.records import Usage
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+MILLION = Usage(classes={"input": 1_000_000, "output": 1_000_000})
+SMALL = Usage(classes={"input": 100_000, "output": 100_000})
+
+
+@pytest.fixture(scope="module")
+def prices() -> Prices:
+    return Prices.load()
+
+
+def nanoseconds(at: datetime) -> int:
+    return int(at.timestamp()) * 10**9
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "terms", "at", "dollars"),
+    [
+        ("openai", "o3", {"tier": "flex"}, NOW, "5"),
+        ("openai", "o3", {"tier": "batch"}, NOW, "5"),
+        ("openai", "o3", {"tier": "flex"}, datetime(2025, 5, 1, tzinfo=UTC), "25"),
+        ("openai", "gpt-4o", {"tier": "batch"}, datetime(2026, 3, 1, tzinfo=UTC), "6.25"),
+        ("openai", "gpt-4o", {"tier": "priority"}, NOW, "21.25"),
+        ("openai", "gpt-4o", {"tier": "default", "region": "eu-west-1"}, NOW, "12.5"),
+        ("anthropic", "claude-3-5-sonnet-20241022", {"tier": "batch"}, datetime(2025, 3, 1, tzinfo=UTC), "9"),
+        ("anthropic", "claude-opus-4-5", {"tier": "standard", "inference_geo": "not_available"}, NOW, "30"),
+        ("anthropic", "claude-opus-5-5", {"inference_geo": "global"}, NOW, "24"),
+        ("anthropic", "claude-opus-5-5", {"inference_geo": "us"}, NOW, "26.4"),
+        ("anthropic", "claude-opus-5-5", {"inference_geo": "us", "tier": "batch"}, NOW, "13.2"),
+        ("anthropic", "claude-opus-5-5", {"speed": "fast"}, NOW, "48"),
+        ("anthropic", "claude-opus-5-5", {"speed": "fast", "inference_geo": "us"}, NOW, "52.8"),
+        ("groq", "openai/gpt-oss-20b", {"tier": "on_demand"}, NOW, "0.375"),
+        ("groq", "openai/gpt-oss-20b", {"tier": "flex"}, NOW, "0.375"),
+        ("azure", "gpt-4o-2024-11-20", {"tier": "batch"}, NOW, "6.25"),
+        ("perplexity", "sonar", {}, NOW, "2.005"),
+        ("perplexity", "sonar", {"search_context": "medium"}, NOW, "2.008"),
+        ("perplexity", "sonar", {"search_context": "high"}, NOW, "2.012"),
+    ],
+)
+def test_a_term_has_its_price(
+    prices: Prices, provider: str, model: str, terms: dict[str, str], at: datetime, dollars: str
+) -> None:
+    """One million tokens each way; discounts and surcharges stack."""
+    cost = prices.cost(provider, (model,), MILLION, at=nanoseconds(at), terms=terms)
+    assert (cost.status, cost.usd, cost.unpriced) == ("priced", Decimal(dollars), ())
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "terms", "named"),
+    [
+        ("openai", "gpt-4o", {"tier": "scale"}, "tier:scale"),
+        ("openai", "gpt-4o", {"tier": "ultrafast"}, "tier:ultrafast"),
+        ("anthropic", "claude-opus-4-5", {"tier": "priority"}, "tier:priority"),  # bought by commitment, not by token
+        ("anthropic", "claude-opus-4-5", {"inference_geo": "us"}, "inference_geo:us"),
+        ("anthropic", "claude-sonnet-4-5", {"speed": "fast"}, "speed:fast"),
+        ("azure", "gpt-4o", {"tier": "flex"}, "tier:flex"),
+        ("aws", "amazon.nova-lite-v1:0", {"tier": "batch"}, "tier:batch"),
+        ("perplexity", "sonar", {"search_context": "huge"}, "search_context:huge"),
+    ],
+)
+def test_a_term_without_a_price_is_never_silently_the_standard_price(
+    prices: Prices, provider: str, model: str, terms: dict[str, str], named: str
+) -> None:
+    """Partial: the amount is the standard price, and the status and the name say that it is not the whole truth."""
+    cost = prices.cost(provider, (model,), SMALL, at=nanoseconds(NOW), terms=terms)
+    assert (cost.status, cost.unpriced) == ("partial", (named,))
+
+
+def test_a_search_is_not_discounted_in_a_batch(prices: Prices) -> None:
+    usage = Usage(classes={"input": 1_000_000, "web_search": 1})
+    cost = prices.cost("anthropic", ("claude-opus-4-5",), usage, at=nanoseconds(NOW), terms={"tier": "batch"})
+    assert cost.usd == Decimal("2.51")
+
+
+@pytest.mark.parametrize(
+    ("day", "dollars"),
+    [
+        ("2026-08-01T02:00:00", "1.305"),  # before there were peak hours
+        ("2026-08-17T00:59:59", "2.64"),
+        ("2026-08-17T01:00:00", "5.28"),
+        ("2026-08-17T03:59:59", "5.28"),
+        ("2026-08-17T04:00:00", "2.64"),
+        ("2026-08-22T02:00:00", "2.64"),  # Saturday
+        ("2026-09-25T02:00:00", "2.64"),  # Mid-Autumn Festival, a Friday
+        ("2026-10-08T07:00:00", "5.28"),
+    ],
+)
+def test_peak_hours_know_their_dates_weekdays_and_holidays(prices: Prices, day: str, dollars: str) -> None:
+    at = nanoseconds(datetime.fromisoformat(day).replace(tzinfo=UTC))
+    assert prices.cost("deepseek", ("deepseek-v4-pro",), MILLION, at=at).usd == Decimal(dollars)
+
+
+@pytest.mark.parametrize(
+    ("classes", "status", "unpriced"),
+    [
+        ({"input": 10, "cache_write_1h": 5}, "partial", ("cache_write_1h",)),
+        ({"input": 10, "input_audio": 5}, "partial", ("input_audio",)),
+        ({"input": 10, "output_image": 5}, "partial", ("output_image",)),
+        ({"input": 10, "input_audio": 0}, "priced", ()),
+        ({"input_audio": 5}, "unknown", ("input_audio",)),
+        ({"input": 10, "reasoning": 5, "tool_use_input": 5, "input_image": 5}, "priced", ()),
+        ({}, "priced", ()),
+    ],
+)
+def test_a_class_without_a_price_is_named(
+    prices: Prices, classes: dict[str, int], status: str, unpriced: tuple[str, ...]
+) -> None:
+    """gpt-4o has no prices for audio, for pictures that it makes and for cache writes; it reads pictures as input."""
+    cost = prices.cost("openai", ("gpt-4o",), Usage(classes=classes), at=nanoseconds(NOW))
+    assert (cost.status, cost.unpriced) == (status, unpriced)
+
+
+def test_the_providers_own_charge_wins_and_ours_stands_beside_it(prices: Prices) -> None:
+    cost = prices.cost("openrouter", ("openai/gpt-4o",), MILLION, at=nanoseconds(NOW), reported=13 * 10**9)
+    assert (cost.status, cost.source, cost.amount, cost.computed) == ("priced", "reported", 13 * 10**9, 125 * 10**11)
+    unknown = prices.cost("openrouter", ("openrouter/auto",), MILLION, at=nanoseconds(NOW), reported=7)
+    assert (unknown.status, unknown.amount, unknown.computed, unknown.unpriced) == ("priced", 7, None, ())
+
+
+def test_what_is_free_is_free_and_what_has_no_price_is_not(prices: Prices) -> None:
+    free = prices.cost("openai", ("omni-moderation-latest",), MILLION, at=nanoseconds(NOW))
+    assert (free.status, free.amount) == ("free", 0)
+    empty = prices.cost("cerebras", ("qwen-3-coder-480b",), MILLION, at=nanoseconds(NOW))
+    assert (empty.status, empty.amount) == ("unknown", None)
+
+
+def test_a_least_quantity_is_billed(prices: Prices) -> None:
+    """Groq bills ten seconds of audio at least."""
+    one = prices.cost("groq", ("whisper-large-v3",), Usage(classes={"audio_seconds": 1}), at=nanoseconds(NOW))
+    ten = prices.cost("groq", ("whisper-large-v3",), Usage(classes={"audio_seconds": 10}), at=nanoseconds(NOW))
+    assert one.amount == ten.amount != 0
+
+
+def test_a_row_explains_itself(prices: Prices) -> None:
+    """Rates with their units, since when and until when, whence, and by which rule."""
+    found = prices.explain("openai", ("gpt-5.6-sol",), at=nanoseconds(NOW))
+    assert found is not None
+    assert (found.provider, found.model, found.rule) == ("openai", "gpt-5.6-sol", "exact")
+    assert [(band.over, band.rates["input"], band.rates["web_search"]) for band in found.bands] == [
+        (0, (Decimal(4), 1_000_000), (Decimal(10), 1000)),
+        (272_000, (Decimal(8), 1_000_000), (Decimal(10), 1000)),
+    ]
+    assert found.since == datetime(2026, 10, 14, tzinfo=UTC)  # a tier's price changed then: the span is cut there too
+    assert found.price_id == prices.cost("openai", ("gpt-5.6-sol",), SMALL, at=nanoseconds(NOW)).price_id
+    night = prices.explain("deepseek", ("deepseek-chat",), at=nanoseconds(datetime(2025, 5, 1, 20, tzinfo=UTC)))
+    assert night is not None
+    assert night.until == datetime(2025, 5, 2, tzinfo=UTC)
+    assert night.sources == ("https://api-docs.deepseek.com/quick_start/pricing",)
+    assert prices.explain("openai", ("gpt-99",), at=nanoseconds(NOW)) is None
+
+
+def test_a_price_has_one_id_wherever_it_is_met_and_another_price_another(prices: Prices) -> None:
+    def price_id(model: str, at: datetime, **terms: str) -> str | None:
+        return prices.cost("openai", (model,), SMALL, at=nanoseconds(at), terms=terms).price_id
+
+    assert price_id("gpt-4o", NOW) == price_id("gpt-4o-2024-08-06", datetime(2025, 1, 1, tzinfo=UTC))
+    ids = {price_id("gpt-4o", NOW), price_id("gpt-4o", NOW, tier="batch"), price_id("gpt-4o-mini", NOW)}
+    assert len(ids) == 3
