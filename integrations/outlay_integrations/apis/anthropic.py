@@ -30,7 +30,10 @@ MESSAGES = API(
             Total(
                 path="cache_creation_input_tokens",
                 rest="cache_write_5m",
-                parts={"cache_write_1h": "cache_creation.ephemeral_1h_input_tokens"},
+                parts={
+                    "cache_write_5m": "cache_creation.ephemeral_5m_input_tokens",
+                    "cache_write_1h": "cache_creation.ephemeral_1h_input_tokens",
+                },
             ),
             Total(path="output_tokens", rest="output"),
         ),

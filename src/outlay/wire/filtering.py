@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
-from outlay.wire.paths import Fields
+import msgspec
 
-_SCALAR = rb'(?:"(?:[^"\\]|\\.)*"|[-+.0-9eE]+|true|false|null)'
-_NULL_LAST = re.compile(rb',\s*"usage"\s*:\s*null(?=(?:\s*,\s*"\w+"\s*:\s*' + _SCALAR + rb")*\s*\}\s*$)")
-"""``"usage": null`` with only scalars between it and the event's end, so that it stands at the top level."""
+from outlay.wire import sse
+from outlay.wire.encodings import Codec, codec
+from outlay.wire.paths import top_level
 
-_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r(?!\n)")
-_usage = Fields(("usage", "choices"))
+_NULL = re.compile(rb'"usage"\s*:\s*null')
+_EVENT_END = re.compile(rb"\n\n")
+_ANY_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 
 
 class UsageFilter:
@@ -32,7 +31,7 @@ class UsageFilter:
             return chunk
         data = self._held + chunk
         out, at = [], 0
-        for end in _EVENT_END.finditer(data):
+        for end in (_ANY_EVENT_END if b"\r" in data else _EVENT_END).finditer(data):
             out.append(_without_usage(data[at : end.end()]))
             at = end.end()
         self._held = data[at:]
@@ -47,36 +46,64 @@ class UsageFilter:
 def _without_usage(event: bytes) -> bytes:
     if b'"usage"' not in event:
         return event
-    body = event.strip()
-    if not body.startswith(b"data:"):
+    data = b"".join(sse.events(event))
+    members = top_level(data)
+    usage = members.pop("usage", None) if members else None
+    if members is None or usage is None:
         return event
-    values = _usage.read(body[5:])
-    if values is None:
-        return event
-    usage, choices = values
-    if usage is None:
-        head, tail = event[: len(event) - len(event.lstrip())], event[len(event.rstrip()) :]
-        return head + _NULL_LAST.sub(b"", body) + tail
-    return b"" if choices == [] else event
+    if usage != _RAW_NULL:
+        return b"" if members.get("choices") in _NO_CHOICES else event
+    for left in _without_null(data):
+        # One in a nested object would leave the outer one where it is, and change the object that it stands in.
+        if top_level(left) == members:
+            return event.replace(data, left, 1)
+    return event
+
+
+def _without_null(data: bytes) -> Iterator[bytes]:
+    """Yield ``data`` without one ``"usage": null`` and one comma beside it, for each that there is."""
+    for null in _NULL.finditer(data):
+        before, after = data[: null.start()].rstrip(), data[null.end() :]
+        yield before[:-1] + after if before.endswith(b",") else before + after.lstrip().removeprefix(b",").lstrip()
+
+
+_RAW_NULL = msgspec.Raw(b"null")
+_NO_CHOICES = (msgspec.Raw(b"[]"), msgspec.Raw(b"[ ]"))
 
 
 class Recoder:
     """Filter a stream that came compressed though it was asked to come as it is: decode, filter, encode again."""
 
-    def __init__(self, inner: UsageFilter, decode: Callable[[bytes], bytes], encode: Any) -> None:
-        self._inner = inner
-        self._decode = decode
-        self._encode = encode
+    def __init__(self, codec: Codec) -> None:
+        self._inner = UsageFilter()
+        self._decode = codec.decoder()
+        self._encoder = codec.encoder()
+        self._error = codec.error
+        self._unread = b""
+        """What came before anything could be decoded."""
+        self._clear = False
+        """Whether the stream goes on as it is, as it can't be decoded."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the filtered stream so far, compressed and flushed, so that the caller can decode it at once."""
-        left = self._inner.feed(self._decode(chunk))
-        return self._encode.compress(left) + self._encode.flush(zlib.Z_SYNC_FLUSH) if left else b""
+        if self._clear:
+            return chunk
+        self._unread += chunk
+        try:
+            decoded = self._decode(chunk)
+        except self._error:
+            self._clear = True  # the caller's own decoder shall say so
+            return self._encoded(self._inner.flush()) + self._unread
+        if decoded:
+            self._unread = b""
+        return self._encoded(self._inner.feed(decoded))
 
     def flush(self) -> bytes:
         """Return the compressed stream's end."""
-        rest = self._inner.flush()
-        return (self._encode.compress(rest) if rest else b"") + self._encode.flush()
+        return b"" if self._clear else self._encoded(self._inner.flush()) + self._encoder.finish()
+
+    def _encoded(self, left: bytes) -> bytes:
+        return self._encoder.compress(left) + self._encoder.flush() if left else b""
 
 
 def make_filter(encoding: str) -> UsageFilter | Recoder | None:
@@ -84,7 +111,5 @@ def make_filter(encoding: str) -> UsageFilter | Recoder | None:
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return UsageFilter()
-    if name in ("gzip", "x-gzip", "deflate"):
-        window = 15 if name == "deflate" else 31
-        return Recoder(UsageFilter(), zlib.decompressobj(47).decompress, zlib.compressobj(1, zlib.DEFLATED, window))
-    return None
+    found = codec(name)
+    return None if found is None else Recoder(found)

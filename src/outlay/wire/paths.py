@@ -1,4 +1,4 @@
-"""Compile dotted paths into one typed read of a JSON document that builds only what is asked for, however long it is."""
+"""Compile dotted paths into one typed read of a JSON document that builds only what is asked for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Fields:
         self._get = attrgetter(*heads) if len(heads) > 1 else lambda document: (attrgetter(*heads)(document),)
 
     def read(self, body: bytes) -> tuple[Any, ...] | None:
-        """Return the values in the order of the paths, None for each that is absent; None if ``body`` is no JSON object."""
+        """Return the values in the order of the paths, None for an absent one; None if ``body`` is no JSON object."""
         try:
             document = self._decode(body)
             values = self._get(document)
@@ -60,6 +60,17 @@ class Fields:
         )
 
 
+def top_level(body: bytes) -> dict[str, msgspec.Raw] | None:
+    """Return the members of a JSON object, each as its bytes; None where ``body`` is none."""
+    try:
+        return _members.decode(body)
+    except UNREADABLE:
+        return None
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
 def _each(parts: list[str]) -> Callable[[Any], Any]:
     """Compile what follows the first ``*`` of a path into a function of the list it stands for."""
     rest = parts[parts.index("*") + 1 :]
@@ -83,31 +94,37 @@ def _walk(document: Any, parts: list[str]) -> Any:
                 return None
             found = [_walk(element, parts[index + 1 :]) for element in document]
             return [value for value in found if value is not None] or None
-        document = document.get(part) if isinstance(document, dict) else getattr(document, part, None)
+        if isinstance(document, dict):
+            document = document.get(part)
+        else:
+            document = getattr(document, part, None) if isinstance(document, msgspec.Struct) else None
     return document
 
 
 def _tree(paths: list[list[str]], raw: list[bool]) -> dict[str, Any]:
+    """Return the paths as nested dicts, with the type of each leaf."""
     tree: dict[str, Any] = {}
     for parts, is_raw in zip(paths, raw, strict=True):
         node = tree
         for part in parts[:-1]:
             node = node.setdefault(part, {})
-        node.setdefault(parts[-1], None if is_raw else {})
+            if node is Any:  # another path wants all of it: what this one wants is found inside
+                break
+        else:
+            node[parts[-1]] = msgspec.Raw if is_raw else Any
     return tree
 
 
-def _type(tree: dict[str, Any]) -> Any:
+def _type(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return tree
     if "*" in tree:
         return list[_type(tree["*"])]  # type: ignore[misc] # a type made at run time
     fields: list[Any] = []
     for name, below in tree.items():
-        if below is None:
-            fields.append((name, msgspec.Raw, msgspec.Raw()))
-        elif not below:
-            fields.append((name, Any, None))
+        kind = _type(below)
+        if isinstance(below, dict):
+            fields.append((name, kind | None, None if "*" in below else kind()))
         else:
-            inner = _type(below)
-            absent = None if "*" in below else inner()
-            fields.append((name, inner | None, absent))
+            fields.append((name, kind, None if kind is Any else msgspec.Raw()))
     return msgspec.defstruct("Answer", fields, frozen=True, gc=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from outlay.wire.exchange import Exchange
-from outlay.wire.paths import UNREADABLE
+from outlay.wire.paths import top_level
 from outlay.wire.request import SMALL
 
 REMEMBERED = 10_000
@@ -54,29 +56,24 @@ class Asker:
         self._stream = stream
         self._option = option
         self._flag = flag
-        self._splice = b',"%s":{"%s":true}}' % (option.encode(), flag.encode())
+        self._yes = b'"%s":true}' % flag.encode()
+        self._splice = b',"%s":{%s}' % (option.encode(), self._yes)
 
     def ask(self, body: bytes) -> bytes | None:
-        """Return ``body`` with the option, all else byte for byte as it was; None where it does not stream or asks already."""
-        document = _top_level(body)
+        """Return ``body`` with the option, else byte for byte as it was; None where it does not stream, or asks."""
+        document = top_level(body)
         if document is None or bytes(document.get(self._stream, b"")) != b"true":
             return None
-        given = bytes(document.get(self._option, b"null"))
-        if given == b"null" and self._option not in document:
-            stripped = body.rstrip()
-            return stripped[:-1] + self._splice if stripped.endswith(b"}") else None
-        options = {} if given == b"null" else _top_level(given)
+        if self._option not in document:
+            return body.rstrip()[:-1] + self._splice
+        given = bytes(document[self._option])
+        options = {} if given == b"null" else top_level(given)
         if options is None or self._flag in options:
             return None
-        document[self._option] = msgspec.Raw(msgspec.json.encode({**options, self._flag: True}))
-        return msgspec.json.encode(document)
-
-
-def _top_level(body: bytes) -> dict[str, msgspec.Raw] | None:
-    try:
-        return _members.decode(body)
-    except UNREADABLE:
+        document[self._option] = msgspec.Raw((given[:-1] + b"," if options else b"{") + self._yes)
+        for place in re.finditer(rb'"%s"\s*:\s*%s' % (self._option.encode(), re.escape(given)), body):
+            # A nested object may have the same text: the right place is the one that gives the document wanted.
+            asked = body[: place.end() - len(given)] + bytes(document[self._option]) + body[place.end() :]
+            if top_level(asked) == document:
+                return asked
         return None
-
-
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])

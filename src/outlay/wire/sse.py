@@ -13,8 +13,12 @@ def events(body: bytes) -> Iterator[bytes]:
     Any mix of LF, CRLF and CR; a BOM, comments, other fields and a missing space after the colon are as the standard
     has them. ``bytes.splitlines`` only: ``str.splitlines`` also splits at U+2028, which JSON may carry as it is.
     """
+    return _events(body.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _events(body: bytes) -> Iterator[bytes]:
     data: list[bytes] = []
-    for line in body.removeprefix(b"\xef\xbb\xbf").splitlines():
+    for line in body.splitlines():
         if not line:
             if data:
                 yield b"\n".join(data)
@@ -26,38 +30,21 @@ def events(body: bytes) -> Iterator[bytes]:
 
 
 def edges(body: bytes, head: int, tail: int) -> list[bytes] | None:
-    """Return the data of the first ``head`` and the last ``tail`` one-line events, without reading what lies between.
+    """Return the data of the events in the first ``head`` and the last ``tail`` blocks; the others are not looked at.
 
-    None where ``body`` is too short to save anything, or not made of LF lines of one event each.
+    A block ends with a blank line, so each is read as it would be in its place; one of comments alone has no event.
+    None where ``body`` is too short to save anything, or its lines end with CR.
     """
-    first, at = _forward(body, head)
-    last = _backward(body, tail, at)
-    return None if first is None or last is None else first + last
-
-
-def _forward(body: bytes, count: int) -> tuple[list[bytes] | None, int]:
-    found: list[bytes] = []
-    at = 0
-    while len(found) < count:
-        end = body.find(b"\n", at)
-        if end < 0:
-            return None, 0
-        line = body[at:end].rstrip(b"\r")
-        if line.startswith(b"data:"):
-            found.append(line[5:].lstrip(b" "))
-        at = end + 1
-    return found, at
-
-
-def _backward(body: bytes, count: int, stop: int) -> list[bytes] | None:
-    found: list[bytes] = []
-    end = len(body)
-    while len(found) < count:
-        at = body.rfind(b"\n", stop, end - 1) + 1
-        if at <= stop:
+    line = body.find(b"\n")
+    blank = b"\n\r\n" if body[line - 1 : line] == b"\r" else b"\n\n"
+    end, begin = 0, len(body)
+    for _ in range(head):
+        end = body.find(blank, end) + len(blank)
+        if end < len(blank):
             return None
-        line = body[at:end].strip(b"\r\n")
-        if line.startswith(b"data:"):
-            found.append(line[5:].lstrip(b" "))
-        end = at
-    return found[::-1]
+    for _ in range(tail + 1):
+        begin = body.rfind(blank, end, begin)
+        if begin < 0:
+            return None
+    begin += len(blank)
+    return [*events(body[:end]), *_events(body[begin:])]

@@ -36,7 +36,7 @@ class UsageReader:
         self._fields = Fields(tuple(paths))
 
     def read(self, raw: bytes) -> tuple[dict[str, Quantity], int, bool] | None:
-        """Return (classes, thinking tokens, whether it adds up), or None where ``raw`` says nothing that the table knows.
+        """Return (classes, thinking tokens, whether it adds up); None where ``raw`` says nothing that the table knows.
 
         The classes are disjoint, none is negative, and they add up to the provider's totals: where parts exceed their
         total they are cut to it. Raises ``InvalidUsage`` for what can't be a quantity.
@@ -46,22 +46,7 @@ class UsageReader:
             raise InvalidUsage("not an object")
         quantities = values if _VALID.issuperset(map(type, values)) else tuple(map(_number, values))
         classes: dict[str, Quantity] = {}
-        consistent, tokens = True, None
-        for index, rest, parts in self._totals:
-            total = quantities[index]
-            if total is None:
-                continue
-            if not 0 <= total < ABSURD:
-                raise InvalidUsage("out of range")
-            tokens = (tokens or 0) + total
-            for name, part in parts:
-                quantity = quantities[part]
-                if quantity:
-                    if not 0 < quantity <= total:
-                        consistent, quantity = False, _cut(quantity, total)
-                    total -= quantity
-                    _add(classes, name, quantity)
-            _add(classes, rest, total)
+        tokens, consistent = self._divide(quantities, classes)
         for name, index in self._others:
             _add(classes, name, _cut(quantities[index] or 0, ABSURD))
         if tokens is None and not classes:
@@ -71,6 +56,30 @@ class UsageReader:
         # Groq reports more thinking than output now and then; a part is never more than its total.
         thinking = 0 if self._reasoning is None else quantities[self._reasoning]
         return classes, int(_cut(thinking, classes.get("output", 0))) if thinking else 0, consistent
+
+    def _divide(self, quantities: tuple[Any, ...], classes: dict[str, Quantity]) -> tuple[int | None, bool]:
+        """Divide every total among its classes; return the tokens in all of them, and whether each holds its parts."""
+        tokens, consistent = None, True
+        for index, rest, parts in self._totals:
+            total = quantities[index]
+            if total is None:
+                total = sum(quantities[part] or 0 for _, part in parts) or None
+                if total is None:
+                    continue
+            if type(total) is not int or not 0 <= total < ABSURD:
+                raise InvalidUsage("no number of tokens")
+            tokens = (tokens or 0) + total
+            for name, part in parts:
+                quantity = quantities[part]
+                if quantity:
+                    if not 0 < quantity <= total:
+                        consistent, quantity = False, _cut(quantity, total)
+                    if type(quantity) is not int:
+                        raise InvalidUsage("no number of tokens")
+                    total -= quantity
+                    _add(classes, name, quantity)
+            _add(classes, rest, total)
+        return tokens, consistent
 
 
 _VALID = frozenset((int, type(None)))
