@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from outlay.ledger.reports import Progress as Tell
+from outlay.ledger.scanned import Progress as Tell
 from outlay.records import Spend
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, amounts as decimal strings in USD.")
@@ -42,12 +42,12 @@ def _plain(value: Any) -> Any:
 
 
 def money(amount: Decimal | None) -> str:
-    """Write USD: cents from one cent up, four significant digits below, a question mark where it is not known."""
+    """Write USD: cents from one dollar up, four digits that count below, a question mark where it is not known."""
     if amount is None:
         return "?"
-    if amount == 0 or abs(amount) >= Decimal("0.01"):
+    if amount == 0 or abs(amount) >= 1:
         return f"${amount:,.2f}"
-    return f"${amount:.{3 - amount.adjusted()}f}"
+    return f"${amount:.{max(4, 3 - amount.adjusted())}f}"
 
 
 def spend(amount: Spend) -> str:

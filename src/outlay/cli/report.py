@@ -13,7 +13,7 @@ import click
 from outlay.cli.books import data_option, opened
 from outlay.cli.output import as_json, console, count, money, print_json, progress, share, spend, table, tokens
 from outlay.cli.times import elapsed_share, moment, month_of, nanoseconds, zone_named
-from outlay.ledger.reports import Line, Report
+from outlay.ledger.questions import Line, Report
 from outlay.providers import canonical
 
 WORDS = {"user": "tag:user", "tenant": "tag:tenant", "session": "tag:session"}
@@ -76,9 +76,9 @@ def command(
             raise click.BadParameter(str(error)) from None
         projected = projection(Decimal(report.total.spend), first, last)
     if as_json:
-        print_json(_as_data(report, first, last, projected))
+        print_json(as_data(report, first, last, projected))
     else:
-        _show(report, first, last, projected)
+        show(report, first, last, projected)
 
 
 def projection(spent: Decimal, first: datetime, last: datetime) -> Decimal | None:
@@ -102,7 +102,8 @@ def _filters(where: Sequence[str]) -> dict[str, str | None]:
     return filters
 
 
-def _show(report: Report, first: datetime, last: datetime, projected: Decimal | None) -> None:
+def show(report: Report, first: datetime, last: datetime, projected: Decimal | None) -> None:
+    """Print a report for people."""
     out = console()
     total = report.total
     out.print(f"[bold]Spend[/] from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} {last.tzname()}")
@@ -173,7 +174,8 @@ def _figures(line: Line, total: Line) -> list[str]:
     ]
 
 
-def _as_data(report: Report, first: datetime, last: datetime, projected: Decimal | None) -> dict[str, Any]:
+def as_data(report: Report, first: datetime, last: datetime, projected: Decimal | None) -> dict[str, Any]:
+    """Return a report for programs."""
     return {
         "since": first,
         "until": last,

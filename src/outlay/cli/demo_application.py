@@ -1,0 +1,109 @@
+"""The application of ``outlay demo``: a support bot as anyone might write it, with nothing of outlay's but ``track`` and ``tags``.
+
+Two features, three users, threads and asyncio, OpenAI and Anthropic. What the model hosts are to do (cached prompts,
+thinking, a 429, a slow stream, one that breaks) is asked for by a header that only the loopback hosts know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import anthropic
+import openai
+
+import outlay
+
+USERS = ("u-17", "u-42", "u-99")
+QUESTIONS = (
+    "Where is my parcel?",
+    "How do I return a pair of shoes that I bought as a present?",
+    "Do you ship to Norway, and what does it cost?",
+)
+
+
+class Bot:
+    """Answer questions with OpenAI, summarise conversations with Anthropic."""
+
+    def __init__(self, openai_url: str, anthropic_url: str) -> None:
+        self.openai = openai.OpenAI(base_url=openai_url, api_key="no-key-needed", max_retries=2)
+        self.async_openai = openai.AsyncOpenAI(base_url=openai_url, api_key="no-key-needed", max_retries=2)
+        self.anthropic = anthropic.Anthropic(base_url=anthropic_url, api_key="no-key-needed", max_retries=2)
+
+    @outlay.track(feature="answer")
+    def answer(self, question: str, host_does: str) -> str:
+        """Answer a customer, word by word."""
+        stream = self.openai.chat.completions.create(
+            model="gpt-4o-mini", messages=_prompt(question), stream=True, extra_headers={"x-loopback": host_does}
+        )
+        words = []
+        try:
+            words = [chunk.choices[0].delta.content or "" for chunk in stream]
+        except openai.APIError:
+            words.append(" … one moment, please.")  # what an application does when a stream breaks
+        return "".join(words)
+
+    @outlay.track(feature="answer")
+    async def think(self, question: str, host_does: str) -> str:
+        """Answer a hard question with a model that thinks first."""
+        answer = await self.async_openai.responses.create(
+            model="o4-mini", input=question, extra_headers={"x-loopback": host_does}
+        )
+        return answer.output_text
+
+    @outlay.track(feature="summarise")
+    def summarise(self, conversation: str, host_does: str) -> str:
+        """Summarise a conversation for the records."""
+        message = self.anthropic.messages.create(
+            model="claude-haiku-4-5",
+            max_tokens=300,
+            messages=[{"role": "user", "content": conversation}],
+            extra_headers={"x-loopback": host_does},
+        )
+        return "".join(block.text for block in message.content if block.type == "text")
+
+    def serve(self, user: str) -> None:
+        """Serve one customer: a few questions, then a summary."""
+        with outlay.tags(user=user):
+            for number, question in enumerate(QUESTIONS):
+                self.answer(question, _ANSWERS[user][number])
+            self.summarise(" ".join(QUESTIONS * 20), _SUMMARIES[user])
+
+    async def serve_hard_questions(self) -> None:
+        """Let three customers think at once."""
+
+        async def one(user: str) -> None:
+            with outlay.tags(user=user):
+                await self.think(QUESTIONS[1], "input=420+output=1350+reasoning=1200")
+
+        await asyncio.gather(*(one(user) for user in USERS))
+        await self.async_openai.close()
+
+
+_ANSWERS = {
+    "u-17": (
+        "input=900+output=120",
+        "429,input=2100+cache_read=1800+output=240",
+        "input=2150+cache_read=2048+output=90",
+    ),
+    "u-42": ("slow=0.02+input=900+output=140", "input=2100+cache_read=1800+output=310", "error=4+input=2100"),
+    "u-99": ("input=950+output=80", "input=2200+cache_read=1800+output=150", "input=2160+cache_read=2048+output=60"),
+}
+_SUMMARIES = {
+    "u-17": "input=5200+cache_write=4000+output=180",
+    "u-42": "529,input=5200+cache_read=4000+output=210",
+    "u-99": "input=5200+cache_read=4000+output=170",
+}
+
+
+def _prompt(question: str) -> Any:
+    return [{"role": "system", "content": "You are a friendly support bot."}, {"role": "user", "content": question}]
+
+
+def run(openai_url: str, anthropic_url: str) -> None:
+    """Serve three customers in threads, then their hard questions in asyncio."""
+    bot = Bot(openai_url, anthropic_url)
+    with outlay.track("support shift"), ThreadPoolExecutor(max_workers=3) as pool:
+        list(pool.map(outlay.carry(bot.serve), USERS))
+        asyncio.run(bot.serve_hard_questions())
