@@ -98,11 +98,14 @@ class Connection:
         return self._send_pieces(delivery)
 
     def _send_pieces(self, delivery: Delivery) -> bool:
+        cut_at = delivery.behaviour.cut_at
+        if cut_at is not None and not delivery.chunked:
+            cut_at = min(cut_at, len(delivery.pieces) - 1)
         for place, piece in enumerate(delivery.pieces):
-            if place == delivery.behaviour.cut_at or not self._pause(delivery, place):
+            if place == cut_at or not self._pause(delivery, place):
                 return False
             self.client.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if delivery.chunked else piece)
-        if delivery.behaviour.cut_at is not None or not self._pause(delivery, len(delivery.pieces)):
+        if cut_at is not None or not self._pause(delivery, len(delivery.pieces)):
             return False
         if delivery.chunked:
             self.client.sendall(b"0\r\n\r\n")
