@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from outlay import context, integration, plugins
-from outlay.config import Settings, data_folder, load
+from outlay.config import Settings, data_folder, load, writable
 from outlay.context import Home
-from outlay.guard import guard, logger
+from outlay.guard import guard
 from outlay.ledger.spool import Spool
 from outlay.meter import Meter
 from outlay.patching import Patcher
@@ -31,7 +31,7 @@ class Outlay:
         self.folder = writable(folder or data_folder(settings))
         self.spool = Spool(self.folder / "spool")
         self.recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
-        self.home = Home(self.keep, settings.project or Path.cwd().name, settings.release, settings.tags)
+        self.home = Home(self.keep, settings.project or _working_folder(), settings.release, settings.tags)
         self.worker = Worker(self.folder / "ledger.db", self.spool, self.recogniser)
         self.meter = Meter(
             self.recogniser, self.prices, self.home, lambda: self.spool.journal, ask_usage=settings.ask_usage
@@ -44,7 +44,7 @@ class Outlay:
         if self._prices is None:
             with self._loading:
                 book = self.settings.price_book
-                self._prices = self._prices or Prices.load(Path(book).expanduser() if book else None)
+                self._prices = self._prices or Prices.load(Path(book) if book else None)
         return self._prices
 
     def keep(self, record: Record) -> None:
@@ -63,10 +63,29 @@ class Outlay:
         if context.home is self.home:
             context.home = None
             integration.connect(None)
-        exchange.settle_open()
+        self.settle_open()
         self.worker.stop(timeout)
         self.spool.close()
 
+    def settle_open(self) -> None:
+        """Settle the calls of this instance that are still open."""
+        exchange.settle_open(self.meter.settle)
+
+
+class StandIn(Protocol):
+    """What takes the place of the default instance while tests run (``outlay.testing``), so that it stays untouched."""
+
+    def current(self) -> Outlay | None:
+        """Return the instance that is the default one here."""
+
+    def restart(self, arguments: Mapping[str, Any]) -> Outlay | None:
+        """Do what ``init()`` does."""
+
+    def shut(self) -> None:
+        """Do what ``uninstrument()`` does."""
+
+
+stand_in: StandIn | None = None
 
 _current: Outlay | None = None
 _patcher: Patcher | None = None
@@ -77,6 +96,8 @@ _switching = threading.RLock()
 def init(**arguments: Any) -> Outlay | None:
     """Start, or start anew with other settings; see ``outlay.init``."""
     global _current  # noqa: PLW0603 - the default instance lives here and nowhere else
+    if stand_in is not None:
+        return stand_in.restart(arguments)
     settings = load(arguments)
     with _switching:
         if _current is not None:
@@ -98,17 +119,18 @@ def init(**arguments: Any) -> Outlay | None:
 def prices() -> Prices:
     """Return the prices of the default instance, or, without one, the table and the book that the settings name."""
     global _spare_prices  # noqa: PLW0603 - so that calculate_cost works before init()
-    if _current is not None:
-        return _current.prices()
+    metering = current()
+    if metering is not None:
+        return metering.prices()
     if _spare_prices is None:
-        book = load({}).price_book
-        _spare_prices = Prices.load(Path(book).expanduser() if book else None)
+        book = load({"disabled": False}).price_book
+        _spare_prices = Prices.load(Path(book) if book else None)
     return _spare_prices
 
 
 def current() -> Outlay | None:
     """Return the default instance; None before ``init()``, after ``uninstrument()`` and while disabled."""
-    return _current
+    return _current if stand_in is None else stand_in.current()
 
 
 def patcher() -> Patcher:
@@ -123,6 +145,9 @@ def patcher() -> Patcher:
 def shut() -> None:
     """Take the patches away and close the default instance."""
     global _current  # noqa: PLW0603 - see init
+    if stand_in is not None:
+        stand_in.shut()
+        return
     with _switching:
         if _patcher is not None:
             _patcher.uninstall()
@@ -131,21 +156,11 @@ def shut() -> None:
             _current = None
 
 
-def writable(folder: Path) -> Path:
-    """Return ``folder``, made if need be; where that can't be, a temporary one, which is said once."""
+def _working_folder() -> str:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
-        reason = "it is read-only"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    spare = Path(tempfile.gettempdir()) / f"outlay-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-    spare.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logger.warning(
-        "outlay can't write to %s (%s): it keeps its ledger in %s. Set OUTLAY_DATA to a folder.", folder, reason, spare
-    )
-    return spare
+        return Path.cwd().name
+    except OSError:  # it was deleted
+        return ""
 
 
 def _at_exit() -> None:

@@ -38,12 +38,13 @@ class Patcher:
         """Patch → the wrapper that outlay put there."""
         self.restored = 0
         """How often another tool had taken a wrapper away and outlay put it back."""
+        self.active = False
+        """Whether the patches are wanted."""
         self._hooked: set[Patch] = set()
-        self._active = False
 
     def install(self) -> None:
         """Patch what is imported, and the rest when it is."""
-        self._active = True
+        self.active = True
         for transport in self.transports:
             for patch in transport.patches:
                 if patch not in self._hooked:
@@ -55,7 +56,7 @@ class Patcher:
 
     def uninstall(self) -> None:
         """Undo every patch that is still on top; under another tool's wrapper ours stays, as a pass-through."""
-        self._active = False
+        self.active = False
         for patch, wrapper in list(self.installed.items()):
             parent, name, current = _resolve(sys.modules[patch.module], patch.target)
             if current is wrapper:
@@ -75,7 +76,7 @@ class Patcher:
                 )
 
     def _imported(self, patch: Patch, module: ModuleType) -> None:
-        if not self._active or patch in self.installed:
+        if not self.active or patch in self.installed:
             return
         with _installing:
             parent, name, current = _resolve(module, patch.target)

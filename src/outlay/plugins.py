@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -10,16 +11,19 @@ from outlay.guard import guard
 from outlay.integration import API, Provider, Transport
 
 
+@functools.cache  # to look through every installed package takes long
 def transports() -> tuple[Transport, ...]:
     """Return every transport that an installed package registers."""
     return tuple(_load("outlay.transports", Transport))
 
 
+@functools.cache
 def apis() -> tuple[API, ...]:
     """Return every wire format that an installed package registers."""
     return tuple(_load("outlay.apis", API))
 
 
+@functools.cache
 def providers() -> tuple[Provider, ...]:
     """Return every provider that an installed package registers."""
     return tuple(_load("outlay.providers", Provider))

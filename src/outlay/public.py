@@ -62,10 +62,10 @@ def instrument(client: T) -> T:
     """Meter one client alone, an SDK's or an HTTP library's, and return it: nothing else is patched.
 
     Starts outlay without the global patches if it has not been started. Raises ``ConfigError`` if no HTTP client that
-    outlay knows is inside.
+    outlay knows is inside. While outlay is disabled, the client stays as it is.
     """
-    if app.current() is None:
-        app.init(instrument=False)
+    if app.current() is None and app.init(instrument=False) is None:
+        return client
     if not app.patcher().instrument(client):
         raise ConfigError(
             f"outlay knows no HTTP client inside {type(client).__qualname__}: call outlay.init() to meter "

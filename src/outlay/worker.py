@@ -82,6 +82,11 @@ class Worker:
         self._stop.set()
         with _working:
             self.flush(timeout)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the database, if something was carried there."""
+        with _working:
             if self._ledger is not None:
                 self._ledger.close()
                 self._ledger = None

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from outlay.app import writable
-from outlay.config import Settings, data_folder, load
+from outlay.config import Settings, data_folder, load, writable
 from outlay.ledger.ledger import Ledger
 
 data_option = click.option(
@@ -20,7 +19,7 @@ data_option = click.option(
 @contextmanager
 def opened(data: Path | None) -> Iterator[tuple[Ledger, Settings, Path]]:
     """Yield (ledger, settings, folder); what processes have written to the spool is carried over first."""
-    settings = load({} if data is None else {"data": str(data)})
+    settings = load({"disabled": False} | ({} if data is None else {"data": str(data)}))
     folder = writable(data_folder(settings))
     with Ledger.open(folder / "ledger.db") as ledger:
         done = ledger.ingest(folder / "spool")

@@ -15,8 +15,11 @@ from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
 
-KEPT_HEAD, KEPT_TAIL = 64, 4096
-"""Chunks of a stream that are kept from its start and its end, once there are more than twice as many."""
+MANY = 8192
+"""Chunks of a stream that are kept apart; more are joined."""
+
+KEPT_HEAD, KEPT_TAIL = 1 << 16, 1 << 22
+"""Bytes of a stream of events that are kept from its start and its end, once it has many chunks."""
 
 _settling = guard("settling a call")
 
@@ -126,7 +129,10 @@ class Exchange:
 
     def filtered(self, body: bytes) -> bytes:
         """Return a streamed body that was read at once without what was only asked for by us (*transport*)."""
-        return body if self.filter is None else self.filter.feed(body) + self.filter.flush()
+        if self.filter is None:
+            return body
+        plain = UsageFilter()  # what the client has read it has decoded
+        return plain.feed(body) + plain.flush()
 
     def missed(self) -> None:
         """Settle an exchange whose stream someone has read past us (*transport*)."""
@@ -143,7 +149,7 @@ class Exchange:
         """Settle, on the caller's thread, unless another end has. The stream's bytes may overrule ``outcome``."""
         if OPEN.pop(id(self), None) is None:
             return
-        self.ended = time.perf_counter_ns()
+        self.ended = self.ended or time.perf_counter_ns()
         with _settling:
             self.settle(self, outcome, error)
 
@@ -154,8 +160,13 @@ class Exchange:
             DROPPED.put(self)
 
     def compact(self) -> None:
-        """Forget the middle of a very long stream: its usage stands at its edges."""
-        del self.chunks[KEPT_HEAD:-KEPT_TAIL]
+        """Join a stream's many chunks; of a long one of events forget the middle: the usage stands at its edges."""
+        body = b"".join(self.chunks)
+        if self.encoding or "event-stream" not in self.content_type or len(body) <= KEPT_HEAD + KEPT_TAIL:
+            self.chunks[:] = [body]
+            return
+        # A blank line between the two, so that what is left of one event can't be read together with another.
+        self.chunks[:] = [body[:KEPT_HEAD], b"\n\n", body[-KEPT_TAIL:]]
         if "stream_shortened" not in self.marks:
             self.marks += ("stream_shortened",)
 
@@ -175,9 +186,9 @@ def settle_dropped() -> int:
         count += 1
 
 
-def settle_open() -> None:
-    """Settle what is still open when the interpreter exits."""
-    for exchange in list(OPEN.values()):
+def settle_open(settle: Settle) -> None:
+    """Settle what is still open of those that ``settle`` is to settle, when their instance is closed."""
+    for exchange in [exchange for exchange in list(OPEN.values()) if exchange.settle == settle]:
         exchange.finish("abandoned" if exchange.streamed else "cancelled")
 
 

@@ -42,7 +42,7 @@ class Recogniser:
         self._posts: dict[str, list[tuple[str, str, Reader]]] = {}
         self._polls: dict[str, list[tuple[str, Reader]]] = {}
         for api in apis:
-            self._register(Reader(api))
+            self._register(_reader(api))
         self._exact: dict[str, Provider] = {}
         self._wild: list[tuple[str, Provider]] = []
         named = {provider.name: provider for provider in providers}
@@ -153,6 +153,15 @@ class Recogniser:
         key = (provider.name, host, method, short, free)
         if len(self._missed) < CACHED:
             self._missed[key] = self._missed.get(key, 0) + 1
+
+
+_readers: dict[int, Reader] = {}
+
+
+def _reader(api: API) -> Reader:
+    """Return the reader of a format, made once in a process: that takes a millisecond, and tests start often."""
+    found = _readers.get(id(api))  # the reader holds its format, so that nothing else gets this id
+    return found or _readers.setdefault(id(api), Reader(api))
 
 
 def template(path: str) -> str:

@@ -1,0 +1,175 @@
+"""The settings: their names, types and defaults, and what a value must be like."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from outlay.errors import ConfigError
+from outlay.providers import ALIASES, canonical, known
+
+logger = logging.getLogger("outlay")
+
+DAYS_AT_MOST = 36_500
+MEGABYTES_AT_MOST = 10**9
+"""More than a century, more than a petabyte: such a number was meant to be 0, or in another unit."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set: each is an argument of ``init()``, ``OUTLAY_<NAME>`` and a key of outlay.toml."""
+
+    project: str = ""
+    """Whose calls these are; the name of the working directory where empty."""
+    release: str | None = None
+    """Version of the application, kept with each call."""
+    disabled: bool = False
+    """Make everything a no-op."""
+    data: str | None = None
+    """Folder of ledger and spool; the user's data folder where not set."""
+    tags: dict[str, str] = {}
+    """Tags of every call."""
+    hosts: dict[str, str] = {}
+    """Host → provider, for gateways and self-hosted models: ``"llm.corp.example" = "openai"``."""
+    declared_tags: tuple[str, ...] = ("user", "tenant", "session")
+    """Tags that reports can break down by in a moment, over millions of calls; any other is read call by call."""
+    timezone: str = "UTC"
+    """IANA zone of days and months in reports; invoices are in UTC."""
+    price_book: str | None = None
+    """TOML file of your own prices, laid over the table."""
+    ask_usage: bool = True
+    """Ask chat streams for their usage where the caller did not, and take it out of the stream again."""
+    instrument: bool = True
+    """Patch the HTTP clients; without it only ``instrument(client)`` and ``record()`` meter."""
+    retention_days: int = 400
+    """Days that calls are kept; 0 for ever."""
+    retention_megabytes: int = 0
+    """Size that the ledger is pruned to, oldest calls first; 0 for any size."""
+
+
+NAMES = Settings.__struct_fields__
+TYPES: dict[str, Any] = get_type_hints(Settings)
+
+_WORDS = {
+    bool: "must be true or false",
+    int: "must be a whole number",
+    dict[str, str]: 'must be a table of name = "value"',
+    tuple[str, ...]: 'must be a list of names, like ["user", "tenant"]',
+}
+
+
+def checked_name(where: str, name: str) -> None:
+    """Raise ``ConfigError`` for a setting that there is not."""
+    if name not in NAMES:
+        near = nearest(name, NAMES)
+        hint = f"did you mean {near!r}?" if near else f"known are {', '.join(NAMES)}."
+        raise ConfigError(f"{where}: there is no setting {name!r}; {hint}")
+
+
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the one of ``names`` that ``name`` may have been meant to be."""
+    from difflib import get_close_matches  # loaded for those who err
+
+    return next(iter(get_close_matches(name, names, n=1, cutoff=cutoff)), None)
+
+
+def checked_type(where: str, name: str, value: Any) -> Any:
+    """Return ``value`` as the setting's type, hosts and providers by their proper names, or raise ``ConfigError``."""
+    wanted = TYPES[name]
+    if isinstance(value, dict) and name == "tags":
+        value = {key: str(item) if isinstance(item, (int, float)) else item for key, item in value.items()}
+    try:
+        value = msgspec.convert(value, wanted, strict=True)
+    except msgspec.ValidationError:
+        raise ConfigError(f"{where}: {name} {_WORDS.get(wanted, 'must be a text')}, not {value!r}.") from None
+    if isinstance(value, (dict, tuple)) and "" in value:
+        raise ConfigError(f"{where}: {name} has an empty name: give it one, or leave it out.")
+    return _hosts(where, value) if name == "hosts" else value
+
+
+def checked(settings: Settings, where: Mapping[str, str]) -> Settings:
+    """Return ``settings`` if they can be used; ``where`` tells for a complaint which source each one came from."""
+    for name, complaint in (
+        ("timezone", _zone_complaint(settings.timezone)),
+        ("price_book", _book_complaint(settings.price_book)),
+        ("retention_days", _limit_complaint(settings.retention_days, DAYS_AT_MOST, "days")),
+        ("retention_megabytes", _limit_complaint(settings.retention_megabytes, MEGABYTES_AT_MOST, "megabytes")),
+    ):
+        if complaint:
+            raise ConfigError(f"{where[name]}: {name} = {getattr(settings, name)!r} {complaint}")
+    return settings
+
+
+def _zone_complaint(zone: str) -> str | None:
+    if zone == "UTC":
+        return None
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # takes milliseconds, and most stay with UTC
+
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "is not an IANA zone: write one like 'Europe/Berlin' or 'UTC'."
+    return None
+
+
+def _book_complaint(book: str | None) -> str | None:
+    if book is None or Path(book).is_file():
+        return None
+    return "is not there: give the path of a TOML file of prices, or leave it out."
+
+
+def _limit_complaint(limit: int, most: int, unit: str) -> str | None:
+    if 0 <= limit <= most:
+        return None
+    return f"is no number of {unit} to keep: write one from 1 to {most}, or 0 for no limit."
+
+
+def _hosts(where: str, hosts: dict[str, str]) -> dict[str, str]:
+    return {_host(where, host): _provider(where, host, provider) for host, provider in hosts.items()}
+
+
+_HOST = re.compile(r"(?:\*\.)?(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?::\d{1,5})?")
+
+
+def _host(where: str, host: str) -> str:
+    name = host.strip().lower()
+    if _HOST.fullmatch(name) or _is_address(name):
+        return name
+    bare = _bare(name)  # what was written may hold a key: it is not repeated
+    hint = f"write the host only, {bare!r}" if bare else "write a host like 'llm.corp.example' or '*.corp.example'"
+    raise ConfigError(f"{where}: [hosts] has a name that is not a host: {hint}, without a scheme, a path or a user.")
+
+
+def _bare(name: str) -> str:
+    """Return the host of what looks like a URL; empty where there is none."""
+    from urllib.parse import urlsplit
+
+    try:
+        found = urlsplit(name if "//" in name else f"//{name}").hostname or ""
+    except ValueError:
+        return ""
+    return found if _HOST.fullmatch(found) else ""
+
+
+def _is_address(name: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _provider(where: str, host: str, provider: str) -> str:
+    name = canonical(provider)
+    if not name:
+        raise ConfigError(f"{where}: [hosts] names no provider for {host!r}: write one, like 'openai'.")
+    near = None if known(provider) else nearest(name, ALIASES, cutoff=0.8)
+    if near:  # no error: a name of one's own is allowed, with prices from a price book
+        logger.warning("%s: [hosts] names a provider %r, which outlay does not know; is it %r?", where, name, near)
+    return name
