@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import traceback
+from collections.abc import Callable
 from types import TracebackType
 
 logger = logging.getLogger("outlay")
@@ -61,6 +62,15 @@ def swallow(activity: str, error: Exception) -> bool:
             place,
         )
     return True
+
+
+def failure_of(action: Callable[[], object]) -> Exception | None:
+    """Run code of others whose failure is a finding, not ours to handle; return what it raised, or None."""
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001 - the one other place: any exception at all is the answer
+        return error
+    return None
 
 
 def swallowed() -> dict[tuple[str, str], int]:
