@@ -1,24 +1,28 @@
-"""Which span and which tags a call happens in: one context variable, and the span that is open."""
+"""Which span and which tags a call happens in: one context variable, and the spans that are open."""
 
 from __future__ import annotations
 
 import contextvars
-import functools
 import os
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ParamSpec, TypeVar
+from sys import modules
+from time import perf_counter_ns, time_ns
+from typing import Any, TypeVar
 
+from outlay.guard import guard
 from outlay.records import Record, Span, Spend, Usage
 from outlay.tally import Tally
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 TAG_LENGTH = 256
 """Characters of a tag's value that are kept."""
+
+PATH_LENGTH = 1024
+"""Characters of a path, past which deeper features are not added: a task may start its own successor for ever."""
+
+_reading_tag = guard("turning a tag into text")
+_reading_trace = guard("reading OpenTelemetry's current span")
+_keeping = guard("keeping a span")
 
 
 class Home:
@@ -40,49 +44,93 @@ home: Home | None = None
 
 
 class Scope:
-    """What a piece of code runs in: never changed, only replaced."""
+    """What a piece of code runs in. Contexts share scopes: one is left by putting another in its place."""
 
-    __slots__ = ("span", "tags")
+    __slots__ = ("outer", "tags")
 
-    def __init__(self, span: LiveSpan | None, tags: dict[str, str]) -> None:
-        self.span = span
+    def __init__(self, tags: dict[str, str], outer: Scope | None) -> None:
         self.tags = tags
+        self.outer = outer
+        """What to return to; None once this scope was left."""
+
+    @property
+    def span(self) -> LiveSpan | None:
+        """The innermost span."""
+        return None
 
 
-OUTSIDE = Scope(None, {})
+OUTSIDE = Scope({}, None)
+S = TypeVar("S", bound=Scope)
+
 _scope: contextvars.ContextVar[Scope] = contextvars.ContextVar("outlay_scope", default=OUTSIDE)
-
-_identifying = threading.RLock()  # two threads may begin the first call of a span at once
 
 # Scopes are restored with set(), never with reset(token): a generator may be resumed, and closed, in another context.
 scope = _scope.get
 enter = _scope.set
 
 
-class LiveSpan:
+def leave(mine: Scope) -> None:
+    """Return to what was around ``mine``, if that is where the current context is.
+
+    Out of order (two generators in turns, each in a block of its own) whoever entered inside ``mine`` will return to
+    what was around it. In a context that never was in ``mine`` (a task that closes another's generator) nothing
+    changes.
+    """
+    outer, mine.outer = mine.outer, None
+    now: Scope | None = scope()
+    if outer is None:
+        return
+    if now is mine:
+        enter(outer)
+        return
+    while now is not None:
+        if now.outer is mine:
+            now.outer = outer
+            return
+        now = now.outer
+
+
+def latest(opened: list[S]) -> S:
+    """Take out of ``opened`` the innermost scope that the current context is in, or else the last one.
+
+    One ``tags`` or ``track`` object may be entered by several threads and tasks at once.
+    """
+    now: Scope | None = scope() if len(opened) > 1 else None
+    while now is not None:
+        for place, one in enumerate(opened):
+            if one is now:
+                return opened.pop(place)
+        now = now.outer
+    return opened.pop()
+
+
+class Inside(Scope):
+    """A scope in ``span``, if any, with tags of its own."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: LiveSpan | None, tags: dict[str, str], outer: Scope) -> None:
+        self._span = span
+        self.tags = tags
+        self.outer = outer
+
+    @property
+    def span(self) -> LiveSpan | None:
+        """The innermost span."""
+        return self._span
+
+
+class LiveSpan(Scope):
     """A span that is open, and what has been spent in it and below it so far.
 
     Most tracked functions never call a model: ids, path and sum are made when the first call begins.
     """
 
     __slots__ = (
-        "_began",
-        "_home",
-        "_outer",
-        "_start",
-        "_tally",
-        "feature",
-        "id",
-        "name",
-        "parent",
-        "parent_id",
-        "path",
-        "site",
-        "tags",
-        "trace_id",
-    )
+        "_began", "_end", "_epoch", "_error", "_foreign", "_kept", "_process", "_tally", "feature", "id", "name",
+        "parent", "parent_id", "path", "site", "trace_id",
+    )  # fmt: skip
 
-    id: str
     trace_id: str
     parent_id: str | None
     path: str
@@ -91,22 +139,34 @@ class LiveSpan:
         self.name = name
         self.feature = feature
         self.site = site
-        self._home = home
+        self.id = ""
         self._tally: Tally | None = None
+        self._end = 0
+
+    @property
+    def span(self) -> LiveSpan:
+        """This span."""
+        return self
 
     def __enter__(self) -> LiveSpan:
-        outer = self._outer = scope()
-        self.parent = outer.span
+        outer = self.outer = scope()
         self.tags = outer.tags
-        self._start = time.time_ns()
-        self._began = time.perf_counter_ns()
-        enter(Scope(self, outer.tags))
+        parent = self.parent = outer.span
+        if parent is None:
+            self._foreign = foreign_trace() if "opentelemetry.trace" in modules else None
+        elif parent._end:
+            parent._forget_ended()
+        self._process = _process
+        enter(self)
+        self._began = perf_counter_ns()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        enter(self._outer)
-        if self._tally is not None and self._home is not None:
-            self._home.keep(self._record(self._home, error))
+        self._end = perf_counter_ns()
+        self._error = error and type(error).__qualname__
+        leave(self)
+        if self._tally is not None:
+            self._keep()
 
     def lineage(self) -> Iterator[LiveSpan]:
         """Yield this span, its parent, and so on to the outermost."""
@@ -115,14 +175,29 @@ class LiveSpan:
             yield span
             span = span.parent
 
+    def identify(self) -> None:
+        """Give this span, and those around it, their ids and paths, the outermost first; once."""
+        with _identifying:
+            for span in reversed([span for span in self.lineage() if not span.id]):
+                if span.parent is None:
+                    span.trace_id, span.parent_id = span._foreign or (os.urandom(16).hex(), None)
+                    span.path = span.feature
+                else:
+                    span.trace_id, span.parent_id = span.parent.trace_id, span.parent.id
+                    span.path = _extended(span.parent, span.feature)
+                span._epoch = time_ns() - perf_counter_ns()
+                span._kept = False
+                span.id = os.urandom(8).hex()
+
     @property
     def tally(self) -> Tally:
         """The sum of the calls in this span and below it; asking for it makes the span one that is kept."""
         if self._tally is None:
+            self.identify()
             with _identifying:
-                if self._tally is None:
-                    self._identify()
-                    self._tally = Tally()
+                self._tally = self._tally or Tally()
+            if self._end:  # a task or a thread that was started inside has outlived the block
+                self._keep()
         return self._tally
 
     @property
@@ -140,18 +215,21 @@ class LiveSpan:
         """Tokens used in this span and below it, so far."""
         return Usage(classes={}) if self._tally is None else self._tally.usage
 
-    def _identify(self) -> None:
-        self.id = os.urandom(8).hex()
-        if self.parent is None:
-            self.trace_id, self.parent_id = foreign_trace() or (os.urandom(16).hex(), None)
-            self.path = self.feature
-        else:
-            self.parent.tally  # noqa: B018 - a parent's ids come before its child's
-            self.trace_id = self.parent.trace_id
-            self.parent_id = self.parent.id
-            self.path = f"{self.parent.path}/{self.feature}"
+    def _forget_ended(self) -> None:
+        """Let go of an ended span around this ended one, or a task that starts its successor would keep them all."""
+        if self.parent is not None and self.parent._end:
+            self.identify()
+            self.parent = None
 
-    def _record(self, home: Home, error: BaseException | None) -> Span:
+    def _keep(self) -> None:
+        with _identifying:
+            kept, self._kept = self._kept, True
+        if home is None or kept or self._process != _process:
+            return
+        with _keeping:
+            home.keep(self._record(home))
+
+    def _record(self, home: Home) -> Span:
         return Span(
             id=self.id,
             trace_id=self.trace_id,
@@ -163,66 +241,73 @@ class LiveSpan:
             site=self.site,
             release=home.release,
             tags=self.tags,
-            start=self._start,
-            end=self._start + time.perf_counter_ns() - self._began,
-            error_type=None if error is None else type(error).__qualname__,
+            start=self._epoch + self._began,
+            end=self._epoch + self._end,
+            error_type=self._error,
         )
 
 
-class tags:  # noqa: N801 - used as a word: `with outlay.tags(user="u-42"):`
-    """Tag every call that happens inside, as a context manager or as a decorator.
+def distant(id: str, trace_id: str, feature: str, path: str) -> LiveSpan:  # noqa: A002 - what it is called in a record
+    """Return a span that is open in another process, to be the parent of what happens here; that process keeps it."""
+    span = LiveSpan(feature, feature, None)
+    span.id, span.trace_id, span.path = id, trace_id, path
+    span.parent, span._kept = None, True
+    return span
 
-    Values become strings of at most 256 characters; ``None`` takes an outer tag away. Inner tags win over outer ones.
-    """
 
-    def __init__(self, **values: object) -> None:
-        self._values = values
-        self._outer: list[Scope] = []
-
-    def __enter__(self) -> None:
-        outer = scope()
-        self._outer.append(outer)
-        enter(Scope(outer.span, merged(outer.tags, self._values)))
-
-    def __exit__(self, *_: object) -> None:
-        enter(self._outer.pop())
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        from outlay.track import within  # the wrapper for every kind of function lives with @track
-
-        return within(function, lambda: tags(**self._values))
+def _extended(parent: LiveSpan, feature: str) -> str:
+    """Return the path of a span below ``parent``. A function that calls itself stands in it once."""
+    if feature == parent.feature or len(parent.path) > PATH_LENGTH:
+        return parent.path
+    return f"{parent.path}/{feature}"
 
 
 def merged(outer: Mapping[str, str], values: Mapping[str, object]) -> dict[str, str]:
-    """Return ``outer`` with ``values`` over it, as kept: strings, cut to size, without those set to None."""
+    """Return ``outer`` with ``values`` over it, as kept: strings, cut to size, without those set to None.
+
+    A value that can't be turned into text is left out.
+    """
     result = dict(outer)
     for name, value in values.items():
         if value is None:
             result.pop(name, None)
-        else:
-            result[name] = str(value)[:TAG_LENGTH]
+            continue
+        with _reading_tag:
+            text = str(value)[:TAG_LENGTH]
+            # A lone surrogate (an undecodable file name has them) is no character that a record could hold.
+            result[name] = text if text.isascii() else text.encode(errors="replace").decode()
     return result
-
-
-def carry(function: Callable[P, R]) -> Callable[P, R]:
-    """Bind ``function`` to the current span and tags, for a thread or an executor that does not carry context.
-
-    ``pool.submit(outlay.carry(work), item)``: every call of the result runs under the span and the tags of now.
-    """
-    carried = contextvars.copy_context()
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        # A Context can't be entered twice at once, and one function may run in many threads: each run gets a copy.
-        return carried.copy().run(function, *args, **kwargs)
-
-    return run
 
 
 def foreign_trace() -> tuple[str, str | None] | None:
     """Return OpenTelemetry's current (trace id, span id) in hex, if it is loaded and a span is current."""
-    otel: Any = sys.modules.get("opentelemetry.trace")
-    if otel is None or not hasattr(otel, "get_current_span"):
+    otel: Any = modules.get("opentelemetry.trace")
+    if otel is None or not hasattr(otel, "get_current_span"):  # some thread may be importing it just now
         return None
-    current = otel.get_current_span().get_span_context()
-    return (f"{current.trace_id:032x}", f"{current.span_id:016x}") if current.is_valid else None
+    with _reading_trace:
+        current = otel.get_current_span().get_span_context()
+        return (f"{current.trace_id:032x}", f"{current.span_id:016x}") if current.is_valid else None
+    return None
+
+
+_identifying = threading.RLock()  # two threads may begin the first call of a span at once
+_process = 0
+"""Counts forks: a span belongs to the process that opened it, which alone keeps it."""
+
+
+def _before_fork() -> None:
+    """Name the spans around a fork, so that parent and child call them the same; the parent will keep them."""
+    span = scope().span
+    if span is not None and home is not None:
+        for around in span.lineage():
+            around.tally  # noqa: B018 - asking for it makes the span one that is kept
+
+
+def _in_child() -> None:
+    global _process, _identifying  # noqa: PLW0603 - a thread that is not here any more may hold the lock
+    _process += 1
+    _identifying = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_in_child)

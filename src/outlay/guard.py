@@ -35,6 +35,7 @@ class Guard:
 
 _guards: dict[str, Guard] = {}
 _counts: dict[tuple[str, str], int] = {}
+_taken: dict[tuple[str, str], int] = {}
 
 
 def guard(activity: str) -> Guard:
@@ -76,6 +77,14 @@ def failure_of(action: Callable[[], object]) -> Exception | None:
 def swallowed() -> dict[tuple[str, str], int]:
     """Return how many errors were swallowed in this process, by (activity, exception class)."""
     return dict(_counts)
+
+
+def newly_swallowed() -> dict[tuple[str, str], int]:
+    """Return what ``swallowed`` counts, less what an earlier call of this function returned."""
+    fresh = {key: count - _taken.get(key, 0) for key, count in swallowed().items() if count > _taken.get(key, 0)}
+    for key, count in fresh.items():
+        _taken[key] = _taken.get(key, 0) + count
+    return fresh
 
 
 def strict() -> bool:

@@ -232,8 +232,13 @@ def _read(exchange: Exchange) -> Reading:
     reading = reader.plain(decoded) if decoded else None
     if reading is None:
         reading = Reading()
-        reading.marks = ("unreadable",) if exchange.status is not None and exchange.status < 400 else ()
+        reading.marks = () if exchange.status is None or _declined(exchange) else ("unreadable",)
     return reading
+
+
+def _declined(exchange: Exchange) -> bool:
+    """Return whether the status says that there is no answer: an error, or a redirect that nobody followed."""
+    return exchange.status is not None and exchange.status >= 300
 
 
 def _still_running(exchange: Exchange, reading: Reading) -> bool:
@@ -244,13 +249,13 @@ def _judge(
     exchange: Exchange, reading: Reading, outcome: Outcome, error: BaseException | None
 ) -> tuple[Outcome, str | None]:
     """Return the outcome and, for an error, its type. The bytes decide whether a stream was whole, not how it ended."""
-    if exchange.status is not None and exchange.status >= 400:
+    if _declined(exchange):
         return "error", reading.error or str(exchange.status)
     if reading.error is not None:
         return "error", reading.error
     if reading.background and _still_running(exchange, reading):
         return "pending", None
-    if reading.whole:
+    if reading.whole or "body_unseen" in exchange.marks:
         return "ok", None
     if outcome == "ok" and "event-stream" in exchange.content_type:
         return "error", "incomplete_stream"
@@ -260,10 +265,10 @@ def _judge(
 def _usage(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
     if reading.usage is not None and reading.whole:
         return Usage(classes=reading.usage, reasoning=reading.reasoning)
-    if outcome == "pending" or not exchange.sent or (exchange.status is not None and exchange.status >= 400):
+    streamed = "event-stream" in exchange.content_type
+    if outcome == "pending" or not exchange.sent or _declined(exchange) or (reading.error and not streamed):
         return None
     reader, answer = exchange.match.reader, exchange.chunks[0]
-    streamed = "event-stream" in exchange.content_type
     reading.marks += ("usage_missing",) if reading.whole else ()
     text = reader.text_length(answer, streamed=streamed)
     limit = reader.request.limit(exchange.body)

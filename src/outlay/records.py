@@ -253,7 +253,18 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="l
     """One sentence: what failed, and the system's own word for it."""
 
 
-Record = Call | Span | Coverage | Loss
+class Swallowed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="swallowed", tag_field="kind"):
+    """How often an error of outlay's own was swallowed since the last such record, so that doctor can show it."""
+
+    at: int
+    activity: str
+    """What outlay was doing: it completes "outlay failed at"."""
+    error: str
+    """Class of the exception."""
+    count: int
+
+
+Record = Call | Span | Coverage | Loss | Swallowed
 """What a spool line holds."""
 
 

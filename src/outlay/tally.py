@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 
@@ -9,6 +10,9 @@ from outlay.records import Call, Cost, Quantity, Spend, Usage
 
 FOLD_AT = 512
 """Entries that may wait before an addition folds them, so that a span of a million calls stays small."""
+
+_folding = threading.RLock()
+"""One for all tallies: a fork can replace it. Re-entrant: a finaliser may read a sum amid a fold of its own thread."""
 
 
 class Tally:
@@ -24,7 +28,6 @@ class Tally:
         "_cost",
         "_entries",
         "_estimated",
-        "_lock",
         "_lower",
         "_reasoning",
         "_unpriced",
@@ -33,7 +36,6 @@ class Tally:
 
     def __init__(self) -> None:
         self._entries: deque[tuple[int, Usage | None, Cost]] = deque()
-        self._lock = threading.Lock()
         self._calls = self._cost = self._lower = self._reasoning = self._unpriced = 0
         self._upper: int | None = 0
         self._classes: dict[str, Quantity] = {}
@@ -42,30 +44,30 @@ class Tally:
     def add(self, call: Call, *, again: bool = False) -> None:
         """Add a call; ``again`` when it was added as pending before, so that it is not counted twice."""
         self._entries.append((-1 if again else 1, call.usage, call.cost))
-        if len(self._entries) > FOLD_AT and self._lock.acquire(blocking=False):
+        if len(self._entries) > FOLD_AT and _folding.acquire(blocking=False):
             try:
                 self._fold()
             finally:
-                self._lock.release()
+                _folding.release()
 
     @property
     def calls(self) -> int:
         """Attempts so far."""
-        with self._lock:
+        with _folding:
             self._fold()
             return self._calls
 
     @property
     def spend(self) -> Spend:
         """USD so far, with its bounds and the number of calls it leaves out."""
-        with self._lock:
+        with _folding:
             self._fold()
             return Spend(self._cost, unpriced_calls=self._unpriced, lower=self._lower, upper=self._upper)
 
     @property
     def usage(self) -> Usage:
         """Usage so far, by class."""
-        with self._lock:
+        with _folding:
             self._fold()
             return Usage(classes=dict(self._classes), reasoning=self._reasoning, estimated=self._estimated)
 
@@ -91,3 +93,12 @@ class Tally:
         bounded = cost.lower is None or cost.upper is not None
         if self._upper is not None:
             self._upper = self._upper + (cost.amount if cost.upper is None else cost.upper) if bounded else None
+
+
+def _in_child() -> None:
+    global _folding  # noqa: PLW0603 - a thread that is not here any more may hold it
+    _folding = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

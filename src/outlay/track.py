@@ -1,15 +1,16 @@
-"""``track``: name the work that calls happen in, as a decorator of any kind of function or as a ``with`` block."""
+"""What users say of the work that calls happen in: ``track`` names it, ``tags`` tags it, ``carry`` takes both along."""
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from outlay import context
-from outlay.context import LiveSpan, enter, scope
+from outlay.blocks import is_lazy, within
+from outlay.context import Inside, LiveSpan, Scope, enter, latest, leave, merged, scope
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,26 +18,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Tracker:
     """What ``track("name")`` returns: enter it as a block, or decorate a function with it."""
 
-    __slots__ = ("_feature", "_name", "_open")
+    __slots__ = ("_feature", "_name", "_opened")
 
     def __init__(self, name: str | None, feature: str | None) -> None:
         self._name = name
         self._feature = feature
-        self._open: list[LiveSpan] = []
+        self._opened: list[LiveSpan] = []
 
     def __enter__(self) -> LiveSpan:
         name = self._name or self._feature or "span"
         span = LiveSpan(name, self._feature or name, None)
-        self._open.append(span)
-        return span.__enter__()
+        span.__enter__()
+        self._opened.append(span)
+        return span
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._open.pop().__exit__(kind, error, trace)
+        latest(self._opened).__exit__(kind, error, trace)
 
     def __call__(self, function: F) -> F:
-        name = self._name or getattr(function, "__qualname__", type(function).__qualname__)
-        feature, site = self._feature or name, site_of(function)
-        return within(function, lambda: LiveSpan(name, feature, site), idle=lambda: context.home is None)
+        """Track every call of ``function``."""
+        name = self._name or _name_of(_checked(function))
+        feature, site = self._feature or name, _site_of(function)
+        return within(function, functools.partial(LiveSpan, name, feature, site), idle=lambda: context.home is None)
 
 
 @overload
@@ -54,146 +57,89 @@ def track(target: Any = None, /, *, feature: str | None = None) -> Any:
     """
     if target is None or isinstance(target, str):
         return Tracker(target, feature)
-    if not callable(target) and not isinstance(target, (classmethod, staticmethod)):
-        raise TypeError(f"track() takes a name or a function, not {type(target).__qualname__}: write track('name')")
     return Tracker(None, feature)(target)
 
 
-def site_of(function: Any) -> str | None:
+class tags:  # noqa: N801 - used as a word: `with outlay.tags(user="u-42"):`
+    """Tag every call that happens inside, as a context manager or as a decorator.
+
+    Values become strings of at most 256 characters; ``None`` takes an outer tag away. Inner tags win over outer ones.
+    """
+
+    __slots__ = ("_opened", "_values")
+
+    def __init__(self, **values: object) -> None:
+        self._values = values
+        self._opened: list[Scope] = []
+
+    def __enter__(self) -> None:
+        outer = scope()
+        inner = Inside(outer.span, merged(outer.tags, self._values), outer)
+        self._opened.append(inner)
+        enter(inner)
+
+    def __exit__(self, *_: object) -> None:
+        leave(latest(self._opened))
+
+    def __call__(self, function: F) -> F:
+        """Tag what happens in every call of ``function``."""
+        values = self._values
+        return within(_checked(function), lambda: tags(**values))
+
+
+class Carried:
+    """A block that runs under the span and the tags of another place."""
+
+    __slots__ = ("_scope", "_there")
+
+    def __init__(self, there: Scope) -> None:
+        self._there = there
+
+    def __enter__(self) -> None:
+        self._scope = Inside(self._there.span, self._there.tags, scope())
+        enter(self._scope)
+
+    def __exit__(self, *_: object) -> None:
+        leave(self._scope)
+
+
+def carry(function: F) -> F:
+    """Bind ``function`` to the current span and tags, for a thread or an executor that does not carry context.
+
+    ``pool.submit(outlay.carry(work), item)``: every call of the result runs under the span and the tags of now, and
+    sees the other context variables of now too. Of an async function or a generator, span and tags alone are bound.
+    """
+    there = scope()
+    if is_lazy(function):  # its body runs after the call has returned, in the context of a task
+        return within(function, lambda: Carried(there))
+    carried = contextvars.copy_context()
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        # A Context can't be entered twice at once, and one function may run in many threads: each run gets a copy.
+        return carried.copy().run(function, *args, **kwargs)
+
+    return run  # type: ignore[return-value]  # called as `function` is
+
+
+def _checked(function: F) -> F:
+    if isinstance(function, type):
+        raise TypeError(f"a class can't be decorated: put the decorator on the methods of {function.__qualname__}")
+    if not callable(function) and not isinstance(function, (classmethod, staticmethod)):
+        kind = type(function).__qualname__
+        raise TypeError(f"track() takes a name or a function, not {kind}: write track('name'), or decorate beneath it")
+    return function
+
+
+def _name_of(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
+def _site_of(function: Any) -> str | None:
     """Return ``file:line`` of a function's definition; None for what Python has no source of."""
+    while isinstance(function, functools.partial):
+        function = function.func
     code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
     return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
-
-
-def never() -> bool:
-    """Return False: the wrapper is at work on every call."""
-    return False
-
-
-def within(function: F, enter_block: Callable[[], AbstractContextManager[Any]], idle: Callable[[], bool] = never) -> F:
-    """Wrap ``function``, of whatever kind, so that its body runs inside the block that ``enter_block`` makes.
-
-    A generator's body is inside it only while it runs, wherever it is resumed; its consumer never is.
-    """
-    if isinstance(function, (classmethod, staticmethod)):
-        return type(function)(within(function.__func__, enter_block, idle))  # type: ignore[return-value] # same kind as given
-    wrapper: Any
-    if inspect.isasyncgenfunction(function):
-        wrapper = _async_generator(function, enter_block)
-    elif inspect.isgeneratorfunction(function):
-        wrapper = _generator(function, enter_block)
-    elif inspect.iscoroutinefunction(function):
-        wrapper = _coroutine(function, enter_block, idle)
-    else:
-        wrapper = _plain(function, enter_block, idle)
-    result: F = functools.wraps(function)(wrapper)
-    return result
-
-
-def _plain(
-    function: Callable[..., Any], enter_block: Callable[[], Any], idle: Callable[[], bool]
-) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if idle():
-            return function(*args, **kwargs)
-        with enter_block():
-            return function(*args, **kwargs)
-
-    return call
-
-
-def _coroutine(
-    function: Callable[..., Any], enter_block: Callable[[], Any], idle: Callable[[], bool]
-) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        if idle():
-            return await function(*args, **kwargs)
-        with enter_block():
-            return await function(*args, **kwargs)
-
-    return call
-
-
-class _Stepped:
-    """A block that is left whenever its generator yields and taken up again when it is resumed."""
-
-    __slots__ = ("block", "inner", "outer")
-
-    def __init__(self, block: Any) -> None:
-        self.block = block
-        self.outer = scope()
-        block.__enter__()
-        self.inner = scope()
-        enter(self.outer)
-
-    def __enter__(self) -> None:
-        self.outer = scope()
-        enter(self.inner)
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.inner = scope()
-        if error is not None:
-            finished = isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit))
-            self.block.__exit__(*((None, None, None) if finished else (kind, error, trace)))
-        enter(self.outer)
-
-
-def _generator(function: Callable[..., Any], enter_block: Callable[[], Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        stepped = _Stepped(enter_block())
-        body = function(*args, **kwargs)
-        resume: Callable[[], Any] = functools.partial(next, body)
-        while True:
-            try:
-                with stepped:
-                    item = resume()
-            except StopIteration as end:
-                return end.value
-            try:
-                resume = functools.partial(body.send, (yield item))
-            except GeneratorExit:
-                with _closing(stepped):
-                    body.close()
-                raise
-            except BaseException as error:  # noqa: BLE001 - handed on into the generator, as Python does
-                resume = functools.partial(body.throw, error)
-
-    return call
-
-
-def _async_generator(function: Callable[..., Any], enter_block: Callable[[], Any]) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        stepped = _Stepped(enter_block())
-        body = function(*args, **kwargs)
-        resume: Callable[[], Any] = body.__anext__
-        while True:
-            try:
-                with stepped:
-                    item = await resume()
-            except StopAsyncIteration:
-                return
-            try:
-                resume = functools.partial(body.asend, (yield item))
-            except GeneratorExit:
-                with _closing(stepped):
-                    await body.aclose()
-                raise
-            except BaseException as error:  # noqa: BLE001 - handed on into the generator, as Python does
-                resume = functools.partial(body.athrow, error)
-
-    return call
-
-
-class _closing:  # noqa: N801 - reads as a word
-    """The last step of a generator that its consumer closes: the block ends with it."""
-
-    __slots__ = ("stepped",)
-
-    def __init__(self, stepped: _Stepped) -> None:
-        self.stepped = stepped
-
-    def __enter__(self) -> None:
-        self.stepped.__enter__()
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.stepped.__exit__(GeneratorExit, error or GeneratorExit(), trace)

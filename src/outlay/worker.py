@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from outlay.errors import LedgerError
-from outlay.guard import guard, logger
+from outlay.guard import guard, logger, newly_swallowed
 from outlay.ledger.spool import Spool
+from outlay.records import Swallowed
 from outlay.wire.exchange import settle_dropped
 from outlay.wire.recognise import Recogniser
 
@@ -72,7 +73,7 @@ class Worker:
             return 1
         try:
             settle_dropped()
-            self._note_coverage()
+            self._note()
             return self._carry(deadline)[1]
         finally:
             self._at_work.release()
@@ -102,7 +103,7 @@ class Worker:
                 wait = TICK if moved else IDLE_TICK
                 if time.monotonic() - looked >= IDLE_TICK:
                     looked = time.monotonic()
-                    self._note_coverage()
+                    self._note()
                     if self.watched is not None:
                         self.watched.watch()
 
@@ -130,6 +131,10 @@ class Worker:
             logger.warning("outlay keeps its records in %s for now: %s", self._spool.directory, trouble)
         self.trouble = trouble
 
-    def _note_coverage(self) -> None:
-        for seen in self._recogniser.coverage(time.time_ns()):
+    def _note(self) -> None:
+        """Write down what this process counts for doctor: coverage, and errors of ours."""
+        now = time.time_ns()
+        for seen in self._recogniser.coverage(now):
             self._spool.append(seen)
+        for (activity, error), count in newly_swallowed().items():
+            self._spool.append(Swallowed(at=now, activity=activity, error=error, count=count))

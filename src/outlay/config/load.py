@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +62,11 @@ def _sources(arguments: Mapping[str, Any], environ: Mapping[str, str], start: Pa
 
 NOTHING = Source("", None, {})
 
+_ADDRESSED = re.compile(
+    rb"""tool["'\s]*\.["'\s]*outlay|^\s*(?:\[\s*["']?tool["']?\s*\]|["']?tool["']?\s*=)""", re.MULTILINE
+)
+"""Every way to begin a table ``tool.outlay`` in TOML."""
+
 
 def _upwards(start: Path | None) -> tuple[Path, ...]:
     try:
@@ -92,7 +99,7 @@ def _project(folders: tuple[Path, ...]) -> Source:
             text = path.read_bytes()
         except OSError:  # most folders have none, and one that can't be read is not addressed to us
             continue
-        if b"outlay" not in text:  # to parse it would cost more than all the rest of init()
+        if not _ADDRESSED.search(text):  # to parse it would cost more than all the rest of init()
             continue
         section = _section(path, _table(path, text))
         if section is not None:
@@ -116,6 +123,7 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"{path} can't be read ({reason}): mend it, or name another file by {FILE}.") from None
 
 
+@lru_cache(maxsize=8)  # tests start outlay often, and most of that time would go here
 def _table(path: Path, text: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(text.decode("utf-8"))

@@ -11,13 +11,13 @@ import errno
 import itertools
 import mmap
 import os
-import secrets
 import struct
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from outlay.ledger.locking import lock_shared
+from outlay.ledger.segment import NEW_SUFFIX, new_name
 from outlay.records import Call, Cost
 
 SUFFIX = ".inflight"
@@ -43,9 +43,9 @@ class Journal:
     __slots__ = ("_give", "_labels", "_lock", "_map", "_numbers", "_serial", "_take", "path")
 
     def __init__(self, directory: Path, now: int) -> None:
-        name = f"{now:020d}-{os.getpid()}-{secrets.token_hex(4)}"
+        name = new_name(now)
         self.path = directory / (name + SUFFIX)
-        unnamed = directory / (name + ".new")
+        unnamed = directory / (name + NEW_SUFFIX)
         self._lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
             # Written, not only sized: a page that the disk had no room for would kill the process when touched.

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from outlay.ledger import inflight, spool
+from outlay.ledger import inflight, segment
 from outlay.ledger.database import transaction
 from outlay.ledger.lines import decode
 from outlay.ledger.locking import lock_exclusive
+from outlay.ledger.spool import Spool
 from outlay.ledger.writing import Batch, write
 from outlay.records import Loss, Record
 
@@ -45,7 +46,7 @@ class Ingestion:
     """One pass over a spool directory."""
 
     def __init__(
-        self, database: sqlite3.Connection, directory: Path, *, deadline: float | None, own: spool.Spool | None
+        self, database: sqlite3.Connection, directory: Path, *, deadline: float | None, own: Spool | None
     ) -> None:
         self._database = database
         self._directory = directory
@@ -60,7 +61,7 @@ class Ingestion:
             with contextlib.ExitStack() as held:
                 # The dead are counted before their segments are read to the end: nothing is added after that.
                 orphans = list(self._orphans(held))
-                ends = [self._carry(path) for path in self._paths(spool.SUFFIX)]
+                ends = [self._carry(path) for path in self._paths(segment.SUFFIX)]
                 if all(ends):
                     for path, fd in orphans:
                         self._adopt_journal(path, fd)
@@ -154,7 +155,7 @@ class Ingestion:
             positions = dict(self._database.execute("SELECT name, position FROM segments"))
         except sqlite3.Error:
             positions = {}
-        return sum(max(size - positions.get(path.name, 0), 0) for path, size in _sizes(self._paths(spool.SUFFIX)))
+        return sum(max(size - positions.get(path.name, 0), 0) for path, size in _sizes(self._paths(segment.SUFFIX)))
 
 
 def _sizes(paths: list[Path]) -> Iterator[tuple[Path, int]]:

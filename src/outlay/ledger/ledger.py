@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +30,7 @@ class Ledger:
     def __init__(self, database: sqlite3.Connection, path: str) -> None:
         self.path = path
         self._database = database
+        _open.add(self)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Ledger:
@@ -48,6 +51,14 @@ class Ledger:
 
     def close(self) -> None:
         """Close the database."""
+        _open.discard(self)
+        self._database.close()
+
+    def disown(self) -> None:
+        """Leave the database to the parent process, for good: closing it here could end a transaction of its own."""
+        _open.discard(self)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._database))
+        self._database = sqlite3.connect(":memory:")
         self._database.close()
 
     def ingest(
@@ -130,6 +141,10 @@ class Ledger:
         """Return what could not be kept, by reason."""
         return queries.read_losses(self._database, since)
 
+    def swallowed(self) -> list[queries.Caught]:
+        """Return the errors of outlay's own that it kept away from applications."""
+        return queries.read_swallowed(self._database)
+
     def waiting(self, spool: str | os.PathLike[str]) -> list[queries.Waiting]:
         """Return the segments of a spool directory and how much of each is in the ledger."""
         return list(queries.read_waiting(self._database, Path(spool)))
@@ -147,3 +162,15 @@ class Ledger:
         Their money stays. Ingest the spool before, so that nothing of theirs waits there.
         """
         return forget(self._database, tags)
+
+
+_open: weakref.WeakSet[Ledger] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for ledger in list(_open):
+        ledger.disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from outlay.ledger import spool
+from outlay.ledger import segment
 from outlay.ledger.calendar import first_day, local_date, midnight, next_first
 from outlay.ledger.questions import FIELDS
 from outlay.ledger.rollups import HOUR
@@ -51,6 +51,16 @@ class Lost(msgspec.Struct, frozen=True):
 
     reason: str
     records: int
+    last: int
+    """When that was last seen, in nanoseconds since the epoch."""
+
+
+class Caught(msgspec.Struct, frozen=True):
+    """Errors of outlay's own that it kept away from the application."""
+
+    activity: str
+    error: str
+    count: int
     last: int
     """When that was last seen, in nanoseconds since the epoch."""
 
@@ -128,10 +138,15 @@ def read_losses(database: sqlite3.Connection, since: int | None = None) -> list[
     return [Lost(*row) for row in database.execute(sql, (since or 0,))]
 
 
+def read_swallowed(database: sqlite3.Connection) -> list[Caught]:
+    """Return the errors that were swallowed, the most frequent first."""
+    return [Caught(*row) for row in database.execute("SELECT * FROM swallowed ORDER BY count DESC")]
+
+
 def read_waiting(database: sqlite3.Connection, directory: Path) -> Iterator[Waiting]:
     """Yield the segments of the spool in ``directory``."""
     positions = dict(database.execute("SELECT name, position FROM segments"))
-    for path in sorted(directory.glob("*" + spool.SUFFIX)):
+    for path in sorted(directory.glob("*" + segment.SUFFIX)):
         try:
             yield Waiting(path.name, path.stat().st_size, positions.get(path.name, 0))
         except FileNotFoundError:

@@ -142,6 +142,13 @@ CREATE TABLE losses (
     records INTEGER NOT NULL,
     reason TEXT NOT NULL
 );
+CREATE TABLE swallowed (
+    activity TEXT NOT NULL,
+    error TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (activity, error)
+) WITHOUT ROWID;
 CREATE TABLE segments (
     name TEXT PRIMARY KEY,
     position INTEGER NOT NULL

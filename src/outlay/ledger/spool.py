@@ -11,7 +11,6 @@ import contextlib
 import errno
 import logging
 import os
-import secrets
 import time
 import weakref
 from collections import deque
@@ -19,67 +18,13 @@ from pathlib import Path
 
 from outlay.ledger.inflight import Journal
 from outlay.ledger.lines import encode
-from outlay.ledger.locking import lock_shared
+from outlay.ledger.segment import Segment
 from outlay.records import Loss, Record
 
 logger = logging.getLogger("outlay")
 
-SUFFIX = ".jsonl"
-NEW_SUFFIX = ".new"
-"""A file that is not locked yet: nobody may adopt it."""
-
-_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-
-
-class Segment:
-    """One append-only file of records, locked for as long as its process lives.
-
-    ``fd`` writes; ``reader`` has a description and a lock of its own, so that the file stays ours after ``fd`` was
-    turned to the next segment and until a late write has been drained.
-    """
-
-    __slots__ = ("fd", "opened", "path", "reader", "torn")
-
-    def __init__(self, directory: Path, now: int) -> None:
-        name = f"{now:020d}-{os.getpid()}-{secrets.token_hex(4)}"
-        self.path = directory / (name + SUFFIX)
-        self.opened = now
-        self.torn = False
-        # Locked first and named second: a file by the final name without a lock could be adopted and deleted.
-        unnamed = directory / (name + NEW_SUFFIX)
-        self.fd = os.open(unnamed, _APPEND, 0o600)
-        self.reader = -1
-        try:
-            self.reader = os.open(unnamed, _READ)
-            lock_shared(self.fd)
-            lock_shared(self.reader)
-            unnamed.rename(self.path)
-        except OSError:
-            self.close()
-            raise
-
-    def write(self, line: bytes) -> None:
-        """Append ``line`` by one system call; raise OSError where it did not fit whole."""
-        if self.torn:
-            line = b"\n" + line
-        written = os.write(self.fd, line)
-        if written != len(line):
-            self.torn = True
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.torn = False
-
-    @property
-    def size(self) -> int:
-        """Bytes written so far."""
-        return os.fstat(self.reader).st_size
-
-    def close(self) -> None:
-        """Give the file up to whoever adopts it."""
-        for fd in (self.fd, self.reader):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-        self.fd = self.reader = -1
+_LATE_WRITE = 10**9
+"""Nanoseconds after which no write that began before a rotation is under way any more."""
 
 
 class Spool:
@@ -102,9 +47,7 @@ class Spool:
         try:
             (self._segments.get(os.getpid()) or self._open()).write(line)
         except OSError as error:
-            self._failures.append(_reason(error))
-            if error.errno == errno.EBADF:
-                self._segments.pop(os.getpid(), None)  # someone closed every descriptor: the next call opens anew
+            self._write_again(line, error)
 
     @property
     def journal(self) -> Journal | None:
@@ -132,29 +75,24 @@ class Spool:
     def tick(self, now: int, *, rotate_bytes: int = 8 << 20, rotate_after: int = 600 * 10**9) -> None:
         """Report losses, and start a new segment where the current one is large or old (one thread calls this)."""
         self._report(now)
-        self._draining += self._rotated
-        self._rotated = []
+        self._drain(now)
         segment = self._segments.get(os.getpid())
         if segment is None:
             return
         with contextlib.suppress(OSError):
             size = segment.size
-            if size >= rotate_bytes or (size and now - segment.opened >= rotate_after) or _gone(segment):
+            if size >= rotate_bytes or (size and now - segment.opened >= rotate_after) or segment.gone:
                 self.rotate(now)
 
     def rotate(self, now: int) -> None:
-        """Turn the descriptor of the current segment to a new one; the old one is kept until it has been drained."""
+        """Turn the current segment to a new file; the old one is kept until it has been carried."""
         current = self._segments.get(os.getpid())
-        if current is None:
-            return
-        new = Segment(self.directory, now)
-        # One atomic step under every thread that is about to write: the number stays, the file behind it changes.
-        os.dup2(new.fd, current.fd, inheritable=False)
-        os.close(new.fd)
-        old = Segment.__new__(Segment)
-        old.path, old.fd, old.reader, old.opened, old.torn = current.path, -1, current.reader, current.opened, False
-        current.path, current.reader, current.opened = new.path, new.reader, new.opened
-        self._rotated.append(old)
+        if current is not None:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            old = Segment(self.directory, now)
+            current.turn(old)
+            old.opened = now
+            self._rotated.append(old)
 
     def drained(self, path: Path) -> None:
         """Let go of a rotated segment, so that it can be deleted."""
@@ -164,20 +102,44 @@ class Spool:
 
     @property
     def draining(self) -> list[Path]:
-        """Segments that were rotated a tick ago: a write that was under way then has ended since."""
+        """Segments that were rotated so long ago that a write that was under way then has ended."""
         return [segment.path for segment in self._draining]
 
     def close(self) -> None:
         """Give up the segments; what is appended later goes to a new one, for the next process to adopt."""
         self._report(time.time_ns())
-        pid = os.getpid()
-        for segment in [self._segments.pop(pid, None), *self._rotated, *self._draining]:
-            if segment is not None:
-                segment.close()
+        self._segments.pop(os.getpid(), None)
         self._rotated, self._draining = [], []
-        journal = self._journals.pop(pid, None)
+        journal = self._journals.pop(os.getpid(), None)
         if journal is not None:
             journal.close()
+
+    def _drain(self, now: int) -> None:
+        late = [old for old in self._rotated if now - old.opened < _LATE_WRITE or not self._rescued(old)]
+        self._draining += [old for old in self._rotated if old not in late]
+        self._rotated = late
+
+    def _rescued(self, old: Segment) -> bool:
+        """Write again what stands in a file that somebody deleted: the ledger takes each call once."""
+        if old.gone:
+            try:
+                os.lseek(old.reader, 0, os.SEEK_SET)
+                (self._segments.get(os.getpid()) or self._open()).write(os.read(old.reader, old.size) + b"\n")
+            except OSError:
+                return False
+        return True
+
+    def _write_again(self, line: bytes, error: OSError) -> None:
+        """Write to a new file where somebody closed ours with all the rest; count a loss where that is not it."""
+        if error.errno == errno.EBADF:
+            self._segments.pop(os.getpid(), None)
+            try:
+                self._open().write(line)
+            except OSError as another:
+                error = another
+            else:
+                return
+        self._failures.append(_reason(error))
 
     def _open(self) -> Segment:
         pid = os.getpid()
@@ -186,7 +148,6 @@ class Spool:
         opened = Segment(self.directory, time.time_ns())
         kept = self._segments.setdefault(pid, opened)
         if kept is not opened:
-            opened.close()
             opened.path.unlink(missing_ok=True)
         return kept
 
@@ -229,10 +190,6 @@ class Spool:
                 return
             del self._unreported[reason]
             self._reported += count
-
-
-def _gone(segment: Segment) -> bool:
-    return not segment.path.exists()
 
 
 def _reason(error: OSError) -> str:

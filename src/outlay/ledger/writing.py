@@ -10,7 +10,7 @@ import msgspec
 from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
 from outlay.ledger.rows import ABSENT, COLUMNS, NULLABLE, SPAN_COLUMNS, Entry, enter, enter_span, read_call
-from outlay.records import Call, Coverage, Loss, Record, Span
+from outlay.records import Call, Coverage, Loss, Record, Span, Swallowed
 
 UNSETTLED = ("pending", "uncertain")
 """Outcomes that a later record of the same call replaces."""
@@ -29,6 +29,10 @@ _COVERAGE = (
     "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
     " requests = requests + excluded.requests, metered = metered + excluded.metered, free = free + excluded.free"
 )
+_SWALLOWED = (
+    "INSERT INTO swallowed VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " count = count + excluded.count, last = max(last, excluded.last)"
+)
 
 
 class Batch(msgspec.Struct):
@@ -38,6 +42,7 @@ class Batch(msgspec.Struct):
     spans: list[tuple[object, ...]] = []
     coverage: list[Coverage] = []
     losses: list[Loss] = []
+    swallowed: list[Swallowed] = []
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Batch:
@@ -50,6 +55,8 @@ class Batch(msgspec.Struct):
                 batch.spans.append(enter_span(record))
             elif isinstance(record, Coverage):
                 batch.coverage.append(record)
+            elif isinstance(record, Swallowed):
+                batch.swallowed.append(record)
             else:
                 batch.losses.append(record)
         return batch
@@ -71,6 +78,9 @@ def write(database: sqlite3.Connection, batch: Batch) -> None:
             "INSERT INTO losses (at, records, reason) VALUES (?, ?, ?)",
             (loss.at, min(loss.records, INTEGER_LIMIT >> 20), loss.reason),
         )
+    for error in batch.swallowed:
+        number = min(max(error.count, 0), INTEGER_LIMIT >> 20)
+        database.execute(_SWALLOWED, (error.activity, error.error, number, error.at))
 
 
 def count(database: sqlite3.Connection, name: str, number: int) -> None:

@@ -83,7 +83,10 @@ class ModelHost(Server):
             request = Received(self._count, method, path, query, headers, body)
             if self._keep:
                 self.requests.append(request)
-        behaviour = self._script.choose(request)
+        try:
+            behaviour = self._script.choose(request)
+        except ValueError as unknown:
+            return _error(request, OK, _headers(request, OK), 400, str(unknown))
         given = _headers(request, behaviour)
         try:
             if behaviour.status != 200:

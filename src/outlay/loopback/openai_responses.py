@@ -43,6 +43,14 @@ def answer_response(turn: Turn) -> Answer:
     return replace(answer, body=queued(turn, "queued") if turn.body.get("background") else completed(turn))
 
 
+def count_response_tokens(turn: Turn) -> Answer:
+    """Answer ``POST /v1/responses/input_tokens``, which is free.
+
+    https://platform.openai.com/docs/api-reference/responses/input-tokens
+    """
+    return Answer(body={"object": "response.input_tokens", "input_tokens": turn.tokens.read})
+
+
 def response_usage(tokens: Tokens) -> Json:
     """Build ``usage``: https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage."""
     read: Json = {"cached_tokens": tokens.cache_read}

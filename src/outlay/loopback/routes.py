@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from outlay.loopback.anthropic_messages import answer_message, count_message_tokens
 from outlay.loopback.openai_chat import answer_chat
-from outlay.loopback.openai_responses import answer_response
+from outlay.loopback.openai_responses import answer_response, count_response_tokens
 from outlay.loopback.openai_texts import answer_completion, answer_embeddings
 from outlay.loopback.turn import Answer, Turn
 
@@ -18,6 +18,7 @@ POSTS: Mapping[str, tuple[str, Builder]] = {
     "/completions": ("openai.completions", answer_completion),
     "/embeddings": ("openai.embeddings", answer_embeddings),
     "/messages": ("anthropic.messages", answer_message),
+    "/responses/input_tokens": ("openai.input_tokens", count_response_tokens),
     "/responses": ("openai.responses", answer_response),
 }
 """Longer paths before the shorter ones that they end with."""

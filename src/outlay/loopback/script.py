@@ -112,7 +112,7 @@ NAMES: Mapping[str, Change] = {
 
 
 def read_steps(text: str) -> list[Behaviour]:
-    """Read a list of steps as the header has it; KeyError for a name that ``NAMES`` has not."""
+    """Read a list of steps as the header has it; ValueError for a name that ``NAMES`` has not."""
     return [_read_step(step) for step in text.split(",")]
 
 
@@ -120,6 +120,8 @@ def _read_step(step: str) -> Behaviour:
     behaviour = OK
     for part in step.strip().split("+"):
         name, _, argument = part.partition("=")
+        if name.strip() not in NAMES:
+            raise ValueError(f"the loopback host can't do {name.strip()!r}; it can do {', '.join(NAMES)}")
         behaviour = NAMES[name.strip()](behaviour, argument)
     return behaviour
 

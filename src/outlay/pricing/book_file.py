@@ -185,7 +185,9 @@ def _host(entry: Entry) -> BookPrice:
     if "gpus" in entry.content:
         entry.fail(f"gpus, counting the hours of a host: {LATER}, and record GPU-hours (hours times GPUs) as gpu_hours")
     rate = _plain(entry.usd("gpu_hour", entry.content.get("gpu_hour")))
-    return BookPrice(canonical(entry.text("name")), "*", True, Price(rates={"gpu_hours": rate}, source=entry.file.path))
+    return BookPrice(
+        canonical(entry.text("name")), "*", glob=True, price=Price(rates={"gpu_hours": rate}, source=entry.file.path)
+    )
 
 
 def _adjust(entry: Entry) -> Adjustment:

@@ -75,7 +75,7 @@ def calculate(
 
 def _maker(prices: Prices, model: str) -> tuple[str, str]:
     """Return (provider, model) for a model named alone: its one maker, or the provider written before a slash."""
-    makers = [name for name in FIRST_PARTY if prices.knows(name, model)]
+    makers = [name for name in FIRST_PARTY if prices.makes(name, model)]
     if len(makers) == 1:
         return makers[0], model
     if len(makers) > 1:
@@ -94,7 +94,7 @@ def _unknown(prices: Prices, provider: str, model: str) -> str:
     if not prices.sells(provider):
         return f"No prices are known for the provider {provider!r}; add them to a price book (docs/pricing.md)."
     hint = _suggest(prices, (provider,), model)
-    return f"No price is known for {model!r} of {provider}.{hint} Prices of your own go into a price book (docs/pricing.md)."
+    return f"No price is known for {model!r} of {provider}.{hint} A price book can hold one (docs/pricing.md)."
 
 
 def _unpriced(provider: str, cost: Cost) -> str:

@@ -28,8 +28,8 @@ def names_of(provider: Provider, models: Iterable[ModelInfo], known: Iterable[st
     """Return every name that the provider's models go by, to the model's id; ids are lower-cased as all names are."""
     names: dict[str, str] = {}
     for model in models:
-        for name in [model.id, *_texts(model.match)]:
-            name = name.lower().strip("/").rstrip("-@.")
+        for text in [model.id, *_texts(model.match)]:
+            name = text.lower().strip("/").rstrip("-@.")
             if found_by(provider, name) is model:
                 names[name] = model.id.lower()
         names.setdefault(model.id.lower(), model.id.lower())

@@ -44,11 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
     LoadedTable(data)
     if options.check:
         same = options.to.is_file() and options.to.read_bytes() == data
-        print("up to date" if same else f"{options.to} is out of date: run python -m outlay.pricing.compile")
+        _say("up to date" if same else f"{options.to} is out of date: run python -m outlay.pricing.compile")
         return 0 if same else 1
     options.to.write_bytes(data)
-    print(f"{options.to}: {len(data):,} bytes, version {LoadedTable(data).version[:16]}")
+    _say(f"{options.to}: {len(data):,} bytes, version {LoadedTable(data).version[:16]}")
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
 
 
 def compile_table(dated: date | None = None) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,6 +24,15 @@ class _Reasoned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """URL of the page where it was read."""
     why: str
     """What is wrong without it."""
+
+
+class Move(_Reasoned, frozen=True, kw_only=True):
+    """Models that another provider sells, with their names."""
+
+    provider: str
+    models: str
+    """A glob of ids."""
+    to: str
 
 
 class Replace(_Reasoned, frozen=True, kw_only=True):
@@ -55,7 +66,7 @@ class Change(_Reasoned, frozen=True, kw_only=True):
 
 
 class Drop(_Reasoned, frozen=True, kw_only=True):
-    """Names that the data gives to a model by mistake, or models without a price that can be trusted."""
+    """Names that the data gives to a model by mistake, or models whose price can't be trusted; or that are free."""
 
     provider: str
     names: list[str]
@@ -94,6 +105,7 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The corrections file; it is read from top to bottom within each kind, the kinds in the order of these fields."""
 
     dated: date
+    move: list[Move] = []
     drop: list[Drop] = []
     replace: list[Replace] = []
     add: list[Add] = []
@@ -123,18 +135,11 @@ def apply(corrections: Corrections, providers: Mapping[str, Provider]) -> dict[s
     result = {name: _copy(provider) for name, provider in providers.items()}
     for name in [*(item.provider for item in corrections.replace), *(item.provider for item in corrections.seller)]:
         result.setdefault(name, Provider())
-    for drop in corrections.drop:
-        _drop(result[drop.provider], drop)
-    for replace in corrections.replace:
-        _replace(result[replace.provider], replace)
-    for add in corrections.add:
-        _add(result[add.provider], add)
-    for change in corrections.change:
-        _change(result[change.provider], change)
-    for free in corrections.free:
-        result[free.provider].models.update({name: [Price(free=True, source=free.source)] for name in free.names})
-    for rename in corrections.rename:
-        _rename(result[rename.provider], rename)
+    for move in corrections.move:
+        _move(result[move.provider], result.setdefault(move.to, Provider()), move.models)
+    for kind, correct in _KINDS.items():
+        for correction in getattr(corrections, kind):
+            correct(result[correction.provider], correction)
     for terms in corrections.terms:
         row = msgspec.structs.replace(terms.row, source=terms.source)
         for name in terms.providers:
@@ -149,6 +154,15 @@ def _copy(provider: Provider) -> Provider:
     return msgspec.structs.replace(
         provider, models=dict(provider.models), aliases=dict(provider.aliases), dated=dict(provider.dated), terms=[]
     )
+
+
+def _move(old: Provider, new: Provider, models: str) -> None:
+    for model in fnmatch.filter(list(old.models), models):
+        new.models[model] = old.models.pop(model)
+        for alias in [alias for alias, target in old.aliases.items() if target == model]:
+            new.aliases[alias] = old.aliases.pop(alias)
+        for name in [name for name in old.dated if new.aliases.get(name, name) == model]:
+            new.dated[name] = old.dated.pop(name)
 
 
 def _drop(provider: Provider, drop: Drop) -> None:
@@ -214,3 +228,17 @@ def _rename(provider: Provider, rename: Rename) -> None:
         if model not in provider.models:
             raise ConfigError(f"corrections: {rename.provider} has no model {model} for the alias {alias}")
         provider.aliases[alias] = model
+
+
+def _free(provider: Provider, free: Drop) -> None:
+    provider.models.update({name: [Price(free=True, source=free.source)] for name in free.names})
+
+
+_KINDS: dict[str, Callable[[Provider, Any], None]] = {
+    "drop": _drop,
+    "replace": _replace,
+    "add": _add,
+    "change": _change,
+    "free": _free,
+    "rename": _rename,
+}

@@ -22,7 +22,11 @@ DASHED_DATE = re.compile(r"-(20\d\d)-(\d\d)-(\d\d)$")
 GEOS = ("us-gov", "us", "eu", "apac", "jp", "au", "in", "ca", "sa", "me", "af", "il", "mx", "uk")
 """Bedrock's geographic inference profiles: ``eu.anthropic.…``. Their price may carry a surcharge over ``global.``."""
 
-BEDROCK = re.compile(rf"(?:(?P<world>global)\.|(?P<geo>{'|'.join(GEOS)})\.)?(?P<core>.+?)(?P<context>:\d+(?::\d+k)?)?")
+_GEO = "|".join(GEOS)
+BEDROCK = re.compile(
+    # The last part is the size of the window: ":0", ":0:200k".
+    rf"(?:(?P<world>global)\.|(?P<geo>{_GEO})\.)?(?P<core>.+?)(?P<context>:\d+(?::\d+k)?)?"
+)
 ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<name>.+)")
 OPAQUE_ARNS = frozenset({"application-inference-profile", "provisioned-model", "custom-model", "imported-model"})
 """ARNs whose last part is an id made up for one account: only a price book's alias knows the model behind it."""
@@ -86,14 +90,14 @@ def _without_path(provider: str, name: str) -> str | None:
     name = name.removeprefix("models/")
     while "/" in name:
         head, _, rest = name.partition("/")
-        same = known(head) and _same_seller(canonical(head), provider)
+        same = known(head) and same_seller(canonical(head), provider)
         if not same and not (provider == "aws.bedrock" and (head in {"converse", "invoke"} or REGION.fullmatch(head))):
             break
         name = rest
     return _without_path(provider, name) if name.startswith("arn:") else name
 
 
-def _same_seller(one: str, other: str) -> bool:
+def same_seller(one: str, other: str) -> bool:
     """Return whether both names are of one seller, as ``azure.ai.openai`` and ``azure.ai.inference`` are."""
     return one == other or ("." in one and one.partition(".")[0] == other.partition(".")[0])
 

@@ -49,7 +49,7 @@ class Prices:
         table = load()
         if book is None:
             return cls(table, Book())
-        from outlay.pricing.book_file import read  # noqa: PLC0415  # most have no book: spare them the TOML reader
+        from outlay.pricing.book_file import read  # most have no book: spare them the TOML reader
 
         return cls(table, read(book, partial(_listed, table)))
 
@@ -103,7 +103,7 @@ class Prices:
         key = (provider, tuple(models), tuple(terms.items()) if terms else None)
         return explain(self.table, self._resolve(key, at, terms))
 
-    def calculate(
+    def calculate(  # noqa: PLR0913  # it is what the public function takes
         self,
         model: str,
         *,
@@ -137,6 +137,11 @@ class Prices:
     def knows(self, provider: str, model: str) -> bool:
         """Return whether a provider's model is known, in the table or the book."""
         return find(self.table, self.book, canonical(provider), (model,)) is not None
+
+    def makes(self, provider: str, model: str) -> bool:
+        """Return whether a model is known to a provider by its own list or the book, not by what it sells for others."""
+        match = find(self.table, self.book, provider, (model,))
+        return match is not None and match.provider == provider
 
     def sells(self, provider: str) -> list[str]:
         """Return all names by which a provider's models are known."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from outlay.pricing.book import Book
-from outlay.pricing.names import snapshot_of, spellings
+from outlay.pricing.names import same_seller, snapshot_of, spellings
 from outlay.pricing.table import LoadedTable, Price, Provider
 
 
@@ -75,6 +75,8 @@ def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
         found = None if theirs is None else _among(theirs, other, name)
         if theirs is not None and found is not None:
             model, rule = found
+            if same_seller(other, provider):
+                return Match(other, model, rule, _rows(theirs, model))
             # Their list price holds here; their tiers do not (Azure has no flex), only those of the seller.
             rows = [*sold.terms, *(row for row in _rows(theirs, model) if not row.when)]
             return Match(other, model, f"{rule}+list_price_of_{other}", rows)

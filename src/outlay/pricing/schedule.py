@@ -34,7 +34,7 @@ def window(text: str) -> tuple[int, int]:
 
 def holds(row: Price, at: int, calendars: Calendars) -> bool:
     """Return whether the row's time conditions hold at ``at``."""
-    if row.since and at < instant(row.since) or row.until and at >= instant(row.until):
+    if (row.since and at < instant(row.since)) or (row.until and at >= instant(row.until)):
         return False
     if not (row.daily or row.weekdays or row.holidays):
         return True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 from outlay.context import LiveSpan
 from outlay.records import Call
 
@@ -14,14 +17,13 @@ class Pending:
 
     def __init__(self) -> None:
         self._calls: dict[str, tuple[Call, LiveSpan | None]] = {}
-        self._settled: dict[str, None] = {}
+        self._settled: dict[str, object] = {}
 
     def note(self, call: Call, span: LiveSpan | None) -> None:
         """Remember a call that was accepted."""
         if call.response_id is not None:
-            while len(self._calls) >= REMEMBERED:
-                self._calls.pop(next(iter(self._calls)), None)
             self._calls[call.response_id] = (call, span)
+            _forget_oldest(self._calls)
 
     def take(self, response_id: str) -> tuple[Call, LiveSpan | None] | None:
         """Return and forget the call of a provider's id; None where another process began it."""
@@ -29,9 +31,16 @@ class Pending:
 
     def settle(self, response_id: str | None) -> bool:
         """Claim a provider's id for settling; False where it was settled before (it may be polled again and again)."""
-        if response_id is None or response_id in self._settled:
+        if response_id is None:
             return False
-        while len(self._settled) >= REMEMBERED:
-            self._settled.pop(next(iter(self._settled)), None)
-        self._settled[response_id] = None
+        claim = object()
+        if self._settled.setdefault(response_id, claim) is not claim:  # of two threads only one sets it
+            return False
+        _forget_oldest(self._settled)
         return True
+
+
+def _forget_oldest(remembered: dict[str, Any]) -> None:
+    with contextlib.suppress(RuntimeError):  # another thread adds to it at this moment: the next one forgets for both
+        while len(remembered) > REMEMBERED:
+            remembered.pop(next(iter(remembered)), None)

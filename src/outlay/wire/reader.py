@@ -22,6 +22,9 @@ RAW_LIMIT = 16 * 1024
 TEXT_LIMIT = 256
 """Characters that are kept of a model's name and of an id."""
 
+REASONS = 128
+"""Finish reasons that are kept: OpenAI allows as many choices."""
+
 HEAD, TAIL = 2, 4
 """Events at a stream's edges that say everything in all formats known; where they don't, all are read."""
 
@@ -101,7 +104,7 @@ class Reader:
         edges = sse.edges(body, HEAD, TAIL)
         if edges is not None:
             reading = self._read_events(edges)
-            if reading.whole and reading.usage is not None:
+            if reading.whole and reading.usage is not None and reading.model is not None:
                 return reading
         return self._read_events(sse.events(body))
 
@@ -111,9 +114,7 @@ class Reader:
             return 0
         length = 0
         for data in sse.events(body) if streamed else (body,):
-            for found in self._text.read(data) or ():
-                for text in found if isinstance(found, list) else (found,):
-                    length += len(text.encode(errors="replace")) if isinstance(text, str) else 0
+            length += sum(map(_length, self._text.read(data) or ()))
         return length
 
     def _read_events(self, events: Iterable[bytes]) -> Reading:
@@ -129,7 +130,9 @@ class Reader:
             raw = self._take(reading, values)
             if raw is not None:
                 usages.append(raw)
-            if values[self._type] in self._final or (self._ends_with_usage and raw is not None):
+            # Some servers tell the usage so far in every event: it is final only after the reason of the end.
+            ended = self._ends_with_usage and raw is not None and (reading.finish_reasons or not self._finish)
+            if ended or _text(values[self._type]) in self._final:
                 reading.whole = True
         if usages:
             self._count(reading, usages[0] if len(usages) == 1 else _merged(usages))
@@ -144,7 +147,8 @@ class Reader:
         finish = _first(values, self._finish)
         if finish:
             reasons = finish if isinstance(finish, list) else [finish]
-            reading.finish_reasons += tuple(reason for reason in reasons if isinstance(reason, str))
+            said = (reason[:TEXT_LIMIT] for reason in reasons if reason and isinstance(reason, str))
+            reading.finish_reasons = (*reading.finish_reasons, *said)[:REASONS]
         error = _first(values, self._error)
         if error and reading.error is None:
             reading.error = _code(error)
@@ -162,7 +166,7 @@ class Reader:
         if len(raw) > RAW_LIMIT:
             reading.marks += ("raw_usage_dropped",)
         else:
-            reading.raw_usage = raw
+            reading.raw_usage = raw if raw.isascii() else raw.decode(errors="replace").encode()
         if self._usage_terms is not None:
             for name, value in zip(self._usage_term_names, self._usage_terms.read(raw) or (), strict=False):
                 _set_term(reading, name, value)
@@ -188,6 +192,17 @@ def _first(values: tuple[Any, ...], places: list[int]) -> Any:
         if value is not None:
             return value
     return None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _length(text: Any) -> int:
+    """Return the bytes of a text, or of all texts in a list of any depth: two stars in a path make lists of lists."""
+    if isinstance(text, list):
+        return sum(map(_length, text))
+    return len(text.encode(errors="replace")) if isinstance(text, str) else 0
 
 
 def _set_term(reading: Reading, name: str, value: Any) -> None:
@@ -218,6 +233,6 @@ def _code(error: Any) -> str:
     """Return the provider's short code of an error, never its message: that may quote the prompt."""
     candidates = [error.get("code"), error.get("type")] if isinstance(error, dict) else [error]
     for candidate in candidates:
-        if isinstance(candidate, str) and _CODE.fullmatch(candidate):
-            return candidate
+        if isinstance(candidate, str | int) and _CODE.fullmatch(str(candidate)):
+            return str(candidate)
     return "error"

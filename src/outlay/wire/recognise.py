@@ -29,7 +29,7 @@ class Match:
         self.provider = provider
         self.method = method
         self.host = host
-        self.path = template(path)
+        self.path = path
         self.poll = poll
         self.requests = 0
         self.metered = 0
@@ -40,7 +40,7 @@ class Recogniser:
 
     def __init__(self, apis: Iterable[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
         self._posts: dict[str, list[tuple[str, str, Reader]]] = {}
-        self._polls: dict[str, list[tuple[str, Reader]]] = {}
+        self._polls: dict[str, list[tuple[str, str, Reader]]] = {}
         for api in apis:
             self._register(_reader(api))
         self._exact: dict[str, Provider] = {}
@@ -52,12 +52,16 @@ class Recogniser:
         for host, name in hosts.items():
             self._name(host, named.get(name, Provider(name=name, hosts=(host,))))
         self._matches: dict[tuple[str, str, str], Match | None] = {}
+        self._kinds: dict[tuple[str, str, str, Reader], Match] = {}
         self._hosts: dict[str, Provider | None] = {}
         self._missed: dict[tuple[str, str, str, str, bool], int] = {}
 
     def find(self, method: str, host: str, path: str) -> Match | None:
         """Return the match of a request, or None for one that is no model call. ``path`` comes without its query."""
         last = path.rpartition("/")[2]
+        if not last:
+            path = path.rstrip("/")
+            last = path.rpartition("/")[2]
         if method == "POST":
             if last in self._posts:
                 return self._remembered(method, host, path)
@@ -91,11 +95,13 @@ class Recogniser:
     def coverage(self, at: int) -> list[Coverage]:
         """Return what was seen since the last time, and start anew. Counts are lost to no one but a race of one."""
         taken = []
-        for match in list(self._matches.values()):
-            if match is not None and match.requests and match.provider is not UNKNOWN:
+        for match in list(self._kinds.values()):
+            if match.requests and match.provider is not UNKNOWN:
                 seen, match.requests = match.requests, 0
                 metered, match.metered = match.metered, 0
-                taken.append(_coverage(at, match.provider.name, match.host, match.method, match.path, seen, metered))
+                free = seen - metered if match.poll else 0  # asking again costs nothing
+                where = (match.provider.name, match.host, match.method, match.path)
+                taken.append(_coverage(at, *where, seen, metered, free))
         missed, self._missed = self._missed, {}
         for (provider, host, method, path, free), count in missed.items():
             taken.append(_coverage(at, provider, host, method, path, count, 0, count if free else 0))
@@ -117,14 +123,21 @@ class Recogniser:
         provider = self.provider(host)
         parts = path.split("/")
         if method == "GET":
-            for ending, reader in self._polls.get(parts[-2], ()):
-                if path[: -len(parts[-1]) - 1].endswith(ending):
-                    return Match(reader, provider or UNKNOWN, method, host, path, poll=True)
-            return None
-        for known, stranger, reader in self._posts.get(parts[-1], ()):
+            path = path[: -len(parts[-1]) - 1]
+            known_as, poll = self._polls.get(parts[-2], ()), True
+        else:
+            known_as, poll = self._posts.get(parts[-1], ()), False
+        for known, stranger, reader in known_as:
             if f"/{path}".endswith(stranger if provider is None else known):
-                return Match(reader, provider or UNKNOWN, method, host, path, poll=False)
+                return self._kind(method, host, template("/".join(parts)), reader, provider or UNKNOWN, poll=poll)
         return None
+
+    def _kind(self, method: str, host: str, short: str, reader: Reader, provider: Provider, *, poll: bool) -> Match:
+        """Return the one match of all paths that differ in identifiers only."""
+        key = (method, host, short, reader)
+        if key not in self._kinds and len(self._kinds) < CACHED:
+            return self._kinds.setdefault(key, Match(reader, provider, method, host, short, poll=poll))
+        return self._kinds.get(key) or Match(reader, provider, method, host, short, poll=poll)
 
     def _register(self, reader: Reader) -> None:
         api = reader.api
@@ -133,9 +146,11 @@ class Recogniser:
             entries = self._posts.setdefault(path.rpartition("/")[2], [])
             entries.append((f"/{path}", f"/{stranger}", reader))
             entries.sort(key=lambda entry: -len(entry[0]))  # chat/completions before completions
+        strict = dict(zip(api.paths, api.strangers, strict=False))
         for poll in api.polls:
             parent = poll.removesuffix("/*")
-            self._polls.setdefault(parent.rpartition("/")[2], []).append((f"/{parent}", reader))
+            entry = (f"/{parent}", f"/{strict.get(parent, parent)}", reader)
+            self._polls.setdefault(parent.rpartition("/")[2], []).append(entry)
 
     def _name(self, host: str, provider: Provider) -> None:
         if host.startswith("*."):

@@ -8,9 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 
-from outlay.wire.exchange import KEPT_HEAD, KEPT_TAIL, Exchange
-
-LONG = 2 * (KEPT_HEAD + KEPT_TAIL)
+from outlay.wire.exchange import MANY, Exchange
 
 
 def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None, None]:
@@ -22,7 +20,7 @@ def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None,
             append(chunk)
             if not exchange.first:
                 exchange.first = time.perf_counter_ns()
-            elif len(chunks) > LONG:
+            elif len(chunks) > MANY:
                 exchange.compact()
             if strip is None:
                 yield chunk
@@ -50,7 +48,7 @@ async def watch_async(exchange: Exchange, stream: AsyncIterable[bytes]) -> Async
             append(chunk)
             if not exchange.first:
                 exchange.first = time.perf_counter_ns()
-            elif len(chunks) > LONG:
+            elif len(chunks) > MANY:
                 exchange.compact()
             if strip is None:
                 yield chunk

@@ -1,1 +1,0 @@
-"""The pytest plugin (work in progress in this very commit series)."""
