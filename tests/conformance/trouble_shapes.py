@@ -15,7 +15,7 @@ from tests.conformance.shape import BROKEN, OK, Expect, Sdk, Shape, failed
 Call = Callable[[Any, Seen], Awaitable[None]]
 
 ONCE = {"max_retries": 0}
-HASTY = {"max_retries": 0, "timeout": 0.3}
+HASTY = {"max_retries": 0, "timeout": 0.5}
 """Seconds until the caller gives up; the host that it waits for does not answer at all."""
 
 TORN = ("APIConnectionError", "RemoteProtocolError")
@@ -29,7 +29,7 @@ async def cancel(client: Any, seen: Seen) -> None:
     create = client.chat.completions.create if hasattr(client, "chat") else client.messages.create
     body = openai_shapes.CHAT if hasattr(client, "chat") else anthropic_shapes.MESSAGE
     task = asyncio.ensure_future(value(create(**body)))
-    done, _ = await asyncio.wait([task], timeout=0.3)
+    done, _ = await asyncio.wait([task], timeout=0.5)
     seen.add(len(done))
     task.cancel()
     try:

@@ -113,8 +113,9 @@ def test_the_host_keeps_requests_and_bills(client: httpx.Client, host: ModelHost
     chat(client, "429")
     response = chat(client)
     client.post("/v1/messages/count_tokens", json=MESSAGE)
+    client.post("/v1/responses/input_tokens", json={"model": "gpt-4o", "input": "hi"}).raise_for_status()
     client.get("/v1/models")
-    assert [request.method for request in host.requests] == ["POST", "POST", "POST", "GET"]
+    assert [request.method for request in host.requests] == ["POST", "POST", "POST", "POST", "GET"]
     assert host.requests[1].json() == CHAT
     assert host.requests[1].header("x-loopback") == "ok"
     (bill,) = host.billed

@@ -176,3 +176,12 @@ def test_a_slow_stream_comes_bit_by_bit(client: httpx.Client) -> None:
     """The delay stands before each event."""
     response = client.post("/v1/chat/completions", json=STREAM, headers={"x-loopback": "slow=0.01"})
     assert response.elapsed.total_seconds() > 0.01 * len(read_events(response))
+
+
+def test_an_unknown_step_is_named(client: httpx.Client, host: ModelHost) -> None:
+    """A slip in a test shows itself at once, by header or by script."""
+    answer = chat(client, "ok+gzzip")
+    assert answer.status_code == 400
+    assert "'gzzip'" in answer.json()["error"]["message"]
+    with pytest.raises(ValueError, match="'gzzip'"):
+        host.script("gzzip")
