@@ -72,6 +72,9 @@ UNSENT = frozenset(
 """Exceptions of both libraries that say that the provider never got the request."""
 
 
+REFUSALS = frozenset((400, 404, 422))
+"""Statuses by which a host may refuse to be asked for usage."""
+
 _METHODS = frozenset(("POST", "GET"))
 
 
@@ -94,7 +97,7 @@ def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchang
 
 
 def _may_refuse(response: Any) -> bool:
-    return bool(400 <= response.status_code < 500)
+    return response.status_code in REFUSALS
 
 
 def _sent(module: Any, exchange: Exchange, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -120,8 +123,9 @@ def _follow(module: Any, exchange: Exchange, response: Any, args: tuple[Any, ...
     with _following:
         request = args[0] if args else kwargs["request"]
         exchange.answered(response.status_code, response.headers.get)
-        if exchange.rewritten is not None:
-            response.request = request
+        for answer in (*response.history, response) if exchange.rewritten is not None else ():
+            if answer.request.url == request.url:
+                answer.request = request
         if hasattr(response, "_content"):
             body = response.content
             if exchange.filter is not None:
