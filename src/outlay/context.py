@@ -271,11 +271,12 @@ def merged(outer: Mapping[str, str], values: Mapping[str, object]) -> dict[str, 
     for name, value in values.items():
         if value is None:
             result.pop(name, None)
-            continue
-        with _reading_tag:
-            text = str(value)[:TAG_LENGTH]
-            # A lone surrogate (an undecodable file name has them) is no character that a record could hold.
-            result[name] = text if text.isascii() else text.encode(errors="replace").decode()
+        elif type(value) is str and value.isascii():
+            result[name] = value[:TAG_LENGTH]
+        else:
+            with _reading_tag:
+                # A lone surrogate (an undecodable file name has them) is no character that a record could hold.
+                result[name] = str(value)[:TAG_LENGTH].encode(errors="replace").decode()
     return result
 
 

@@ -90,13 +90,14 @@ class tags:  # noqa: N801 - used as a word: `with outlay.tags(user="u-42"):`
 class Carried:
     """A block that runs under the span and the tags of another place."""
 
-    __slots__ = ("_scope", "_there")
+    __slots__ = ("_scope", "_span", "_tags")
 
-    def __init__(self, there: Scope) -> None:
-        self._there = there
+    def __init__(self, span: LiveSpan | None, values: dict[str, str]) -> None:
+        self._span = span
+        self._tags = values
 
     def __enter__(self) -> None:
-        self._scope = Inside(self._there.span, self._there.tags, scope())
+        self._scope = Inside(self._span, self._tags, scope())
         enter(self._scope)
 
     def __exit__(self, *_: object) -> None:
@@ -111,7 +112,7 @@ def carry(function: F) -> F:
     """
     there = scope()
     if is_lazy(function):  # its body runs after the call has returned, in the context of a task
-        return within(function, lambda: Carried(there))
+        return within(function, lambda: Carried(there.span, there.tags))
     carried = contextvars.copy_context()
 
     @functools.wraps(function)

@@ -70,4 +70,3 @@ def _tell(data: Path | None, started: int, billed: int, *, as_json: bool) -> Non
     for line in (f"--by user,feature{place}", f"--by hour{place}"):
         out.print(f"  outlay report {line}")
     out.print(f"  outlay calls --dearest{place}")
-    out.print(f"and take them out again: outlay prune --project {PROJECT}{place}")

@@ -35,7 +35,11 @@ class Bot:
     def answer(self, question: str, host_does: str) -> str:
         """Answer a customer, word by word."""
         stream = self.openai.chat.completions.create(
-            model="gpt-4o-mini", messages=_prompt(question), max_completion_tokens=400, stream=True, extra_headers={"x-loopback": host_does}
+            model="gpt-4o-mini",
+            messages=_prompt(question),
+            max_completion_tokens=400,
+            stream=True,
+            extra_headers={"x-loopback": host_does},
         )
         words = []
         try:

@@ -38,7 +38,9 @@ def command(data: Path | None, *, as_json: bool) -> None:
     else:
         _show(console(), found, kept)
     missed = sum(covered.missed for covered in kept["coverage"])
-    healthy = all(probe.right for probe in found["probes"]) and not missed and not kept["losses"] and not kept["swallowed"]
+    healthy = (
+        all(probe.right for probe in found["probes"]) and not missed and not kept["losses"] and not kept["swallowed"]
+    )
     raise SystemExit(0 if healthy else 1)
 
 
@@ -66,7 +68,11 @@ def _show_probes(out: Console, made: list[Probe]) -> None:
 def _verdict(probe: Probe) -> str:
     if probe.trouble is not None:
         return f"failed: {probe.trouble}"
-    return "one call, one record, the tokens that were billed" if probe.right else f"{probe.calls} records, or wrong tokens"
+    return (
+        "one call, one record, the tokens that were billed"
+        if probe.right
+        else f"{probe.calls} records, or wrong tokens"
+    )
 
 
 def _show_coverage(out: Console, coverage: list[Covered]) -> None:
@@ -76,7 +82,9 @@ def _show_coverage(out: Console, coverage: list[Covered]) -> None:
     if not billed:
         out.print("Coverage: no requests to model hosts yet.")
         return
-    out.print(f"Coverage: {count(metered)} of {count(billed)} billed requests to model hosts are metered ({100 * metered / billed:.1f} %).")
+    out.print(
+        f"Coverage: {count(metered)} of {count(billed)} billed requests to model hosts are metered ({100 * metered / billed:.1f} %)."
+    )
     misses = [covered for covered in coverage if covered.missed]
     if misses:
         rows = [[f"{miss.method} {miss.host}{miss.path}", miss.provider, count(miss.missed)] for miss in misses]
@@ -88,11 +96,15 @@ def _show_keeping(out: Console, kept: dict[str, Any]) -> None:
     waiting = sum(segment.size - segment.carried for segment in kept["waiting"])
     out.print()
     out.print(f"Ledger: {escape(str(folder / 'ledger.db'))}")
-    out.print(f"Spool:  {escape(str(folder / 'spool'))}, {len(kept['waiting'])} files, {count(waiting)} bytes not yet in the ledger")
+    out.print(
+        f"Spool:  {escape(str(folder / 'spool'))}, {len(kept['waiting'])} files, {count(waiting)} bytes not yet in the ledger"
+    )
     for lost in kept["losses"]:
         out.print(f"Lost:   {count(lost.records)} records, last at {when(lost.last)} UTC: {escape(lost.reason)}")
     for error in kept["swallowed"]:
-        out.print(f"Errors: {count(error.count)} × {error.error} at {escape(error.activity)}, last at {when(error.last)} UTC")
+        out.print(
+            f"Errors: {count(error.count)} × {error.error} at {escape(error.activity)}, last at {when(error.last)} UTC"
+        )
     if not kept["losses"] and not kept["swallowed"]:
         out.print("Nothing was lost, no error of outlay's was swallowed.")
 
@@ -104,7 +116,8 @@ def _as_data(found: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
         "ledger": str(kept["folder"] / "ledger.db"),
         "spool": str(kept["folder"] / "spool"),
         "coverage": [
-            {name: getattr(covered, name) for name in (*covered.__struct_fields__, "missed")} for covered in kept["coverage"]
+            {name: getattr(covered, name) for name in (*covered.__struct_fields__, "missed")}
+            for covered in kept["coverage"]
         ],
         **{
             part: [{name: getattr(row, name) for name in row.__struct_fields__} for row in kept[part]]

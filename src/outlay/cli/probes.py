@@ -36,7 +36,19 @@ class Probe:
     trouble: str | None = None
 
 
-HTTP_CLIENTS = ("httpx", "httpx2", "requests", "aiohttp", "botocore", "urllib3", "grpcio", "websockets", "niquests", "pycurl", "curl_cffi")
+HTTP_CLIENTS = (
+    "httpx",
+    "httpx2",
+    "requests",
+    "aiohttp",
+    "botocore",
+    "urllib3",
+    "grpcio",
+    "websockets",
+    "niquests",
+    "pycurl",
+    "curl_cffi",
+)
 
 
 def clients() -> list[Client]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +10,10 @@ from typing import Any
 import click
 
 from outlay.cli.books import data_option, opened
+from outlay.cli.filters import field_named, read_filters
 from outlay.cli.output import as_json, console, count, money, print_json, progress, share, spend, table, tokens
 from outlay.cli.times import elapsed_share, moment, month_of, nanoseconds, zone_named
 from outlay.ledger.questions import Line, Report
-from outlay.providers import canonical
-
-WORDS = {"user": "tag:user", "tenant": "tag:tenant", "session": "tag:session"}
-"""Short names of common tags in ``--by`` and ``--where``."""
 
 
 @click.command(short_help="Show what was spent: by model, feature, user, day, …")
@@ -60,14 +56,14 @@ def command(
         clock = zone_named(zone or settings.timezone)
         now = datetime.now(UTC)
         first, last = moment(since, clock, now), moment(until, clock, now)
-        names = tuple(WORDS.get(name.strip(), name.strip()) for name in by.split(",") if name.strip())
+        names = tuple(field_named(name) for name in by.split(",") if name.strip())
         try:
             with progress("reading calls", quiet=as_json) as tell:
                 report = ledger.report(
                     names,
                     since=nanoseconds(first),
                     until=nanoseconds(last),
-                    filters=_filters(where),
+                    filters=read_filters(where),
                     zone=clock.key,
                     exact=exact,
                     progress=tell,
@@ -87,19 +83,6 @@ def projection(spent: Decimal, first: datetime, last: datetime) -> Decimal | Non
     if first != begin or not begin < last <= following:
         return None
     return spent / Decimal(str(elapsed_share(begin, following, last)))
-
-
-def _filters(where: Sequence[str]) -> dict[str, str | None]:
-    filters: dict[str, str | None] = {}
-    for condition in where:
-        name, sign, value = condition.partition("=")
-        if not sign:
-            raise click.BadParameter(
-                f"--where {condition!r} must be written as NAME=VALUE; NAME= finds calls without one."
-            )
-        name = WORDS.get(name, name)
-        filters[name] = (canonical(value) if name == "provider" else value) or None
-    return filters
 
 
 def show(report: Report, first: datetime, last: datetime, projected: Decimal | None) -> None:

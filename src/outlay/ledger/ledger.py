@@ -108,7 +108,7 @@ class Ledger:
         since: int | None = None,
         until: int | None = None,
     ) -> list[Call]:
-        """Return calls, first the ``latest``, the ``dearest``, or the latest that ``failed``."""
+        """Return calls, first the ``latest``, the ``dearest``, or the latest that ``failed`` or are ``unpriced``."""
         return queries.read_calls(self._database, order, limit, filters, since, until)
 
     def find(self, prefix: str, limit: int = 10) -> list[Call]:

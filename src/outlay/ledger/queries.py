@@ -21,11 +21,12 @@ from outlay.ledger.scanned import expression
 from outlay.ledger.writing import quote
 from outlay.records import Call, Span
 
-Order = Literal["latest", "dearest", "failed"]
+Order = Literal["latest", "dearest", "failed", "unpriced"]
 _ORDERS: dict[Order, tuple[str, str]] = {
     "latest": ("true", "start DESC"),
     "dearest": ("cost IS NOT NULL", "cost DESC"),
     "failed": ("outcome IN ('error', 'cancelled', 'uncertain')", "start DESC"),
+    "unpriced": ("cost_status IN ('unknown', 'partial')", "start DESC"),
 }
 
 
@@ -91,7 +92,7 @@ def read_calls(
     since: int | None = None,
     until: int | None = None,
 ) -> list[Call]:
-    """Return calls, first the latest or the dearest (``failed``: the latest that failed)."""
+    """Return calls, first the latest or the dearest (``failed``, ``unpriced``: the latest of those)."""
     condition, ordering = _ORDERS[order]
     names = filters or {}
     for name in names:

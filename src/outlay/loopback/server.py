@@ -19,7 +19,7 @@ class Server:
         self._released = threading.Event()
         self._closing = threading.Event()
         self._connections: dict[Connection, threading.Thread] = {}
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, name="outlay-loopback", daemon=True)
 
