@@ -33,7 +33,7 @@ def _send(module: Any, wrapped: Any) -> Any:
             raise
         finally:
             exchange.leave()
-        _follow(module, exchange, response, args, kwargs)
+        _follow(module, client, exchange, response, args, kwargs)
         return response
 
     return send
@@ -60,7 +60,7 @@ def _send_async(module: Any, wrapped: Any) -> Any:
             raise
         finally:
             exchange.leave()
-        _follow(module, exchange, response, args, kwargs)
+        _follow(module, client, exchange, response, args, kwargs)
         return response
 
     return send
@@ -119,10 +119,14 @@ def _rewritten(module: Any, body: bytes, request: Any) -> Any:
     return module.Request(request.method, request.url, headers=headers, content=body, extensions=request.extensions)
 
 
-def _follow(module: Any, exchange: Exchange, response: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _follow(
+    module: Any, client: Any, exchange: Exchange, response: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
     with _following:
         request = args[0] if args else kwargs["request"]
         exchange.answered(response.status_code, response.headers.get)
+        if "network_stream" not in response.extensions and _connects(module, client):
+            exchange.marks += ("mocked",)
         for answer in (*response.history, response) if exchange.rewritten is not None else ():
             if answer.request.url == request.url:
                 answer.request = request
@@ -137,6 +141,11 @@ def _follow(module: Any, exchange: Exchange, response: Any, args: tuple[Any, ...
             exchange.streamed = True
             tee = _async_tee if isinstance(response.stream, module.AsyncByteStream) else _tee
             response.stream = tee(module)(exchange, response.stream)
+
+
+def _connects(module: Any, client: Any) -> bool:
+    """Return whether the library itself sends for ``client``: without a connection, a mock or a cassette has answered."""
+    return type(getattr(client, "_transport", None)).__module__.partition(".")[0] == module.__name__
 
 
 # What a tee wraps stays reachable through it: httpx2 reads ``elapsed`` off a response's stream.
