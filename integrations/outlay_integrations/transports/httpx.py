@@ -144,8 +144,9 @@ def _follow(
 
 
 def _connects(module: Any, client: Any) -> bool:
-    """Return whether the library itself sends for ``client``: without a connection, a mock or a cassette has answered."""
-    return type(getattr(client, "_transport", None)).__module__.partition(".")[0] == module.__name__
+    """Return whether the library itself sends for ``client``: without a connection, a mock has answered."""
+    transport = type(getattr(client, "_transport", None))
+    return bool(transport.__module__.partition(".")[0] == module.__name__)
 
 
 # What a tee wraps stays reachable through it: httpx2 reads ``elapsed`` off a response's stream.
