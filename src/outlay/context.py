@@ -8,19 +8,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from sys import modules
 from time import perf_counter_ns, time_ns
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from outlay.guard import guard
 from outlay.records import Record, Span, Spend, Usage
 from outlay.tally import Tally
 
-TAG_LENGTH = 256
-"""Characters of a tag's value that are kept."""
-
 PATH_LENGTH = 1024
 """Characters of a path, past which deeper features are not added: a task may start its own successor for ever."""
 
-_reading_tag = guard("turning a tag into text")
 _reading_trace = guard("reading OpenTelemetry's current span")
 _keeping = guard("keeping a span")
 
@@ -60,8 +56,6 @@ class Scope:
 
 
 OUTSIDE = Scope({}, None)
-S = TypeVar("S", bound=Scope)
-
 _scope: contextvars.ContextVar[Scope] = contextvars.ContextVar("outlay_scope", default=OUTSIDE)
 
 # Scopes are restored with set(), never with reset(token): a generator may be resumed, and closed, in another context.
@@ -90,20 +84,6 @@ def leave(mine: Scope) -> None:
         now = now.outer
 
 
-def latest(opened: list[S]) -> S:
-    """Take out of ``opened`` the innermost scope that the current context is in, or else the last one.
-
-    One ``tags`` or ``track`` object may be entered by several threads and tasks at once.
-    """
-    now: Scope | None = scope() if len(opened) > 1 else None
-    while now is not None:
-        for place, one in enumerate(opened):
-            if one is now:
-                return opened.pop(place)
-        now = now.outer
-    return opened.pop()
-
-
 class Inside(Scope):
     """A scope in ``span``, if any, with tags of its own."""
 
@@ -127,13 +107,17 @@ class LiveSpan(Scope):
     """
 
     __slots__ = (
-        "_began", "_end", "_epoch", "_error", "_foreign", "_kept", "_process", "_tally", "feature", "id", "name",
+        "_began", "_epoch", "_error", "_foreign", "_kept", "_process", "_tally", "ended", "feature", "id", "name",
         "parent", "parent_id", "path", "site", "trace_id",
     )  # fmt: skip
 
+    id: str
     trace_id: str
     parent_id: str | None
     path: str
+    parent: LiveSpan | None
+    ended: int
+    """The clock when the block ended; 0 while it is open."""
 
     def __init__(self, name: str, feature: str, site: str | None) -> None:
         self.name = name
@@ -141,29 +125,29 @@ class LiveSpan(Scope):
         self.site = site
         self.id = ""
         self._tally: Tally | None = None
-        self._end = 0
+        self.ended = 0
 
     @property
     def span(self) -> LiveSpan:
         """This span."""
         return self
 
-    def __enter__(self) -> LiveSpan:
+    def __enter__(self) -> Self:
         outer = self.outer = scope()
         self.tags = outer.tags
         parent = self.parent = outer.span
         if parent is None:
             self._foreign = foreign_trace() if "opentelemetry.trace" in modules else None
-        elif parent._end:
-            parent._forget_ended()
+        elif parent.ended:
+            parent.forget_ended()
         self._process = _process
         enter(self)
         self._began = perf_counter_ns()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._end = perf_counter_ns()
-        self._error = error and type(error).__qualname__
+        self.ended = perf_counter_ns()
+        self._error = None if error is None else type(error).__qualname__
         leave(self)
         if self._tally is not None:
             self._keep()
@@ -179,15 +163,19 @@ class LiveSpan(Scope):
         """Give this span, and those around it, their ids and paths, the outermost first; once."""
         with _identifying:
             for span in reversed([span for span in self.lineage() if not span.id]):
-                if span.parent is None:
-                    span.trace_id, span.parent_id = span._foreign or (os.urandom(16).hex(), None)
-                    span.path = span.feature
-                else:
-                    span.trace_id, span.parent_id = span.parent.trace_id, span.parent.id
-                    span.path = _extended(span.parent, span.feature)
-                span._epoch = time_ns() - perf_counter_ns()
-                span._kept = False
-                span.id = os.urandom(8).hex()
+                span.take_id()
+
+    def take_id(self) -> None:
+        """Give this span its ids and its path; its parent has them."""
+        if self.parent is None:
+            self.trace_id, self.parent_id = self._foreign or (os.urandom(16).hex(), None)
+            self.path = self.feature
+        else:
+            self.trace_id, self.parent_id = self.parent.trace_id, self.parent.id
+            self.path = _extended(self.parent, self.feature)
+        self._epoch = time_ns() - perf_counter_ns()
+        self._kept = False
+        self.id = os.urandom(8).hex()
 
     @property
     def tally(self) -> Tally:
@@ -196,7 +184,7 @@ class LiveSpan(Scope):
             self.identify()
             with _identifying:
                 self._tally = self._tally or Tally()
-            if self._end:  # a task or a thread that was started inside has outlived the block
+            if self.ended:  # a task or a thread that was started inside has outlived the block
                 self._keep()
         return self._tally
 
@@ -215,9 +203,9 @@ class LiveSpan(Scope):
         """Tokens used in this span and below it, so far."""
         return Usage(classes={}) if self._tally is None else self._tally.usage
 
-    def _forget_ended(self) -> None:
+    def forget_ended(self) -> None:
         """Let go of an ended span around this ended one, or a task that starts its successor would keep them all."""
-        if self.parent is not None and self.parent._end:
+        if self.parent is not None and self.parent.ended:
             self.identify()
             self.parent = None
 
@@ -242,17 +230,22 @@ class LiveSpan(Scope):
             release=home.release,
             tags=self.tags,
             start=self._epoch + self._began,
-            end=self._epoch + self._end,
+            end=self._epoch + self.ended,
             error_type=self._error,
         )
 
 
-def distant(id: str, trace_id: str, feature: str, path: str) -> LiveSpan:  # noqa: A002 - what it is called in a record
-    """Return a span that is open in another process, to be the parent of what happens here; that process keeps it."""
-    span = LiveSpan(feature, feature, None)
-    span.id, span.trace_id, span.path = id, trace_id, path
-    span.parent, span._kept = None, True
-    return span
+class DistantSpan(LiveSpan):
+    """A span that is open in another process, to be the parent of what happens here; that process keeps it."""
+
+    __slots__ = ()
+
+    def __init__(self, id: str, trace_id: str, feature: str, path: str) -> None:  # noqa: A002 - a record's name for it
+        super().__init__(feature, feature, None)
+        self.id = id
+        self.trace_id = trace_id
+        self.path = path
+        self.parent = None
 
 
 def _extended(parent: LiveSpan, feature: str) -> str:
@@ -260,24 +253,6 @@ def _extended(parent: LiveSpan, feature: str) -> str:
     if feature == parent.feature or len(parent.path) > PATH_LENGTH:
         return parent.path
     return f"{parent.path}/{feature}"
-
-
-def merged(outer: Mapping[str, str], values: Mapping[str, object]) -> dict[str, str]:
-    """Return ``outer`` with ``values`` over it, as kept: strings, cut to size, without those set to None.
-
-    A value that can't be turned into text is left out.
-    """
-    result = dict(outer)
-    for name, value in values.items():
-        if value is None:
-            result.pop(name, None)
-        elif type(value) is str and value.isascii():
-            result[name] = value[:TAG_LENGTH]
-        else:
-            with _reading_tag:
-                # A lone surrogate (an undecodable file name has them) is no character that a record could hold.
-                result[name] = str(value)[:TAG_LENGTH].encode(errors="replace").decode()
-    return result
 
 
 def foreign_trace() -> tuple[str, str | None] | None:

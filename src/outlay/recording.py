@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from outlay.context import Home, foreign_trace, merged, scope
+from outlay.context import Home, foreign_trace, scope
 from outlay.pricing import Prices
 from outlay.providers import canonical
 from outlay.records import Call, Cost, Usage
+from outlay.tagging import merged
 
 
 @dataclass(frozen=True, kw_only=True)

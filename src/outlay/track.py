@@ -10,9 +10,11 @@ from typing import Any, TypeVar, overload
 
 from outlay import context
 from outlay.blocks import is_lazy, within
-from outlay.context import Inside, LiveSpan, Scope, enter, latest, leave, merged, scope
+from outlay.context import Inside, LiveSpan, Scope, enter, leave, scope
+from outlay.tagging import merged
 
 F = TypeVar("F", bound=Callable[..., Any])
+S = TypeVar("S", bound=Scope)
 
 
 class Tracker:
@@ -33,7 +35,7 @@ class Tracker:
         return span
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        latest(self._opened).__exit__(kind, error, trace)
+        _latest(self._opened).__exit__(kind, error, trace)
 
     def __call__(self, function: F) -> F:
         """Track every call of ``function``."""
@@ -79,7 +81,7 @@ class tags:  # noqa: N801 - used as a word: `with outlay.tags(user="u-42"):`
         enter(inner)
 
     def __exit__(self, *_: object) -> None:
-        leave(latest(self._opened))
+        leave(_latest(self._opened))
 
     def __call__(self, function: F) -> F:
         """Tag what happens in every call of ``function``."""
@@ -121,6 +123,20 @@ def carry(function: F) -> F:
         return carried.copy().run(function, *args, **kwargs)
 
     return run  # type: ignore[return-value]  # called as `function` is
+
+
+def _latest(opened: list[S]) -> S:
+    """Take out of ``opened`` the innermost scope that the current context is in, or else the last one.
+
+    One ``tags`` or ``track`` object may be entered by several threads and tasks at once.
+    """
+    now: Scope | None = scope() if len(opened) > 1 else None
+    while now is not None:
+        for place, one in enumerate(opened):
+            if one is now:
+                return opened.pop(place)
+        now = now.outer
+    return opened.pop()
 
 
 def _checked(function: F) -> F:
