@@ -171,6 +171,6 @@ def test_threads_share_one_cache_and_get_the_same_costs() -> None:
 def test_the_cache_is_bounded() -> None:
     """Names that nobody knows, of which a stream can bring any number, do not fill the memory."""
     prices = Prices.load()
-    for number in range(10_000):
+    for number in range(5_000):
         prices.cost("openai", (f"ft:gpt-4o-2024-08-06:me::{number}", f"x{number}"), Usage(classes={}), at=AT)
     assert len(prices._quotes) <= 4096  # noqa: SLF001  # that it is bounded can't be seen from outside

@@ -61,14 +61,13 @@ def found_by(provider: Provider, name: str) -> ModelInfo | None:
     return next((model for model in provider.models if model.is_match(name)), None)
 
 
-def open_to(provider: Provider, name: str, model_id: str) -> str:
+def open_to(provider: Provider, name: str, model: ModelInfo) -> str:
     """Return the kinds of snapshots of ``name`` that cost what the model costs; a snapshot has none of its own."""
-    if snapshot_of(name) is not None:
+    if snapshot_of(name) is not None or not _is_open(model.match):
         return ""
 
     def same(suffix: str) -> bool:
-        found = found_by(provider, name + suffix)
-        return found is not None and found.id.lower() == model_id
+        return model.is_match(name + suffix) and found_by(provider, name + suffix) is model
 
     return "".join(kind for kind, suffixes in SNAPSHOTS.items() if any(map(same, suffixes)))
 
@@ -78,6 +77,12 @@ def _core(name: str) -> str:
     key = bedrock_key(name)
     core = key.removeprefix("geo.").removeprefix("global.")
     return core.partition(":")[0]
+
+
+def _is_open(clause: MatchLogic) -> bool:
+    """Return whether a clause can match a name that it does not hold: whether more than ``equals`` is in it."""
+    parts = getattr(clause, "or_", None) or getattr(clause, "and_", None)
+    return any(map(_is_open, parts)) if parts else not hasattr(clause, "equals")
 
 
 def _texts(clause: MatchLogic) -> Iterator[str]:

@@ -87,9 +87,9 @@ def _provider(source: genai.Provider, known: Mapping[str, list[str]]) -> Provide
     names = names_of(source, models, known.get(name, ()))
     if name == "aws.bedrock":
         names = bedrock_names(source, names)
-    ids = {model.id.lower() for model in models}
+    ids = {model.id.lower(): model for model in models}
     opened = {
-        alias: kinds for alias, model in names.items() if model in ids and (kinds := open_to(source, alias, model))
+        alias: kinds for alias, model in names.items() if model in ids and (kinds := open_to(source, alias, ids[model]))
     }
     return Provider(
         models={model.id.lower(): _model(model) for model in models},
