@@ -19,15 +19,14 @@ from outlay.pricing.compile import TERMS
 from outlay.pricing.corrections import Corrections
 from outlay.pricing.units import STANDS_FOR
 from outlay.providers import canonical
-from outlay.records import Usage, pico
+from outlay.records import INPUT_CLASSES, Quantity, Usage, pico
 
 CORRECTIONS = Corrections.load(Path(outlay.pricing.__file__).with_name("corrections.toml"))
 FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 6, 30, tzinfo=UTC)
 SIZES = (0, 1, 7, 999, 100_001, 128_001, 200_000, 200_001, 272_000, 272_001, 3_000_000)
 
 WHOLES = {
-    "input_tokens": ("input", "cache_read", "cache_write_5m", "cache_write_1h", "input_audio", "input_image")
-    + ("input_video", "cache_read_audio", "cache_read_image", "tool_use_input"),
+    "input_tokens": INPUT_CLASSES,
     "output_tokens": ("output", "output_audio", "output_image", "output_video", "reasoning", "citation"),
     "cache_read_tokens": ("cache_read", "cache_read_audio", "cache_read_image"),
     "cache_write_tokens": ("cache_write_5m", "cache_write_1h"),
@@ -56,22 +55,27 @@ WHOLES = {
 
 @pytest.fixture(scope="module")
 def prices() -> Prices:
+    """Return the prices of the table alone."""
     return Prices.load()
 
 
 def nanoseconds(at: datetime) -> int:
+    """Return the nanoseconds since the epoch of a time."""
     return int(at.timestamp() * 10**6) * 1000
 
 
 def models() -> Iterator[tuple[genai.Provider, genai.ModelInfo]]:
+    """Yield every model of every provider in the data."""
     return ((provider, model) for provider in genai_providers for model in provider.models)
 
 
 def contexts(model: genai.ModelInfo) -> list[dict[str, str]]:
+    """Return the contexts that the data has prices for, the standard one first."""
     return [{}, *(variant.when for variant in model.price_variants or ())]
 
 
-def their_usage(classes: dict[str, int]) -> genai.Usage:
+def their_usage(classes: dict[str, Quantity]) -> genai.Usage:
+    """Return what genai-prices takes: totals that include their parts."""
     return genai.Usage(**{name: sum(classes.get(part, 0) for part in parts) for name, parts in WHOLES.items()})
 
 
@@ -112,7 +116,7 @@ def test_every_difference_from_genai_prices_has_its_correction(prices: Prices) -
             known = prices.explain(name, (ident,), at=nanoseconds(at), terms=terms)
             assert known is not None, f"{name} {ident} is not in the table"
             parts = known.bands[0].rates.keys() - added(name, ident) - {"requests"}
-            classes = {part: random_.choice(SIZES) for part in sorted(parts)}
+            classes: dict[str, Quantity] = {part: random_.choice(SIZES) for part in sorted(parts)}
             ours = prices.cost(name, (ident,), Usage(classes=classes), at=nanoseconds(at), terms=terms)
             theirs = model.calc_price(their_usage(classes), provider, genai_request_timestamp=at, price_context=context)
             compared += 1

@@ -13,11 +13,13 @@ from outlay.records import Usage
 
 AT = int(datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()) * 10**9
 PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.anthropic.claude-opus-4-5-20251101-v1:0"
+HAIKU = "regional.anthropic.claude-3-haiku-20240307-v1:0"
 VERTEX = "projects/acme/locations/us-central1/publishers/google/models/gemini-2.5-pro"
 
 
 @pytest.fixture(scope="module")
 def prices() -> Prices:
+    """Return the prices of the table alone."""
     return Prices.load()
 
 
@@ -46,7 +48,7 @@ def prices() -> Prices:
         ("azure", "deepseek-r1", "deepseek-r1", "exact"),
         ("bedrock", "bedrock/us-east-1/amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "path"),
         ("bedrock", "us.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "geo+alias"),
-        ("bedrock", "anthropic.claude-3-haiku-20240307-v1:0:48k", "regional.anthropic.claude-3-haiku-20240307-v1:0", "alias"),
+        ("bedrock", "anthropic.claude-3-haiku-20240307-v1:0:48k", HAIKU, "alias"),
         ("bedrock", PROFILE, "regional.anthropic.claude-opus-4-5-v1:0", "path+geo+alias"),
         ("openrouter", "openai/gpt-4o:nitro", "openai/gpt-4o", "flag"),
         ("openrouter", "some-lab/some-model:free", "some-lab/some-model:free", "free"),
@@ -56,6 +58,7 @@ def prices() -> Prices:
 def test_a_name_finds_its_row_by_a_rule_that_is_recorded(
     prices: Prices, provider: str, name: str, model: str, rule: str
 ) -> None:
+    """The rule stands in each cost, so that a wrong match can be seen."""
     cost = prices.cost(provider, (name,), Usage(classes={"input": 1000, "output": 10}), at=AT)
     assert (cost.model, cost.match) == (model, rule)
     assert cost.amount is not None
@@ -103,11 +106,13 @@ def test_the_models_own_name_wins_over_the_name_that_was_asked_for(prices: Price
     ],
 )
 def test_bedrocks_regions_carry_their_surcharge(prices: Prices, name: str, per_million: str) -> None:
+    """Ten per cent over the global profile, for 100,000 tokens each way."""
     cost = prices.cost("aws", (name,), Usage(classes={"input": 100_000, "output": 100_000}), at=AT)
     assert cost.usd == Decimal(per_million) / 10
 
 
 def test_every_name_of_a_provider_leads_to_one_canonical_name() -> None:
+    """No name stands for two; case, blanks and hyphens do not matter."""
     names = [name for others in ALIASES.items() for name in (others[0], *others[1])]
     assert len(names) == len(set(names))
     assert {canonical(name) for name in names} == set(ALIASES)

@@ -32,6 +32,7 @@ def book_of(case: dict[str, Any]) -> str:
 
 
 def prices_of(case: dict[str, Any], folder: Path) -> Prices:
+    """Return the table alone, or with the book of a case that brings its own rates."""
     if case["mode"] == "catalog":
         return Prices.load()
     (folder / "prices.toml").write_text(book_of(case))
@@ -39,6 +40,7 @@ def prices_of(case: dict[str, Any], folder: Path) -> Prices:
 
 
 def expected(case: dict[str, Any]) -> Decimal | None:
+    """Return the bill of a case; None where there can be none."""
     return None if case["expected_usd"] is None else Decimal(case["expected_usd"])
 
 

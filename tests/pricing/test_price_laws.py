@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from outlay.pricing import Prices
 from outlay.pricing.schedule import holds, span
 from outlay.pricing.table import Price
-from outlay.records import Usage
+from outlay.records import Quantity, Usage
 
 PRICES = Prices.load()
 AT = int(datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()) * 10**9
 FIRST = int(datetime(2024, 12, 1, tzinfo=UTC).timestamp()) * 10**9
 LAST = int(datetime(2027, 2, 1, tzinfo=UTC).timestamp()) * 10**9
 
-tokens = st.integers(0, 10**7)
+tokens: st.SearchStrategy[Quantity] = st.integers(0, 10**7)
 times = st.integers(FIRST, LAST)
 usages = st.dictionaries(st.sampled_from(("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")), tokens)
 models = st.sampled_from(
@@ -43,7 +43,7 @@ terms = st.fixed_dictionaries({}, optional={"tier": st.sampled_from(("batch", "f
 
 @given(models, usages, times, terms)
 def test_the_classes_add_up_and_the_unknown_is_never_zero(
-    model: tuple[str, str], usage: dict[str, int], at: int, terms: dict[str, str]
+    model: tuple[str, str], usage: dict[str, Quantity], at: int, terms: dict[str, str]
 ) -> None:
     """An amount is the sum of its classes; it is None exactly when the status says unknown; a gap is named."""
     cost = PRICES.cost(model[0], (model[1],), Usage(classes=usage), at=at, terms=terms)
@@ -59,20 +59,20 @@ def test_the_classes_add_up_and_the_unknown_is_never_zero(
 
 
 @given(usages, usages)
-def test_two_calls_cost_what_one_of_both_costs(one: dict[str, int], other: dict[str, int]) -> None:
+def test_two_calls_cost_what_one_of_both_costs(one: dict[str, Quantity], other: dict[str, Quantity]) -> None:
     """Without context bands and with rates that are whole numbers of pico-USD."""
     both = {name: one.get(name, 0) + other.get(name, 0) for name in one.keys() | other.keys()}
     amounts = [
-        PRICES.cost("anthropic", ("claude-opus-4-5",), Usage(classes=classes), at=AT).amount
+        PRICES.cost("anthropic", ("claude-opus-4-5",), Usage(classes=classes), at=AT).amount or 0
         for classes in (one, other, both)
     ]
-    assert None not in amounts
     assert amounts[0] + amounts[1] == amounts[2]
+    assert bool(amounts[2]) == any(both.values())
 
 
 @given(models, usages, st.sampled_from(("input", "output")), st.integers(0, 10**6), times)
 def test_more_tokens_never_cost_less(
-    model: tuple[str, str], usage: dict[str, int], name: str, more: int, at: int
+    model: tuple[str, str], usage: dict[str, Quantity], name: str, more: int, at: int
 ) -> None:
     """Bands only go up."""
     less = PRICES.cost(model[0], (model[1],), Usage(classes=usage), at=at)
@@ -83,8 +83,8 @@ def test_more_tokens_never_cost_less(
 @given(st.integers(0, 272_000), st.integers(0, 10**6))
 def test_the_whole_call_moves_to_the_next_band(cached: int, output: int) -> None:
     """Cached input counts for the threshold, and the threshold itself is not over it."""
-    at_it = {"input": 272_000 - cached, "cache_read": cached, "output": output}
-    over = {**at_it, "input": at_it["input"] + 1}
+    at_it: dict[str, Quantity] = {"input": 272_000 - cached, "cache_read": cached, "output": output}
+    over: dict[str, Quantity] = {**at_it, "input": at_it["input"] + 1}
     below = PRICES.cost("openai", ("gpt-6-sol",), Usage(classes=at_it), at=AT)
     above = PRICES.cost("openai", ("gpt-6-sol",), Usage(classes=over), at=AT)
     assert below.by_class == {
@@ -130,7 +130,7 @@ def test_nothing_changes_inside_a_span(rows: list[Price], at: int, part: Fractio
 
 @given(models, usages, usages)
 def test_bounds_of_an_estimate_are_priced_as_usage_is(
-    model: tuple[str, str], lower: dict[str, int], upper: dict[str, int]
+    model: tuple[str, str], lower: dict[str, Quantity], upper: dict[str, Quantity]
 ) -> None:
     """Each bound is the cost of its classes; a bound with a gap is none."""
     both = {name: max(lower.get(name, 0), upper.get(name, 0)) for name in lower.keys() | upper.keys()}
@@ -142,6 +142,7 @@ def test_bounds_of_an_estimate_are_priced_as_usage_is(
 
 
 def test_an_estimate_without_an_upper_bound_has_none() -> None:
+    """Nothing is made up."""
     usage = Usage(classes={"input": 10}, estimated=True, lower={"input": 10}, upper=None)
     cost = PRICES.cost("openai", ("gpt-4o",), usage, at=AT)
     assert (cost.lower, cost.upper) == (25 * 10**6, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -13,9 +14,9 @@ import pytest
 import outlay.pricing
 from outlay.errors import ConfigError
 from outlay.pricing import compile as compiler
-from outlay.pricing.corrections import Corrections
+from outlay.pricing.corrections import Corrections, apply
 from outlay.pricing.schedule import instant, window
-from outlay.pricing.table import LoadedTable, Price, load
+from outlay.pricing.table import LoadedTable, Price, Provider, load
 from outlay.pricing.units import PER, STANDS_FOR, TOKENS
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 
@@ -23,6 +24,7 @@ FOLDER = Path(outlay.pricing.__file__).parent
 
 
 def rows(table: LoadedTable) -> list[tuple[str, str, Price]]:
+    """Return every row with its provider and model."""
     return [
         (name, model, row)
         for name in table.names()
@@ -33,12 +35,13 @@ def rows(table: LoadedTable) -> list[tuple[str, str, Price]]:
 
 def test_the_table_is_what_its_sources_compile_to(capsys: pytest.CaptureFixture[str]) -> None:
     """With the genai-prices that it was compiled from: the version is named in it."""
-    if compiler.metadata.version("genai-prices") != load().compiled_from.removeprefix("genai-prices "):
+    if metadata.version("genai-prices") != load().compiled_from.removeprefix("genai-prices "):
         return  # a newer genai-prices is no fault of the table's: `--check` in the release says so
     assert compiler.main(["--check"]) == 0, capsys.readouterr().out
 
 
 def test_the_version_is_the_hash_of_the_bytes() -> None:
+    """A table that was changed by hand has another version."""
     data = (FOLDER / "table.json").read_bytes()
     assert load().version == hashlib.sha256(data).hexdigest()
     assert len(data) < 330_000
@@ -62,17 +65,20 @@ def test_every_row_can_be_read() -> None:
 
 
 def test_no_row_costs_nothing_without_saying_that_it_is_free() -> None:
+    """A zero in the data most often means that nobody knows."""
     for name, model, row in rows(load()):
         figures = [rate if isinstance(rate, str) else rate[0] for rate in row.rates.values()]
         assert row.multiply or row.free or not figures or any(float(figure) for figure in figures), (name, model)
 
 
 def test_every_token_class_of_a_record_has_a_unit() -> None:
+    """And stands for a class of tokens if it stands for another."""
     assert set(INPUT_CLASSES) | set(OUTPUT_CLASSES) <= TOKENS <= PER.keys()
     assert set(STANDS_FOR) | set(STANDS_FOR.values()) <= TOKENS
 
 
 def test_every_correction_says_where_it_was_read_and_why() -> None:
+    """A page and a sentence."""
     corrections = Corrections.load(FOLDER / "corrections.toml")
     for field in msgspec.structs.fields(Corrections):
         for item in getattr(corrections, field.name) if field.name != "dated" else ():
@@ -93,15 +99,14 @@ def test_a_correction_that_corrects_nothing_stops_the_compiler(tmp_path: Path) -
     ):
         path.write_text(f"{head}[[{kind}]]\n{body}{row}")
         with pytest.raises(ConfigError, match="corrections: "):
-            compiler.apply(
-                Corrections.load(path), {"openai": outlay.pricing.table.Provider(models={"m": {"input": "1"}})}
-            )
+            apply(Corrections.load(path), {"openai": Provider(models={"m": {"input": "1"}})})
     path.write_text(head + "[[add]]\nprovider = 1\n")
     with pytest.raises(ConfigError, match=r"corrections\.toml"):
         Corrections.load(path)
 
 
 def test_a_damaged_or_a_newer_table_is_refused() -> None:
+    """With what to do."""
     with pytest.raises(ConfigError, match="can't be read"):
         LoadedTable(b"{")
     newer = b'{"schema":9,"dated":"2026-01-01","compiled_from":"x","holidays":{},"providers":{}}'

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from outlay.pricing import Prices
-from outlay.records import Usage
+from outlay.records import Quantity, Usage
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MILLION = Usage(classes={"input": 1_000_000, "output": 1_000_000})
@@ -17,10 +17,12 @@ SMALL = Usage(classes={"input": 100_000, "output": 100_000})
 
 @pytest.fixture(scope="module")
 def prices() -> Prices:
+    """Return the prices of the table alone."""
     return Prices.load()
 
 
 def nanoseconds(at: datetime) -> int:
+    """Return the nanoseconds since the epoch of a time."""
     return int(at.timestamp()) * 10**9
 
 
@@ -78,6 +80,7 @@ def test_a_term_without_a_price_is_never_silently_the_standard_price(
 
 
 def test_a_search_is_not_discounted_in_a_batch(prices: Prices) -> None:
+    """Half of 5 USD for a million tokens, and a whole cent for the search."""
     usage = Usage(classes={"input": 1_000_000, "web_search": 1})
     cost = prices.cost("anthropic", ("claude-opus-4-5",), usage, at=nanoseconds(NOW), terms={"tier": "batch"})
     assert cost.usd == Decimal("2.51")
@@ -97,6 +100,7 @@ def test_a_search_is_not_discounted_in_a_batch(prices: Prices) -> None:
     ],
 )
 def test_peak_hours_know_their_dates_weekdays_and_holidays(prices: Prices, day: str, dollars: str) -> None:
+    """Each edge from both sides."""
     at = nanoseconds(datetime.fromisoformat(day).replace(tzinfo=UTC))
     assert prices.cost("deepseek", ("deepseek-v4-pro",), MILLION, at=at).usd == Decimal(dollars)
 
@@ -114,7 +118,7 @@ def test_peak_hours_know_their_dates_weekdays_and_holidays(prices: Prices, day: 
     ],
 )
 def test_a_class_without_a_price_is_named(
-    prices: Prices, classes: dict[str, int], status: str, unpriced: tuple[str, ...]
+    prices: Prices, classes: dict[str, Quantity], status: str, unpriced: tuple[str, ...]
 ) -> None:
     """gpt-4o has no prices for audio, for pictures that it makes and for cache writes; it reads pictures as input."""
     cost = prices.cost("openai", ("gpt-4o",), Usage(classes=classes), at=nanoseconds(NOW))
@@ -122,6 +126,7 @@ def test_a_class_without_a_price_is_named(
 
 
 def test_the_providers_own_charge_wins_and_ours_stands_beside_it(prices: Prices) -> None:
+    """Also for a model that the table does not know."""
     cost = prices.cost("openrouter", ("openai/gpt-4o",), MILLION, at=nanoseconds(NOW), reported=13 * 10**9)
     assert (cost.status, cost.source, cost.amount, cost.computed) == ("priced", "reported", 13 * 10**9, 125 * 10**11)
     unknown = prices.cost("openrouter", ("openrouter/auto",), MILLION, at=nanoseconds(NOW), reported=7)
@@ -129,6 +134,7 @@ def test_the_providers_own_charge_wins_and_ours_stands_beside_it(prices: Prices)
 
 
 def test_what_is_free_is_free_and_what_has_no_price_is_not(prices: Prices) -> None:
+    """The data has no price for either; one is known to be free."""
     free = prices.cost("openai", ("omni-moderation-latest",), MILLION, at=nanoseconds(NOW))
     assert (free.status, free.amount) == ("free", 0)
     empty = prices.cost("cerebras", ("qwen-3-coder-480b",), MILLION, at=nanoseconds(NOW))
@@ -161,6 +167,8 @@ def test_a_row_explains_itself(prices: Prices) -> None:
 
 
 def test_a_price_has_one_id_wherever_it_is_met_and_another_price_another(prices: Prices) -> None:
+    """So that the same price can be found again in a ledger."""
+
     def price_id(model: str, at: datetime, **terms: str) -> str | None:
         return prices.cost("openai", (model,), SMALL, at=nanoseconds(at), terms=terms).price_id
 

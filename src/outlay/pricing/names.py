@@ -39,7 +39,7 @@ OPENROUTER_FLAGS = (":nitro", ":floor", ":online", ":exacto")
 
 
 def spellings(provider: str, name: str) -> Iterator[tuple[str, str]]:
-    """Yield (rule, spelling) of ``name``, the nearest first; rules are joined by ``+``, and empty for the name itself."""
+    """Yield (rule, spelling) of ``name``, the nearest first; rules are joined by ``+``, empty for the name itself."""
     name = name.strip().lower()
     yield "", name
     bare = _without_path(provider, name)

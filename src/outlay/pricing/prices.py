@@ -139,7 +139,7 @@ class Prices:
         return find(self.table, self.book, canonical(provider), (model,)) is not None
 
     def makes(self, provider: str, model: str) -> bool:
-        """Return whether a model is known to a provider by its own list or the book, not by what it sells for others."""
+        """Return whether a model is on a provider's own list or in the book, not one it sells for others."""
         match = find(self.table, self.book, provider, (model,))
         return match is not None and match.provider == provider
 
