@@ -102,8 +102,8 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path, shared: Path, caplog:
 def test_a_folder_that_can_not_be_written_to(tmp_path: Path) -> None:
     """A read-only folder: the ledger is in a private temporary one. Root may write anywhere, so it steps down."""
     locked, spare = tmp_path / "locked", tmp_path / "spare"
-    locked.mkdir()
-    locked.chmod(0o555)
+    tmp_path.chmod(0o755)
+    locked.mkdir(mode=0o555)
     spare.mkdir()
     spare.chmod(0o1777)
     script = f"""if True:
