@@ -63,7 +63,7 @@ class _Meter(Protocol):
     def find(self, method: str, host: str, path: str) -> Match | None: ...
 
     def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool, signed: bool
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None: ...
 
 
@@ -83,9 +83,9 @@ def recognise(method: str, host: str, path: str) -> Match | None:
 
 
 def begin(
-    transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool, signed: bool = False
+    transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
 ) -> Exchange | None:
     """Open the exchange of a recognised request; None where an outer client has one for it already."""
     if _meter is None:
         return None
-    return _meter.begin(transport, match, host, path, body, streams=streams, signed=signed)
+    return _meter.begin(transport, match, host, path, body, streams=streams)

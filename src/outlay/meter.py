@@ -7,7 +7,6 @@ arithmetic in memory, and one write at the end.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -17,6 +16,7 @@ import msgspec
 
 from outlay import context
 from outlay.context import Home, LiveSpan, foreign_trace
+from outlay.ids import trace_id
 from outlay.ledger.inflight import Journal
 from outlay.pricing import Prices
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
@@ -68,12 +68,11 @@ class Meter:
         self.find = recogniser.find
 
     def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool, signed: bool
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:
         """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open.
 
-        ``streams``: whether the client was told to leave the answer unread. ``signed``: whether the body can't be
-        changed any more.
+        ``streams``: whether the client was told to leave the answer unread.
         """
         if nested(host, path):
             return None
@@ -83,11 +82,12 @@ class Meter:
             return exchange
         if _failure.get() is not None:
             _link(exchange)
-        if self._asking is not None and not signed:
+        if self._asking is not None:
             self._asking.ask(exchange, streams=streams)
         journal = self._journal()
         if journal is not None:
             span = exchange.scope.span
+            exchange.journal = journal
             exchange.slot = journal.begin(
                 exchange.id, exchange.start, match.provider.name, match.reader.api.name, host,
                 span.feature if span else "", None, self._home.project,
@@ -101,9 +101,8 @@ class Meter:
         if match.poll:
             self._settle_poll(exchange, reading)
             return
-        journal = self._journal()
-        if journal is not None and exchange.slot is not None:
-            journal.end(exchange.slot)
+        if exchange.journal is not None and exchange.slot is not None:
+            exchange.journal.end(exchange.slot)
         if match.provider is UNKNOWN and reading.usage is None and reading.model is None and exchange.status:
             return  # a path like a model's on a host that is none
         match.metered += 1
@@ -154,11 +153,11 @@ class Meter:
             cost = self._prices().cost(
                 match.provider.name, models, usage, at=end, terms=terms, reported=reading.reported
             )
-        trace_id, parent_id = (span.trace_id, span.id) if span and span.tally else _outside()
+        trace, parent = (span.trace_id, span.id) if span and span.tally else _outside()
         return Call(
             id=background_id(match.provider.name, reading.id) if reading.background and reading.id else exchange.id,
-            trace_id=trace_id,
-            parent_id=parent_id,
+            trace_id=trace,
+            parent_id=parent,
             project=home.project,
             feature=span.feature if span else "",
             path=span.path if span else "",
@@ -210,7 +209,7 @@ def background_id(provider: str, response_id: str) -> str:
 
 
 def _outside() -> tuple[str, str | None]:
-    return foreign_trace() or (os.urandom(16).hex(), None)
+    return foreign_trace() or (trace_id(), None)
 
 
 def _link(exchange: Exchange) -> None:
@@ -223,13 +222,16 @@ def _link(exchange: Exchange) -> None:
 
 
 def _read(exchange: Exchange) -> Reading:
-    body = b"".join(exchange.chunks)
-    decoded = encodings.decode(body, exchange.encoding) if exchange.encoding else body
-    exchange.chunks = [decoded or b""]
+    answer = exchange.answer
+    if answer is None:
+        body = b"".join(exchange.chunks)
+        answer = encodings.decode(body, exchange.encoding) if exchange.encoding else body
+        exchange.answer = answer = answer or b""
+        exchange.chunks = []
     reader = exchange.match.reader
-    if "event-stream" in exchange.content_type:
-        return reader.stream(decoded or b"")
-    reading = reader.plain(decoded) if decoded else None
+    if exchange.events:
+        return reader.stream(answer)
+    reading = reader.plain(answer) if answer else None
     if reading is None:
         reading = Reading()
         reading.marks = () if exchange.status is None or _declined(exchange) else ("unreadable",)
@@ -257,7 +259,7 @@ def _judge(
         return "pending", None
     if reading.whole or "body_unseen" in exchange.marks:
         return "ok", None
-    if outcome == "ok" and "event-stream" in exchange.content_type:
+    if outcome == "ok" and exchange.events:
         return "error", "incomplete_stream"
     return outcome, None if error is None else type(error).__qualname__
 
@@ -265,11 +267,11 @@ def _judge(
 def _usage(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
     if reading.usage is not None and reading.whole:
         return Usage(classes=reading.usage, reasoning=reading.reasoning)
-    streamed = "event-stream" in exchange.content_type
-    if outcome == "pending" or not exchange.sent or _declined(exchange) or (reading.error and not streamed):
+    events = exchange.events
+    if outcome == "pending" or not exchange.sent or _declined(exchange) or (reading.error and not events):
         return None
-    reader, answer = exchange.match.reader, exchange.chunks[0]
+    reader, answer = exchange.match.reader, exchange.answer or b""
     reading.marks += ("usage_missing",) if reading.whole else ()
-    text = reader.text_length(answer, streamed=streamed)
+    text = reader.text_length(answer, streamed=events)
     limit = reader.request.limit(exchange.body)
     return estimate(reading.usage, exchange.body, text, limit, answered=exchange.status is not None)

@@ -19,6 +19,7 @@ MESSAGES = API(
         id=("id", "message.id"),
         usage=("usage", "message.usage"),
         finish=("stop_reason", "delta.stop_reason"),
+        request_id="request-id",
         usage_terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
         text=("content.*.text", "content.*.thinking", "delta.text", "delta.thinking", "delta.partial_json"),
     ),

@@ -91,9 +91,16 @@ def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchang
             return None
         # Only a body that is in memory already: reading a generator or an upload would use it up.
         body = request.__dict__.get("_content")
-        signed = request.headers.get("authorization", "").startswith("AWS4-")
-        return begin(module.__name__, match, host, path, body, streams=kwargs.get("stream", False), signed=signed)
+        exchange = begin(module.__name__, match, host, path, body, streams=kwargs.get("stream", False))
+        if exchange is not None and exchange.rewritten is not None and _signed(request):
+            exchange.leave_as_is()
+        return exchange
     return None
+
+
+def _signed(request: Any) -> bool:
+    """Return whether the body can't be changed any more (AWS Signature Version 4)."""
+    return bool(request.headers.get("authorization", "").startswith("AWS4-"))
 
 
 def _may_refuse(response: Any) -> bool:

@@ -57,6 +57,8 @@ class Answer:
     """Where the flag stands that says: this answer was made in the background."""
     running: tuple[str, ...] = ()
     """Values of ``status`` of an answer that is not there yet."""
+    request_id: str = "x-request-id"
+    """Name of the header with the provider's id of the request."""
     reported: str | None = None
     """Where the usage object tells what was charged, in USD. It wins over any computed cost."""
     text: Paths = ()

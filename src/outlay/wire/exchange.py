@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING
 
 from outlay.context import Scope
 from outlay.guard import guard
+from outlay.ids import span_id
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
+
+if TYPE_CHECKING:
+    from outlay.ledger.inflight import Journal
 
 MANY = 8192
 """Chunks of a stream that are kept apart; more are joined."""
@@ -60,11 +63,30 @@ class Exchange:
     A transport makes the calls marked *transport*; none of them raises, and none does more than note and hand on.
     """
 
-    __slots__ = (
-        "attempt", "began", "body", "chunks", "content_type", "encoding", "ended", "filter", "first", "host", "id",
-        "marks", "match", "nesting", "outer", "path", "refused", "request_id", "retry_of", "rewritten", "scope",
-        "sent", "settle", "slot", "start", "status", "streamed", "transport",
-    )  # fmt: skip
+    # Most calls keep most of these: what is not set costs nothing.
+    attempt = 1
+    retry_of: str | None = None
+    marks: tuple[str, ...] = ()
+    rewritten: bytes | None = None
+    """The body to send instead, where a policy asked for it."""
+    refused: Callable[[Exchange, int, bytes], bool] | None = None
+    """Where the body was rewritten: tells whether an answer (status, body) refuses that, so that the transport must
+    send the request again as it was."""
+    filter: UsageFilter | Recoder | None = None
+    status: int | None = None
+    request_id: str | None = None
+    header: Callable[[str], str | None] | None = None
+    """Looks up a header of the answer by its lower-case name."""
+    answer: bytes | None = None
+    """The answer's body, decoded, where it came at once."""
+    streamed = False
+    first = 0
+    """Clock at the first chunk of a stream."""
+    ended = 0
+    sent = True
+    """Whether the request may have reached the provider."""
+    journal: Journal | None = None
+    slot: int | None = None
 
     def __init__(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, scope: Scope, settle: Settle
@@ -77,29 +99,31 @@ class Exchange:
         """The request's body; None where it could only be known by using it up."""
         self.scope = scope
         self.settle = settle
-        self.id = os.urandom(8).hex()
-        self.attempt = 1
-        self.retry_of: str | None = None
-        self.marks: tuple[str, ...] = ()
-        self.rewritten: bytes | None = None
-        """The body to send instead, where a policy asked for it."""
-        self.refused: Callable[[Exchange, int, bytes], bool] | None = None
-        """Where the body was rewritten: tells whether an answer (status, body) refuses that, so that the transport must
-        send the request again as it was."""
-        self.filter: UsageFilter | Recoder | None = None
-        self.status: int | None = None
-        self.content_type = ""
-        self.encoding = ""
-        self.request_id: str | None = None
+        self.id = span_id()
         self.chunks: list[bytes] = []
-        self.streamed = False
-        self.first = self.ended = 0
-        self.sent = True
-        """Whether the request may have reached the provider."""
-        self.slot: Any = None
         OPEN[id(self)] = self
         self.start = time.time_ns()
         self.began = time.perf_counter_ns()
+
+    @property
+    def content_type(self) -> str:
+        """The answer's media type."""
+        return (self.header and self.header("content-type")) or ""
+
+    @property
+    def encoding(self) -> str:
+        """The answer's content encoding; empty where what we hold of it is decoded."""
+        return (self.answer is None and self.header and self.header("content-encoding")) or ""
+
+    @property
+    def events(self) -> bool:
+        """Whether the answer is a stream of events."""
+        return (self.answer is None or self.answer[:1] != b"{") and "event-stream" in self.content_type
+
+    def leave_as_is(self) -> None:
+        """Send the request as it was given (*transport*): a signature covers its body."""
+        self.rewritten = self.refused = None
+        self.marks = ()
 
     def enter(self) -> None:
         """Mark the send as begun (*transport*): the same request inside it belongs to this exchange."""
@@ -115,16 +139,14 @@ class Exchange:
     def answered(self, status: int, header: Callable[[str], str | None]) -> None:
         """Note the head of the answer (*transport*); ``header`` looks one up by its lower-case name."""
         self.status = status
-        self.content_type = header("content-type") or ""
-        self.encoding = header("content-encoding") or ""
-        self.request_id = header("x-request-id") or header("request-id")
-        if self.rewritten is not None and "event-stream" in self.content_type:
+        self.header = header
+        self.request_id = header(self.match.reader.api.answer.request_id)
+        if self.rewritten is not None and self.events:
             self.filter = make_filter(self.encoding)
 
     def whole(self, body: bytes) -> None:
         """Take a body that came at once, decoded, and settle (*transport*)."""
-        self.chunks = [body]
-        self.encoding = ""
+        self.answer = body
         self.finish("ok")
 
     def filtered(self, body: bytes) -> bytes:
@@ -162,7 +184,7 @@ class Exchange:
     def compact(self) -> None:
         """Join a stream's many chunks; of a long one of events forget the middle: the usage stands at its edges."""
         body = b"".join(self.chunks)
-        if self.encoding or "event-stream" not in self.content_type or len(body) <= KEPT_HEAD + KEPT_TAIL:
+        if self.encoding or not self.events or len(body) <= KEPT_HEAD + KEPT_TAIL:
             self.chunks[:] = [body]
             return
         # A blank line between the two, so that what is left of one event can't be read together with another.

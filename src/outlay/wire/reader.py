@@ -67,19 +67,18 @@ class Reader:
             paths.extend(of)
             return list(range(len(paths) - len(of), len(paths)))
 
-        self._texts = tuple(
-            (name, places(of))
+        self._texts = [
+            (name, place)
             for name, of in (("model", answer.model), ("id", answer.id), ("status", answer.status))
-            if of
-        )
+            for place in places(of)
+        ]
         self._usage, self._finish, self._error = places(answer.usage), places(answer.finish), places(answer.error)
         self._background = places(answer.background)
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
         self._fields = Fields(tuple(paths), raw=answer.usage)
-        self._usage_terms = Fields(tuple(answer.usage_terms.values())) if answer.usage_terms else None
-        self._usage_term_names = tuple(answer.usage_terms)
-        self._counts = UsageReader(api.usage)
+        self._usage_terms = tuple(answer.usage_terms)
+        self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
         self._text = Fields(answer.text) if answer.text else None
@@ -140,20 +139,19 @@ class Reader:
 
     def _take(self, reading: Reading, values: tuple[Any, ...]) -> bytes | None:
         """Take from one document what it says, and return its usage object, if it has one."""
-        for name, places in self._texts:
-            for place in places:
-                if isinstance(values[place], str):
-                    setattr(reading, name, values[place][:TEXT_LIMIT])
-        finish = _first(values, self._finish)
-        if finish:
-            reasons = finish if isinstance(finish, list) else [finish]
-            said = (reason[:TEXT_LIMIT] for reason in reasons if reason and isinstance(reason, str))
-            reading.finish_reasons = (*reading.finish_reasons, *said)[:REASONS]
-        error = _first(values, self._error)
-        if error and reading.error is None:
-            reading.error = _code(error)
-        if self._background and _first(values, self._background) is True:
-            reading.background = True
+        for name, place in self._texts:
+            text = values[place]
+            if text.__class__ is str:
+                setattr(reading, name, text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT])
+        for place in self._finish:
+            if values[place]:
+                reading.finish_reasons = _reasons(reading.finish_reasons, values[place])
+        for place in self._error:
+            if values[place] and reading.error is None:
+                reading.error = _code(values[place])
+        for place in self._background:
+            if values[place] is True:
+                reading.background = True
         for name, place in self._terms:
             _set_term(reading, name, values[place])
         for place in self._usage:
@@ -167,13 +165,17 @@ class Reader:
             reading.marks += ("raw_usage_dropped",)
         else:
             reading.raw_usage = raw if raw.isascii() else raw.decode(errors="replace").encode()
-        if self._usage_terms is not None:
-            for name, value in zip(self._usage_term_names, self._usage_terms.read(raw) or (), strict=False):
+        values = self._counts.fetch(raw)
+        if values is None:
+            reading.marks += ("usage_invalid",)
+            return
+        if self._usage_terms:
+            for name, value in zip(self._usage_terms, self._counts.terms(values), strict=True):
                 _set_term(reading, name, value)
         if self._reported is not None and b"cost" in raw:
             reading.reported = _pico_usd((self._reported.read(raw) or (None,))[0])
         try:
-            counted = self._counts.read(raw)
+            counted = self._counts.count(values)
         except InvalidUsage:
             reading.marks += ("usage_invalid",)
             return
@@ -186,12 +188,10 @@ class Reader:
 _NULL = msgspec.Raw(b"null")
 
 
-def _first(values: tuple[Any, ...], places: list[int]) -> Any:
-    for place in places:
-        value = values[place]
-        if value is not None:
-            return value
-    return None
+def _reasons(before: tuple[str, ...], said: Any) -> tuple[str, ...]:
+    reasons = said if isinstance(said, list) else [said]
+    texts = [reason[:TEXT_LIMIT] for reason in reasons if reason and isinstance(reason, str)]
+    return (*before, *texts)[:REASONS]
 
 
 def _text(value: Any) -> str:

@@ -19,7 +19,8 @@ class InvalidUsage(ValueError):
 class UsageReader:
     """Read one format's usage objects."""
 
-    def __init__(self, table: UsageTable) -> None:
+    def __init__(self, table: UsageTable, terms: tuple[str, ...] = ()) -> None:
+        """Make a reader by ``table`` that also fetches the texts at the paths ``terms``."""
         paths: list[str] = []
 
         def place(path: str) -> int:
@@ -33,74 +34,82 @@ class UsageReader:
         self._others = [(name, place(path)) for name, path in table.others.items()]
         self._reasoning = place(table.reasoning) if table.reasoning else None
         self._sum = place(table.sum) if table.sum else None
+        self._terms = [place(path) for path in terms]
         self._fields = Fields(tuple(paths))
 
+    def fetch(self, raw: bytes) -> tuple[Any, ...] | None:
+        """Return what ``raw`` holds at the table's paths, for ``terms`` and ``count``; None if it is no object."""
+        return self._fields.read(raw)
+
     def read(self, raw: bytes) -> tuple[dict[str, Quantity], int, bool] | None:
-        """Return (classes, thinking tokens, whether it adds up); None where ``raw`` says nothing that the table knows.
+        """Return what ``count`` returns, of a usage object as JSON."""
+        values = self.fetch(raw)
+        if values is None:
+            raise InvalidUsage("not an object")
+        return self.count(values)
+
+    def terms(self, values: tuple[Any, ...]) -> list[Any]:
+        """Return what stands at the paths of the terms."""
+        return [values[place] for place in self._terms]
+
+    def count(self, values: tuple[Any, ...]) -> tuple[dict[str, Quantity], int, bool] | None:
+        """Return (classes, thinking tokens, whether it adds up); None where nothing was said that the table knows.
 
         The classes are disjoint, none is negative, and they add up to the provider's totals: where parts exceed their
         total they are cut to it. Raises ``InvalidUsage`` for what can't be a quantity.
         """
-        values = self._fields.read(raw)
-        if values is None:
-            raise InvalidUsage("not an object")
-        quantities = values if _VALID.issuperset(map(type, values)) else tuple(map(_number, values))
         classes: dict[str, Quantity] = {}
-        tokens, consistent = self._divide(quantities, classes)
-        for name, index in self._others:
-            _add(classes, name, _cut(quantities[index] or 0, ABSURD))
+        tokens, consistent = self._divide(values, classes)
+        for name, place in self._others:
+            if values[place]:
+                classes[name] = classes.get(name, 0) + _quantity(values[place])
         if tokens is None and not classes:
             return None
-        if self._sum is not None and quantities[self._sum] not in (None, tokens):
-            consistent = False
-        # Groq reports more thinking than output now and then; a part is never more than its total.
-        thinking = 0 if self._reasoning is None else quantities[self._reasoning]
-        return classes, int(_cut(thinking, classes.get("output", 0))) if thinking else 0, consistent
+        if self._sum is not None:
+            said = values[self._sum]
+            consistent = consistent and (said is None or said == tokens)
+        thinking = values[self._reasoning] if self._reasoning is not None else None
+        if thinking:
+            # Groq reports more thinking than output now and then; a part is never more than its total.
+            return classes, min(_tokens(thinking), int(classes.get("output", 0))), consistent
+        return classes, 0, consistent
 
-    def _divide(self, quantities: tuple[Any, ...], classes: dict[str, Quantity]) -> tuple[int | None, bool]:
+    def _divide(self, values: tuple[Any, ...], classes: dict[str, Quantity]) -> tuple[int | None, bool]:
         """Divide every total among its classes; return the tokens in all of them, and whether each holds its parts."""
         tokens, consistent = None, True
-        for index, rest, parts in self._totals:
-            total = quantities[index]
-            if total is None:
-                total = sum(quantities[part] or 0 for _, part in parts) or None
-                if total is None:
+        for place, rest, parts in self._totals:
+            left = values[place]
+            if left.__class__ is not int or not 0 <= left < ABSURD:
+                left = sum(_tokens(values[part]) for _, part in parts) or None if left is None else _tokens(left)
+                if left is None:
                     continue
-            if type(total) is not int or not 0 <= total < ABSURD:
-                raise InvalidUsage("no number of tokens")
-            tokens = (tokens or 0) + total
+            tokens = left if tokens is None else tokens + left
             for name, part in parts:
-                quantity = quantities[part]
+                quantity = values[part]
                 if quantity:
-                    if not 0 < quantity <= total:
-                        consistent, quantity = False, _cut(quantity, total)
-                    if type(quantity) is not int:
-                        raise InvalidUsage("no number of tokens")
-                    total -= quantity
-                    _add(classes, name, quantity)
-            _add(classes, rest, total)
+                    if quantity.__class__ is not int or not 0 < quantity <= left:
+                        quantity = _tokens(quantity)
+                        if quantity > left:
+                            consistent, quantity = False, left
+                    left -= quantity
+                    classes[name] = classes.get(name, 0) + quantity
+            if left:
+                classes[rest] = classes.get(rest, 0) + left
         return tokens, consistent
 
 
-_VALID = frozenset((int, type(None)))
+def _tokens(value: Any) -> int:
+    """Return a number of tokens as JSON may write it (``12.0`` is 12; null is 0)."""
+    quantity = 0 if value is None else _quantity(value)
+    if quantity.__class__ is not int:
+        raise InvalidUsage("no number of tokens")
+    return int(quantity)
 
 
-def _add(classes: dict[str, Quantity], name: str, quantity: Quantity) -> None:
-    if quantity:
-        classes[name] = classes.get(name, 0) + quantity
-
-
-def _cut(quantity: Quantity, total: Quantity) -> Quantity:
-    """Return ``quantity``, at most ``total``: a part is never more than what it is part of, and never negative."""
-    if quantity < 0 or quantity >= ABSURD:
-        raise InvalidUsage("out of range")
-    return min(quantity, total)
-
-
-def _number(value: Any) -> Quantity | None:
-    """Return a number as JSON may write it (``12.0`` is 12); raise for all that is none, NaN and booleans included."""
-    if value is None or type(value) is int:
-        return value
-    if type(value) is float and -ABSURD < value < ABSURD:
-        return int(value) if value.is_integer() else value
-    raise InvalidUsage("not a number")
+def _quantity(value: Any) -> Quantity:
+    """Return a quantity; raise ``InvalidUsage`` for all that is none: negative, absurd, NaN, a text, a boolean."""
+    if value.__class__ is int and 0 <= value < ABSURD:
+        return int(value)
+    if value.__class__ is float and 0 <= value < ABSURD:
+        return int(value) if value.is_integer() else float(value)
+    raise InvalidUsage("no quantity")
