@@ -13,8 +13,13 @@ from outlay.records import NO_RAW_USAGE, Call, Record
 RAW_USAGE_LIMIT = 16 * 1024
 """Bytes of a provider's usage object beyond which it is left out: the classes were read from it already."""
 
+NO_RAW_USAGE: msgspec.Raw = msgspec.structs.fields(Call)[Call.__struct_fields__.index("raw_usage")].default
+"""The field's default itself: only that is left out of a line."""
+
 _encode = msgspec.json.Encoder().encode
 _decode: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_EMPTY_RAW = b'"raw_usage":,'
+"""An empty ``Raw`` other than the field's default is encoded as nothing: the line is right without it."""
 _FIELD = re.compile(r"\$\.(\w+)")
 
 
@@ -35,8 +40,10 @@ def decode(line: bytes) -> Record | None:
     try:
         return _decode.decode(line)
     except msgspec.ValidationError:
-        return _repaired(line)
+        return _repaired(line) or _after_a_tear(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if _EMPTY_RAW in line:
+            return decode(line.replace(_EMPTY_RAW, b""))
         return _after_a_tear(line)
 
 

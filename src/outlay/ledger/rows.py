@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from outlay.ledger.bounds import TOKEN_LIMIT, bounded
+from outlay.ledger.lines import NO_RAW_USAGE
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES, Call, Cost, CostItem, Span, Usage
 
 COLUMNS = (
@@ -102,7 +103,7 @@ def _enter(call: Call) -> Entry:
         raise OverflowError
     model = cost.model or call.response_model or call.request_model or "(unknown)"
     unpriced = _unpriced_tokens(call)
-    raw_usage = bytes(memoryview(call.raw_usage)).decode()
+    raw_usage = None if call.raw_usage is NO_RAW_USAGE else bytes(memoryview(call.raw_usage)).decode() or None
     row = (
         call.id,
         call.trace_id,
@@ -244,7 +245,7 @@ def read_call(row: Sequence[Any]) -> Call:
     fields["terms"] = _decode_map.decode(held["terms"])
     fields["finish_reasons"] = _decode_texts.decode(held["finish_reasons"])
     fields["marks"] = _decode_texts.decode(held["marks"])
-    fields["raw_usage"] = msgspec.Raw((held["raw_usage"] or "").encode())
+    fields["raw_usage"] = NO_RAW_USAGE if held["raw_usage"] is None else msgspec.Raw(held["raw_usage"].encode())
     fields["usage"] = _read_usage(held)
     fields["cost"] = Cost(
         status=held["cost_status"],
