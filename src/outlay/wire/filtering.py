@@ -13,7 +13,10 @@ from outlay.wire.paths import top_level
 
 _NULL = re.compile(rb'"usage"\s*:\s*null')
 _EVENT_END = re.compile(rb"\n\n")
-_ANY_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+_ANY_EVENT_END = re.compile(rb"(?:\r\n|\n)(?:\r\n|\n|\r(?=[^\n]))|\r(?:\r\n|\r)")
+"""A blank line of any kind; of CR LF, CR LF the last may be still to come."""
+
+_BOM = b"\xef\xbb\xbf"
 
 
 class UsageFilter:
@@ -52,7 +55,8 @@ def _without_usage(event: bytes) -> bytes:
     if members is None or usage is None:
         return event
     if usage != _RAW_NULL:
-        return b"" if members.get("choices") in _NO_CHOICES else event
+        only = members.get("choices") in _NO_CHOICES
+        return event[: len(_BOM) * event.startswith(_BOM)] if only else event
     for left in _without_null(data):
         # One in a nested object would leave the outer one where it is, and change the object that it stands in.
         if top_level(left) == members:
