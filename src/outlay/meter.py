@@ -26,7 +26,7 @@ from outlay.wire.exchange import Exchange, nested
 from outlay.wire.pending import Pending
 from outlay.wire.reader import Reading
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
-from outlay.wire.rewrite import Asking
+from outlay.wire.rewrite import Asking, may_stream
 
 NOT_BILLED = Cost(status="free", amount=0)
 RETRIED_WITHIN = 600 * 10**9
@@ -82,8 +82,8 @@ class Meter:
             return exchange
         if _failure.get() is not None:
             _link(exchange)
-        if self._asking is not None:
-            self._asking.ask(exchange, streams=streams)
+        if self._asking is not None and (streams or may_stream(body)):
+            self._asking.ask(exchange)
         journal = self._journal()
         if journal is not None:
             span = exchange.scope.span

@@ -6,7 +6,7 @@ import importlib
 import zlib
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 LIMIT = 64 * 1024 * 1024
 """Bytes that are decoded of one body: what lies past it counts as cut off."""
@@ -111,11 +111,17 @@ def _brotli() -> Codec | None:
     if brotli is None:
         return None
 
+    def decoder() -> Callable[[bytes], bytes]:
+        engine = brotli.Decompressor()
+        if not hasattr(engine, "can_accept_more_data"):  # versions before 1.2 know no limit
+            return cast("Callable[[bytes], bytes]", engine.process)
+        return lambda chunk: engine.process(chunk, output_buffer_limit=LIMIT)  # past it, the next chunk is an error
+
     def encoder() -> Encoder:
         engine = brotli.Compressor(quality=1)
         return Encoder(engine.process, engine.flush, engine.finish)
 
-    return Codec(lambda: brotli.Decompressor().process, encoder, brotli.error)
+    return Codec(decoder, encoder, brotli.error)
 
 
 def _zstd() -> Codec | None:
