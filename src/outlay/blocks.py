@@ -140,8 +140,12 @@ class _GeneratorFunction(FunctionWrapper[..., Any]):
 
 def _driven(drive: Callable[[Body, Any], Any], block: Callable[[], Block], idle: Callable[[], bool]) -> Any:
     def call(function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
-        generator = function(*args, **kwargs)
-        return generator if idle() else drive(Body(block()), generator)
+        if idle():
+            return function(*args, **kwargs)
+        body = Body(block())
+        with body:  # another decorator's generator looks around when it is made
+            generator = function(*args, **kwargs)
+        return drive(body, generator)
 
     return call
 
@@ -176,6 +180,6 @@ async def _drive_async(body: Body, generator: Any) -> AsyncGenerator[Any, Any]:
         except GeneratorExit:
             with body.last():
                 await generator.aclose()
-            return
+            raise
         except BaseException as error:  # noqa: BLE001 - handed on into the generator, as Python does
             resume = functools.partial(generator.athrow, error)

@@ -39,9 +39,11 @@ class Tracker:
 
     def __call__(self, function: F) -> F:
         """Track every call of ``function``."""
-        name = self._name or _name_of(_checked(function))
+        name = self._name or _name_of(function)
         feature, site = self._feature or name, _site_of(function)
-        return within(function, functools.partial(LiveSpan, name, feature, site), idle=lambda: context.home is None)
+        return within(
+            _checked(function), functools.partial(LiveSpan, name, feature, site), idle=lambda: context.home is None
+        )
 
 
 @overload
