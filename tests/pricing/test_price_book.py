@@ -78,6 +78,12 @@ free = true
 
 [[price]]
 provider = "acme"
+model = "plan-*"
+match = "glob"
+included = true
+
+[[price]]
+provider = "acme"
 model = "gold"
 unit = "per_token"
 input = "0.005"
@@ -189,10 +195,12 @@ def test_an_alias_stands_for_another_name(prices: Prices) -> None:
     assert cost(prices, "aws", profile, input=1_000_000).match == "user_alias"
 
 
-def test_what_the_book_calls_free_is_free(prices: Prices) -> None:
+def test_what_the_book_calls_free_or_included_costs_nothing(prices: Prices) -> None:
     """And says so."""
     found = cost(prices, "acme", "inside", input=1_000_000)
     assert (found.status, found.amount) == ("free", 0)
+    found = cost(prices, "acme", "plan-7", input=1_000_000, web_search=3)
+    assert (found.status, found.amount, found.unpriced) == ("included", 0, ())
 
 
 def test_an_odd_price_is_taken_when_the_user_is_sure(prices: Prices) -> None:
@@ -234,7 +242,7 @@ PRICE = '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\nunit = "per_1m_tokens
         (f'schema = 1\n{PRICE}input = "-1"', "not negative"),
         (f'schema = 1\n{PRICE}input = "NaN"', "finite"),
         (f'schema = 1\n{PRICE}input = "two"', "is not a number"),
-        (f"schema = 1\n{PRICE}", "names at least one class"),
+        (f"schema = 1\n{PRICE}", "names a class, such as"),
         (f'schema = 1\n{PRICE}input = "2"\nfree = true', "not both"),
         (f'schema = 1\n{PRICE}input = "2"\ntotal = "2"', "total is the price of all tokens"),
         (f'schema = 1\n{PRICE}input = "2"\nmatch = "prefix"', 'match is "exact" or "glob"'),
@@ -270,6 +278,16 @@ def test_a_book_that_cannot_be_meant_is_refused_with_the_way_out(text: str, prob
     with pytest.raises(ConfigError, match=problem) as raised:
         Prices.load(path)
     assert str(path) in str(raised.value)
+
+
+def test_the_book_in_the_documentation_is_one(tmp_path: Path) -> None:
+    """What people copy works."""
+    page = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text()
+    (tmp_path / "prices.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    prices = Prices.load(tmp_path / "prices.toml")
+    distilled = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
+    night = AT + 12 * 3600 * 10**9
+    assert cost(prices, "nscale", distilled, at=night, input=10_000_000, output=5_000_000).usd == Decimal("0.75")
 
 
 def test_a_book_that_is_not_there_is_named(tmp_path: Path) -> None:

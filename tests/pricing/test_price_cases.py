@@ -22,13 +22,16 @@ def book_of(case: dict[str, Any]) -> str:
     """Write the rates of a case as its price book would have them."""
     if "gpu_hours" in case["rates"]:
         return f'schema = 1\n[[host]]\nname = "{case["provider"]}"\ngpu_hour = "{case["rates"]["gpu_hours"]["usd"]}"\n'
-    rates = {name: rate["usd"] for name, rate in case["rates"].items()}
+    head = ["schema = 1", "[[price]]", f'provider = "{case["provider"]}"', f'model = "{case["model"]}"']
+    rates = {name: f'"{rate["usd"]}"' for name, rate in case["rates"].items()}
+    units = {rate["per"] for rate in case["rates"].values()}
     if "total" in case["price_book_form"]:
         rates = {"total": rates["input"]}
-    (per,) = {rate["per"] for rate in case["rates"].values()}
-    lines = [f'{name} = "{amount}"' for name, amount in rates.items()]
-    head = f'[[price]]\nprovider = "{case["provider"]}"\nmodel = "{case["model"]}"\nunit = "{UNITS[per]}"'
-    return "\n".join(["schema = 1", head, *lines, 'source = "the case"'])
+    if units <= UNITS.keys() and len(units) == 1:
+        head.append(f'unit = "{UNITS[units.pop()]}"')
+    else:
+        rates = {name: f"{{ usd = {rates[name]}, per = {case['rates'][name]['per'].split()[0]} }}" for name in rates}
+    return "\n".join([*head, *(f"{name} = {rate}" for name, rate in rates.items()), 'source = "the case"'])
 
 
 def prices_of(case: dict[str, Any], folder: Path) -> Prices:

@@ -68,7 +68,7 @@ def test_no_row_costs_nothing_without_saying_that_it_is_free() -> None:
     """A zero in the data most often means that nobody knows."""
     for name, model, row in rows(load()):
         figures = [rate if isinstance(rate, str) else rate[0] for rate in row.rates.values()]
-        assert row.multiply or row.free or not figures or any(float(figure) for figure in figures), (name, model)
+        assert row.multiply or row.zero or not figures or any(float(figure) for figure in figures), (name, model)
 
 
 def test_every_token_class_of_a_record_has_a_unit() -> None:
@@ -94,7 +94,6 @@ def test_a_correction_that_corrects_nothing_stops_the_compiler(tmp_path: Path) -
     for kind, body in (
         ("add", 'provider = "openai"\nmodels = ["m"]\nrates = { input = "2" }\n'),
         ("change", 'provider = "openai"\nmodel = "m"\nrates = { input = "1" }\n'),
-        ("drop", 'provider = "openai"\nnames = ["n"]\n'),
         ("rename", 'provider = "openai"\naliases = { a = "n" }\n'),
     ):
         path.write_text(f"{head}[[{kind}]]\n{body}{row}")

@@ -15,7 +15,7 @@ from outlay.errors import ConfigError
 from outlay.pricing import magnitude
 from outlay.pricing.book import Adjustment, Book, BookPrice
 from outlay.pricing.entry import Entry, File
-from outlay.pricing.table import Price, Rate, Rates
+from outlay.pricing.table import Price, Rate, Rates, Zero
 from outlay.pricing.units import PER, TOKENS
 from outlay.providers import canonical
 
@@ -31,7 +31,7 @@ TOTAL = ("input", "cache_read", "cache_write_5m", "output")
 
 PRICE_KEYS = frozenset(
     {"provider", "model", "match", "unit", "total", "over", "region", "when", "valid_from", "valid_until", "daily"}
-    | {"weekdays", "source", "free", "sure"}
+    | {"weekdays", "source", "free", "included", "sure"}
 )
 KNOWN = frozenset({"schema", "currency", "price", "adjust", "host", "commit", "alias"})
 LATER = "outlay does not use it yet; take it out of the book"
@@ -85,9 +85,9 @@ def _price(entry: Entry) -> BookPrice:
     match = entry.text("match", "exact")
     if match not in {"exact", "glob"}:
         entry.fail('match is "exact" or "glob"; a name is never matched by its beginning alone')
-    rates, free = _rates(entry), entry.content.get("free", False) is True
-    if free == bool(rates):
-        entry.fail('a price names at least one class, such as input = "2.50", or says free = true, not both')
+    rates, zero = _rates(entry), _zero(entry)
+    if bool(zero) == bool(rates):
+        entry.fail('a price names a class, such as input = "2.50", or says free = true or included = true, not both')
     price = Price(
         rates=rates,
         since=entry.instant("valid_from"),
@@ -95,7 +95,7 @@ def _price(entry: Entry) -> BookPrice:
         daily=_windows(entry),
         weekdays=_weekdays(entry),
         when=_when(entry),
-        free=free,
+        zero=zero,
         source=entry.text("source", "") or entry.file.path,
     )
     if not entry.content.get("sure", False):
@@ -152,6 +152,13 @@ def _plain(amount: Fraction) -> str:
     """Write an exact amount: a decimal, or ``10/3`` where that has no end."""
     decimal = Decimal(amount.numerator) / Decimal(amount.denominator)
     return f"{decimal.normalize():f}" if Fraction(decimal) == amount else str(amount)
+
+
+def _zero(entry: Entry) -> Zero:
+    """Return why calls cost nothing, where they do."""
+    if entry.content.get("free", False) is True:
+        return "free"
+    return "included" if entry.content.get("included", False) is True else ""
 
 
 def _when(entry: Entry) -> dict[str, str]:

@@ -65,8 +65,8 @@ class Change(_Reasoned, frozen=True, kw_only=True):
     rates: Rates
 
 
-class Drop(_Reasoned, frozen=True, kw_only=True):
-    """Names that the data gives to a model by mistake, or models whose price can't be trusted; or that are free."""
+class Free(_Reasoned, frozen=True, kw_only=True):
+    """Models that cost nothing; in the data they have no price, which elsewhere means that none is known."""
 
     provider: str
     names: list[str]
@@ -106,11 +106,10 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     dated: date
     move: list[Move] = []
-    drop: list[Drop] = []
     replace: list[Replace] = []
     add: list[Add] = []
     change: list[Change] = []
-    free: list[Drop] = []
+    free: list[Free] = []
     rename: list[Rename] = []
     terms: list[Terms] = []
     seller: list[Seller] = []
@@ -163,16 +162,6 @@ def _move(old: Provider, new: Provider, models: str) -> None:
             new.aliases[alias] = old.aliases.pop(alias)
         for name in [name for name in old.dated if new.aliases.get(name, name) == model]:
             new.dated[name] = old.dated.pop(name)
-
-
-def _drop(provider: Provider, drop: Drop) -> None:
-    for name in drop.names:
-        if provider.models.pop(name, None) is None and provider.aliases.pop(name, None) is None:
-            raise ConfigError(f"corrections: {drop.provider} has no {name} to drop any more; remove the correction")
-        provider.dated.pop(name, None)
-        for alias in [alias for alias, model in provider.aliases.items() if model == name]:
-            del provider.aliases[alias]
-            provider.dated.pop(alias, None)
 
 
 def _replace(provider: Provider, replace: Replace) -> None:
@@ -230,12 +219,11 @@ def _rename(provider: Provider, rename: Rename) -> None:
         provider.aliases[alias] = model
 
 
-def _free(provider: Provider, free: Drop) -> None:
-    provider.models.update({name: [Price(free=True, source=free.source)] for name in free.names})
+def _free(provider: Provider, free: Free) -> None:
+    provider.models.update({name: [Price(zero="free", source=free.source)] for name in free.names})
 
 
 _KINDS: dict[str, Callable[[Provider, Any], None]] = {
-    "drop": _drop,
     "replace": _replace,
     "add": _add,
     "change": _change,

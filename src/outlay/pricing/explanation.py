@@ -31,7 +31,8 @@ class Explanation:
     rule: str
     price_id: str | None
     bands: tuple[Band, ...]
-    free: bool
+    zero: str
+    """``free`` or ``included`` for a price of nothing, else empty."""
     unpriced: tuple[str, ...]
     """Terms (``tier:scale``) that have no price: the bands then show the standard price."""
     since: datetime | None
@@ -57,7 +58,7 @@ def explain(table: LoadedTable, found: Quote) -> Explanation | None:
             Band(over, {name: (decimal(rate * PER[name] / PICO), PER[name]) for name, rate in exact.items()})
             for over, exact in levels
         ),
-        free=found.free,
+        zero=found.zero,
         unpriced=found.unpriced,
         since=_moment(found.start),
         until=_moment(found.end),

@@ -167,11 +167,11 @@ class Prices:
 def _cost(found: Quote, version: str, usage: Usage, reported: int | None) -> Cost:
     """Return the cost in the cases that need thought: bands, fees, odd rates, gaps, estimates, reported charges."""
     by_class, unpriced = found.settle(usage.classes)
-    known = found.match is not None and bool(by_class or not unpriced) and (bool(found.exact) or found.free)
+    known = found.match is not None and bool(by_class or not unpriced) and (bool(found.exact) or bool(found.zero))
     amount = sum(by_class.values()) if known else None
     # A model that nobody knows has no classes without a price: it has none at all. A reported charge leaves no gaps.
     gaps = (*unpriced, *found.unpriced) if found.match is not None and reported is None else ()
-    status: CostStatus = "unknown" if amount is None else "partial" if gaps else "free" if found.free else "priced"
+    status: CostStatus = "unknown" if amount is None else "partial" if gaps else found.zero or "priced"
     lower, upper = _bounds(found, usage) if known and reported is None else (None, None)
     return Cost(
         status=status if reported is None else "priced",

@@ -12,8 +12,8 @@ import msgspec
 
 from outlay.pricing import schedule
 from outlay.pricing.resolution import Match
-from outlay.pricing.table import Price, Rate, Rates
-from outlay.pricing.terms import answering, relevant, unanswered
+from outlay.pricing.table import Price, Rate, Rates, Zero
+from outlay.pricing.terms import answering, contradicting, relevant, unanswered
 from outlay.pricing.units import PER, STANDS_FOR, TOKENS
 from outlay.records import INPUT_CLASSES, PICO, Quantity
 
@@ -32,15 +32,13 @@ class Quote:
     """Nanoseconds since the epoch: the span in which the quote holds, end excluded."""
     match: Match | None
     """None for a model that nobody knows; the quote then has no price."""
-    rule: str | None = None
-    model: str | None = None
     rates: dict[str, int] = field(default_factory=dict)
     """Class to pico-USD per unit, for rates that are whole numbers of it: all but a few."""
     bands: tuple[tuple[int, dict[str, int], Exact], ...] = ()
     """(input tokens that must be exceeded, whole rates, exact rates) of the context bands, in ascending order."""
     exact: Exact = field(default_factory=dict)
     least: Mapping[str, int] = field(default_factory=dict)
-    free: bool = False
+    zero: Zero = ""
     unpriced: tuple[str, ...] = ()
     """Terms that no row prices: the amount is then that of the standard price, and never more than partial."""
     price_id: str | None = None
@@ -48,6 +46,12 @@ class Quote:
     variants: Sequence[Price] = ()
     plain: bool = False
     """Whether the fast path holds: a price, nothing unanswered, no fee per request, no least quantity."""
+    rule: str | None = field(init=False)
+    model: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep at hand what every cost of the match says."""
+        self.rule, self.model = (None, None) if self.match is None else (self.match.rule, self.match.model)
 
     def pick(self, classes: Mapping[str, Quantity]) -> tuple[dict[str, int], Exact]:
         """Return the rates of the context band that the usage falls in: all of the call moves to them."""
@@ -68,7 +72,7 @@ class Quote:
         by_class: dict[str, int] = {}
         unpriced: list[str] = []
         for name, quantity in classes.items():
-            if self.free:
+            if self.zero:
                 by_class[name] = 0
             elif name in exact:
                 billed = max(quantity, self.least.get(name, 0)) if quantity else 0
@@ -85,39 +89,52 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
 
     ``factor`` is what the user's adjustments multiply every rate by.
     """
-    rows, standing = match.rows, schedule.in_force(match.rows, at, calendars)
-    if standing is None and match.below:
-        # The book has no whole price for this time: the table's stands, and the book's rows for terms change it.
-        rows = [*match.below, *match.rows]
-        standing = schedule.in_force(rows, at, calendars)
+    rows, standing = _rows(match, at, calendars)
     start, end = schedule.span([*match.rows, *match.below], at)
     asked = relevant(terms, rows)
     variants = [row for row in answering(rows, asked) if schedule.holds(row, at, calendars)]
     if standing is None and not variants:
-        return Quote(start, end, match, match.rule, match.model)
+        return Quote(start, end, match)
     rates = _vary({} if standing is None else standing.rates, variants, rows)
-    free = (standing is not None and standing.free) or any(row.free for row in variants)
-    levels = [(over, _whole(exact), exact) for over, exact in _levels(rates, factor)]
-    _, whole, exact = levels[0]
+    (_, whole, exact), *bands = [(over, _whole(exact), exact) for over, exact in _levels(rates, factor)]
+    zero = _zero([*variants[::-1], standing])
     least = {} if standing is None else standing.least
-    missing = unanswered(asked, variants)
+    missing = (*unanswered(asked, variants), *contradicting(variants))
     return Quote(
         start,
         end,
         match,
-        match.rule,
-        match.model,
         rates=whole,
         exact=exact,
-        bands=tuple(levels[1:]),
+        bands=tuple(bands),
         least=least,
-        free=free,
+        zero=zero,
         unpriced=missing,
         price_id=_identify(match, standing, variants, factor, rates),
         standing=standing,
         variants=variants,
-        plain=not (free or missing or least or "requests" in exact) and bool(exact),
+        plain=not (zero or missing or least or "requests" in exact) and bool(exact),
     )
+
+
+def _rows(match: Match, at: int, calendars: schedule.Calendars) -> tuple[Sequence[Price], Price | None]:
+    """Return the rows that count, and the standing price among them.
+
+    Where the book has no whole price for this time the table's stands, and the book's rows for terms change it.
+    """
+    standing = schedule.in_force(match.rows, at, calendars)
+    if standing is not None or not match.below:
+        return match.rows, standing
+    rows = [*match.below, *match.rows]
+    return rows, schedule.in_force(rows, at, calendars)
+
+
+def _zero(rows: Iterable[Price | None]) -> Zero:
+    """Return why calls cost nothing, from the first row that sets a price."""
+    for row in rows:
+        if row is not None and (row.zero or row.rates):
+            return row.zero
+    return ""
 
 
 def _vary(standing: Rates, variants: Sequence[Price], rows: Sequence[Price]) -> dict[str, tuple[Rate, Fraction]]:

@@ -69,7 +69,7 @@ def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
         model, rule = found
         return Match(provider, model, rule, _rows(sold, model))
     if provider == "openrouter" and name.lower().endswith(":free"):
-        return Match(provider, name.lower(), "free", [Price(free=True)])
+        return Match(provider, name.lower(), "free", [Price(zero="free")])
     for other in sold.fallback:
         theirs = table.provider(other)
         found = None if theirs is None else _among(theirs, other, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,10 @@ Rate = str | list[str | int]
 4 USD for the whole call when its input is more than 272,000 tokens."""
 
 Rates = dict[str, Rate]
+
+
+Zero = Literal["", "free", "included"]
+"""Why calls cost nothing, where they do: given away, or part of a subscription."""
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -40,7 +45,8 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     multiply: str = ""
     least: dict[str, int] = {}
     """Class to the quantity that is billed at least, once any is used."""
-    free: bool = False
+    zero: Zero = ""
+    """Set in a row without rates."""
     source: str = ""
     """Where the price was read; empty for the data that the table was compiled from."""
 

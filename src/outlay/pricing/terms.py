@@ -41,3 +41,19 @@ def unanswered(terms: Mapping[str, str], rows: Iterable[Price]) -> tuple[str, ..
     """Return the terms that no row prices, as ``key:value``."""
     answered = {item for row in rows for item in row.when.items()}
     return tuple(f"{key}:{value}" for key, value in sorted(terms.items()) if (key, value) not in answered)
+
+
+def contradicting(variants: Sequence[Price]) -> tuple[str, ...]:
+    """Return the terms of rows that set the same class to different prices, neither for a special case of the other.
+
+    Nobody sells the fast speed in a batch: which of the two prices would hold is not known.
+    """
+    setting = [row for row in variants if row.rates]
+    clashes = (
+        one.when.items() | other.when.items()
+        for number, one in enumerate(setting)
+        for other in setting[:number]
+        if one.rates.keys() & other.rates.keys()
+        and not (one.when.items() <= other.when.items() or other.when.items() <= one.when.items())
+    )
+    return tuple(sorted({f"{key}:{value}" for clash in clashes for key, value in clash}))
