@@ -28,7 +28,10 @@ LONG = "x" * SMALL
 def bodies(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
     """Make a body with a long text somewhere, written with or without white space."""
     document = draw(st.dictionaries(NAMES, VALUES, max_size=5))
-    items = [*document.items(), ("long", draw(st.sampled_from([LONG, [LONG], {"model": "inner", "x": [LONG]}])))]
+    items: list[tuple[str, Any]] = [
+        *document.items(),
+        ("long", draw(st.sampled_from([LONG, [LONG], {"model": "inner", "x": [LONG]}]))),
+    ]
     document = dict(draw(st.permutations(items)))
     separators = draw(st.sampled_from([(",", ":"), (", ", ": ")]))
     text = json.dumps(document, separators=separators, indent=draw(st.sampled_from([None, 2])))

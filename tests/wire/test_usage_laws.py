@@ -1,4 +1,4 @@
-"""From a provider's usage object to disjoint classes: laws over random objects, and every shape known of two providers."""
+"""From a provider's usage object to disjoint classes: laws over random objects, and every shape that is known."""
 
 from __future__ import annotations
 

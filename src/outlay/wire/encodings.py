@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 LIMIT = 64 * 1024 * 1024
 """Bytes that are decoded of one body: what lies past it counts as cut off."""
 
-SLICE = 1024
+SLICE = 256
 """Bytes that are decoded at a time, so that a body made to explode stops soon after ``LIMIT``."""
 
 
