@@ -42,6 +42,9 @@ def prices() -> Prices:
         ("gemini", "gemini-2.5-pro-preview-05-06", "gemini-2.5-pro", "dated"),
         ("vertex_ai", VERTEX, "gemini-2.5-pro", "path"),
         ("vertex_ai", "publishers/anthropic/models/claude-sonnet-4-5@20250929", "claude-sonnet-4-5", "path+dated"),
+        ("vertex_ai", "publishers/zai-org/models/glm-5-maas", "zai-org/glm-5-maas", "path+alias"),
+        ("watsonx", "ibm/granite-4-h-small", "ibm/granite-4-h-small", "exact"),
+        ("google", "claude-sonnet-4-5@20250929", "claude-sonnet-4-5", "dated"),
         ("google", "gemini-1.5-flash-8b", "gemini-flash-1.5-8b", "alias"),
         ("azure", "gpt-4o-2024-11-20", "gpt-4o", "alias+list_price_of_openai"),
         ("azure_ai", "claude-sonnet-4-5", "claude-sonnet-4-5", "exact+list_price_of_anthropic"),
@@ -78,6 +81,7 @@ def test_a_name_finds_its_row_by_a_rule_that_is_recorded(
         ("azure", "eu/gpt-4o"),
         ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"),
         ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a1b2c3"),
+        ("vertex_ai", "meta/llama-3.2-90b-vision-instruct-maas"),  # the price in circulation is that of 3.1 405B
         ("openrouter", "openrouter/auto"),
         ("nobody", "gpt-4o"),
         ("openai", ""),

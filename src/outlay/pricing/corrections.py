@@ -45,6 +45,14 @@ class Replace(_Reasoned, frozen=True, kw_only=True):
     dated: str = ""
 
 
+class PriceList(_Reasoned, frozen=True, kw_only=True):
+    """Models that the data lacks, each with one price for all times."""
+
+    provider: str
+    models: dict[str, Rates]
+    """Id to rates; ``MAKER/NAME`` goes by ``NAME`` too."""
+
+
 class Add(_Reasoned, frozen=True, kw_only=True):
     """Rates of classes that the data lacks for these models, in all rows that lack them; or rows beside them."""
 
@@ -107,6 +115,7 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dated: date
     move: list[Move] = []
     replace: list[Replace] = []
+    price_list: list[PriceList] = []
     add: list[Add] = []
     change: list[Change] = []
     free: list[Free] = []
@@ -132,8 +141,9 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def apply(corrections: Corrections, providers: Mapping[str, Provider]) -> dict[str, Provider]:
     """Return the providers with all corrections made; one that changes nothing is an error, as it is out of date."""
     result = {name: _copy(provider) for name, provider in providers.items()}
-    for name in [*(item.provider for item in corrections.replace), *(item.provider for item in corrections.seller)]:
-        result.setdefault(name, Provider())
+    for sellers in (corrections.replace, corrections.price_list, corrections.seller):
+        for item in sellers:
+            result.setdefault(item.provider, Provider())
     for move in corrections.move:
         _move(result[move.provider], result.setdefault(move.to, Provider()), move.models)
     for kind, correct in _KINDS.items():
@@ -170,6 +180,16 @@ def _replace(provider: Provider, replace: Replace) -> None:
     provider.aliases.pop(replace.model, None)
     provider.aliases.update(dict.fromkeys(replace.aliases, replace.model))
     provider.dated.update(dict.fromkeys([replace.model, *replace.aliases], replace.dated) if replace.dated else {})
+
+
+def _list(provider: Provider, prices: PriceList) -> None:
+    for name, rates in prices.models.items():
+        short = name.rpartition("/")[2]
+        if name in provider.models:
+            raise ConfigError(f"corrections: {prices.provider} has {name} now; remove the correction")
+        provider.models[name] = [Price(rates=rates, source=prices.source)]
+        if short != name:
+            provider.aliases.setdefault(short, name)
 
 
 def _add(provider: Provider, add: Add) -> None:
@@ -225,6 +245,7 @@ def _free(provider: Provider, free: Free) -> None:
 
 _KINDS: dict[str, Callable[[Provider, Any], None]] = {
     "replace": _replace,
+    "price_list": _list,
     "add": _add,
     "change": _change,
     "free": _free,
