@@ -45,7 +45,9 @@ def write_forever(spool: Spool, first: int, pipe: int) -> None:
     number = first
     while True:
         journal = spool.journal
-        slot = journal and journal.begin(f"{number:016x}", START, "openai", "openai.chat", "", "", None, "")
+        slot = None
+        if journal is not None:
+            slot = journal.begin(f"{number:016x}", START, "openai", "openai.chat", "", "", None, "")
         spool.append(make(number))
         if journal is not None and slot is not None:
             journal.end(slot)
@@ -116,6 +118,7 @@ def _drain(pipe: int) -> bytes:
 
 
 def main() -> None:
+    """Run the mode that the command line names."""
     mode, folder, seed = sys.argv[1:4]
     numbers = globals()[mode](Path(folder), int(seed), *map(int, sys.argv[4:]))
     sys.stdout.write(json.dumps(numbers))

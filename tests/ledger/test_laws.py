@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.ledger.samples import HOUR, START, calls
 
-from outlay.ledger.calendar import cover, divide
+from outlay.ledger.calendar import Unit, cover, divide
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.lines import decode, encode
 from outlay.ledger.questions import FIELDS, TIME_UNITS
 from outlay.records import Call
+from tests.ledger.samples import HOUR, START, calls
 
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Asia/Kolkata", "Australia/Adelaide", "Australia/Lord_Howe"]
 BREAKDOWNS = ["model", "provider", "feature", "path", "project", "host", "outcome", "tag:user", 'tag:od"d', "tag:none"]
@@ -59,9 +59,9 @@ def test_rollups_and_calls_give_the_same_report(
     since, until = (START + 8 * 24 * HOUR + minute * 60 * 10**9 for minute in minutes)
     with Ledger.open(":memory:") as ledger:
         ledger.write(kept)
-        for bounds in ({}, {"since": since, "until": until}):
-            rolled = ledger.report(by, zone=zone, filters=filters, **bounds)
-            read = ledger.report(by, zone=zone, filters=filters, exact=True, **bounds)
+        for first, last in ((None, None), (since, until)):
+            rolled = ledger.report(by, zone=zone, filters=filters, since=first, until=last)
+            read = ledger.report(by, zone=zone, filters=filters, since=first, until=last, exact=True)
             assert rolled.total == read.total
             assert sorted(rolled.lines, key=str) == sorted(read.lines, key=str)
         total = ledger.report().total
@@ -77,7 +77,7 @@ def test_rollups_and_calls_give_the_same_report(
 
 
 @given(st.sampled_from(TIME_UNITS), st.sampled_from([*ZONES, "America/Santiago"]), st.integers(0, 10**10))
-def test_stretches_of_time_and_their_pieces_leave_no_gap(unit: str, zone: str, seconds: int) -> None:
+def test_stretches_of_time_and_their_pieces_leave_no_gap(unit: Unit, zone: str, seconds: int) -> None:
     """Hours, days, weeks and months partition the time; days, hours and calls partition each of them."""
     start = seconds * 10**9 + 123
     end = start + 40 * 24 * HOUR
@@ -102,7 +102,7 @@ def test_stretches_of_time_and_their_pieces_leave_no_gap(unit: str, zone: str, s
         pytest.param("day", "America/Santiago", "2025-09-07T04:30", "2025-09-07", id="no-midnight"),
     ],
 )
-def test_a_stretch_is_named_as_the_calendar_on_the_wall_there(unit: str, zone: str, moment: str, name: str) -> None:
+def test_a_stretch_is_named_as_the_calendar_on_the_wall_there(unit: Unit, zone: str, moment: str, name: str) -> None:
     """Days and months by their dates, weeks by ISO 8601, hours with their offset."""
     at = int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()) * 10**9
     (stretch,) = divide(unit, at, at + 1, ZoneInfo(zone))

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.ledger.samples import call
 
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.lines import RAW_USAGE_LIMIT, decode, encode
 from outlay.ledger.spool import Spool
-from outlay.records import Call, Coverage, Loss, Record, Span, Usage
+from outlay.records import Coverage, Loss, Record, Span, Usage
+from tests.ledger.samples import call
 
 SECOND = 10**9
 

@@ -33,7 +33,7 @@ def connect(path: str) -> sqlite3.Connection:
         database = _open(path)
         try:
             if not read_only(database):
-                _prepare(database)
+                database.execute("PRAGMA journal_mode = WAL")
             migrate(database, path)
         except BaseException:
             database.close()
@@ -76,26 +76,26 @@ def _open(path: str) -> sqlite3.Connection:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives the files beside it the rights of this one.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    database = _connection(path)
     try:
-        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        # A folder without the right to write: no lock file can be made, and nobody writes there either.
-        database.close()
-        database = _connection(f"{file.absolute().as_uri()}?immutable=1")
-    return database
+        return _connection(path, new=not file.stat().st_size)
+    except sqlite3.OperationalError as error:
+        if "readonly" not in str(error) and "unable to open" not in str(error):
+            raise
+        # In a folder without the right to write no lock file can be made; then nobody writes there either.
+        return _connection(f"{file.absolute().as_uri()}?immutable=1")
 
 
-def _connection(path: str) -> sqlite3.Connection:
+def _connection(path: str, *, new: bool = False) -> sqlite3.Connection:
     database = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000, uri=path.startswith("file:")
     )
-    for pragma in _PRAGMAS:
-        database.execute(pragma)
+    try:
+        if new:
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before all else; a pruned ledger gives its room back
+        for pragma in _PRAGMAS:
+            database.execute(pragma)
+        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        database.close()
+        raise
     return database
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    if not database.execute("PRAGMA page_count").fetchone()[0]:
-        database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that a pruned ledger gives its room back
-    database.execute("PRAGMA journal_mode = WAL")

@@ -13,9 +13,6 @@ from outlay.records import NO_RAW_USAGE, Call, Record
 RAW_USAGE_LIMIT = 16 * 1024
 """Bytes of a provider's usage object beyond which it is left out: the classes were read from it already."""
 
-NO_RAW_USAGE: msgspec.Raw = msgspec.structs.fields(Call)[Call.__struct_fields__.index("raw_usage")].default
-"""The field's default itself: only that is left out of a line."""
-
 _encode = msgspec.json.Encoder().encode
 _decode: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _EMPTY_RAW = b'"raw_usage":,'

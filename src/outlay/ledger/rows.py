@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from outlay.ledger.bounds import TOKEN_LIMIT, bounded
-from outlay.ledger.lines import NO_RAW_USAGE
-from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES, Call, Cost, CostItem, Span, Usage
+from outlay.records import INPUT_CLASSES, NO_RAW_USAGE, OUTPUT_CLASSES, Call, Cost, CostItem, Span, Usage
 
 COLUMNS = (
     *("id", "trace_id", "parent_id", "project", "feature", "path", "site", "release", "tags", "provider", "api"),
