@@ -86,9 +86,9 @@ class Stage:
     def open(self, ledger: Ledger, arguments: Mapping[str, Any]) -> Seat:
         """Take a seat: from now on, calls of this context and of those made from it are its own."""
         with self._lock:
-            outer, settled = self.here(), app.current()
-            inherited = {} if settled is None else msgspec.structs.asdict(settled.settings) | {"disabled": False}
-            seat = Seat(ledger, arguments, () if outer is None else (*outer.around, outer))
+            running, outer = app.current(), _carried.get()
+            inherited = {} if running is None else msgspec.structs.asdict(running.settings)
+            seat = Seat(ledger, arguments, (*outer.around, outer) if outer in self._seats and outer else ())
             try:
                 seat.start(inherited)
             except BaseException:
@@ -164,13 +164,13 @@ class Stage:
         return None if instance is None else instance.meter.find(method, host, path)
 
     def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool, signed: bool
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:
         """Open an exchange with the instance of this context."""
         instance = self.current()
         if instance is None:
             return None
-        return instance.meter.begin(transport, match, host, path, body, streams=streams, signed=signed)
+        return instance.meter.begin(transport, match, host, path, body, streams=streams)
 
 
 NOWHERE = Home(lambda _: None, "")
