@@ -6,9 +6,10 @@ kept. ``@outlay.track`` and ``outlay.tags`` say what the calls are for; ``outlay
 
 from __future__ import annotations
 
-from outlay.public import calculate_cost, flush, init, instrument, record, uninstrument
 from outlay.errors import ConfigError, LedgerError, MissingExtra, OutlayError, UnknownPrice
-from outlay.records import Call, Cost, Spend, Usage
+from outlay.money import Spend
+from outlay.public import calculate_cost, flush, init, instrument, record, uninstrument
+from outlay.records import Call, Cost, Usage
 from outlay.track import carry, tags, track
 
 __all__ = [

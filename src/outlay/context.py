@@ -11,7 +11,8 @@ from time import perf_counter_ns, time_ns
 from typing import Any, Self
 
 from outlay.guard import guard
-from outlay.records import Record, Span, Spend, Usage
+from outlay.money import Spend
+from outlay.records import Record, Span, Usage
 from outlay.tally import Tally
 
 PATH_LENGTH = 1024

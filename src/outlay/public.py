@@ -13,7 +13,8 @@ from outlay import app
 from outlay.context import scope
 from outlay.errors import ConfigError
 from outlay.guard import guard
-from outlay.records import Call, pico
+from outlay.money import pico
+from outlay.records import Call
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ import os
 import threading
 from collections import deque
 
-from outlay.records import Call, Cost, Quantity, Spend, Usage
+from outlay.money import Spend
+from outlay.records import Call, Cost, Quantity, Usage
 
 FOLD_AT = 512
 """Entries that may wait before an addition folds them, so that a span of a million calls stays small."""

@@ -16,7 +16,8 @@ from outlay.ledger import queries, rollups
 from outlay.ledger.calendar import DAY
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.spool import Spool
-from outlay.records import PICO, Call, Cost, Coverage, Loss, Usage, usd
+from outlay.money import PICO, usd
+from outlay.records import Call, Cost, Coverage, Loss, Usage
 from tests.ledger.samples import HOUR, START, call
 
 UNKNOWN = Cost(status="unknown")

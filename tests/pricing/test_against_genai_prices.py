@@ -13,13 +13,14 @@ import pytest
 from genai_prices.data import providers as genai_providers
 
 import outlay.pricing
+from outlay.money import pico
 from outlay.pricing import Prices
 from outlay.pricing.clauses import found_by
 from outlay.pricing.compile import TERMS
 from outlay.pricing.corrections import Corrections
 from outlay.pricing.units import STANDS_FOR
 from outlay.providers import canonical
-from outlay.records import INPUT_CLASSES, Quantity, Usage, pico
+from outlay.records import INPUT_CLASSES, Quantity, Usage
 
 CORRECTIONS = Corrections.load(Path(outlay.pricing.__file__).with_name("corrections.toml"))
 FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 6, 30, tzinfo=UTC)

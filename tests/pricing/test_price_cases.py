@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from outlay.errors import UnknownPrice
+from outlay.money import usd
 from outlay.pricing import Prices
-from outlay.records import Usage, usd
+from outlay.records import Usage
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "price_cases.json").read_text())
 UNITS = {"1 unit": "per_token", "1000 units": "per_1k_tokens", "1000000 units": "per_1m_tokens"}

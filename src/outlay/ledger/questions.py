@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from outlay.ledger.calendar import Unit
-from outlay.records import Spend
+from outlay.money import Spend
 
 OTHER = "(other)"
 """The key of values that were folded, because a dimension had more of them in an hour or a day than rollups keep."""

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from outlay.errors import UnknownPrice
+from outlay.money import usd
 from outlay.providers import FIRST_PARTY, canonical, known
-from outlay.records import Cost, Usage, usd
+from outlay.records import Cost, Usage
 
 if TYPE_CHECKING:
     from outlay.pricing.prices import Prices

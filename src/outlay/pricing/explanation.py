@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from outlay.money import PICO
 from outlay.pricing.quote import Quote, decimal
 from outlay.pricing.schedule import ALWAYS
 from outlay.pricing.table import LoadedTable
 from outlay.pricing.units import PER
-from outlay.records import PICO
 
 
 @dataclass(frozen=True, slots=True)

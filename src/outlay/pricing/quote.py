@@ -10,12 +10,13 @@ from fractions import Fraction
 
 import msgspec
 
+from outlay.money import PICO
 from outlay.pricing import schedule
 from outlay.pricing.resolution import Match
 from outlay.pricing.table import Price, Rate, Rates, Zero
 from outlay.pricing.terms import answering, contradicting, relevant, unanswered
 from outlay.pricing.units import PER, STANDS_FOR, TOKENS
-from outlay.records import INPUT_CLASSES, PICO, Quantity
+from outlay.records import INPUT_CLASSES, Quantity
 
 Exact = dict[str, Fraction]
 """Class to pico-USD per unit."""

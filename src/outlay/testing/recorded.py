@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 
-from outlay.records import Call, Record, Span, Spend, Usage
+from outlay.money import Spend
+from outlay.records import Call, Record, Span, Usage
 from outlay.tally import Tally
 from outlay.wire.exchange import settle_dropped
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from outlay.records import Quantity, pico
+from outlay.money import pico
+from outlay.records import Quantity
 from outlay.wire import sse
 from outlay.wire.api import API, Paths
 from outlay.wire.paths import UNREADABLE, Fields
