@@ -1,4 +1,4 @@
-"""What outlay knows of a call, as frozen records: nothing here does anything, and nothing here imports outlay."""
+"""What outlay knows of a call, as frozen records: nothing here does anything, and nothing but ``money`` is imported."""
 
 from __future__ import annotations
 
