@@ -67,10 +67,16 @@ def test_what_does_not_stream_is_not_asked(
     assert ASKER.ask(data.draw(written({**document, **({"stream": stream} if present else {})}))) is None
 
 
-@pytest.mark.parametrize("flag", ["true", "false", "null"])
-def test_a_caller_who_has_said_it_is_left_alone(flag: str) -> None:
-    """Whichever way."""
-    assert ASKER.ask(b'{"stream":true,"stream_options":{"include_usage":%s}}' % flag.encode()) is None
+@pytest.mark.parametrize("flag", ["false", "null"])
+def test_a_caller_who_wants_no_event_of_usage_is_not_shown_one_but_asked_for_all_the_same(flag: str) -> None:
+    """A host that is told no knows the option, so that nothing speaks against asking it."""
+    body = b'{"stream":true,"stream_options":{"include_usage": %s, "x": 1.50},"n":1}' % flag.encode()
+    assert ASKER.ask(body) == b'{"stream":true,"stream_options":{"include_usage":true,"x":1.50},"n":1}'
+
+
+def test_a_caller_who_asks_is_left_alone() -> None:
+    """There is nothing to add, and nothing to take out."""
+    assert ASKER.ask(b'{"stream":true,"stream_options":{"include_usage": true}}') is None
 
 
 @pytest.mark.parametrize(

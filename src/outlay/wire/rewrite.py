@@ -54,6 +54,9 @@ class Asking:
         return True
 
 
+_TRUE = msgspec.Raw(b"true")
+
+
 class Asker:
     """Add ``{"stream_options": {"include_usage": true}}``, or whatever a format's table says, to a request's body."""
 
@@ -61,8 +64,7 @@ class Asker:
         self._stream = stream
         self._option = option
         self._flag = flag
-        self._yes = b'"%s":true}' % flag.encode()
-        self._splice = b',"%s":{%s}' % (option.encode(), self._yes)
+        self._splice = b',"%s":{"%s":true}}' % (option.encode(), flag.encode())
 
     def ask(self, body: bytes) -> bytes | None:
         """Return ``body`` with the option, else byte for byte as it was; None where it does not stream, or asks."""
@@ -73,9 +75,13 @@ class Asker:
             return body.rstrip()[:-1] + self._splice
         given = bytes(document[self._option])
         options = {} if given == b"null" else top_level(given)
-        if options is None or self._flag in options:
+        if options is None or options.get(self._flag) == _TRUE:
             return None
-        document[self._option] = msgspec.Raw((given[:-1] + b"," if options else b"{") + self._yes)
+        if self._flag in options:  # a host that is told false knows the option; its caller will see no event of usage
+            asking = msgspec.json.encode({**options, self._flag: _TRUE})
+        else:
+            asking = (given[:-1] + b"," if options else b"{") + b'"%s":true}' % self._flag.encode()
+        document[self._option] = msgspec.Raw(asking)
         for place in re.finditer(rb'"%s"\s*:\s*%s' % (self._option.encode(), re.escape(given)), body):
             # A nested object may have the same text: the right place is the one that gives the document wanted.
             asked = body[: place.end() - len(given)] + bytes(document[self._option]) + body[place.end() :]
