@@ -53,6 +53,9 @@ def prices() -> Prices:
         ("bedrock", "us.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "geo+alias"),
         ("bedrock", "anthropic.claude-3-haiku-20240307-v1:0:48k", HAIKU, "alias"),
         ("bedrock", PROFILE, "regional.anthropic.claude-opus-4-5-v1:0", "path+geo+alias"),
+        ("perplexity", "sonar", "sonar", "exact"),
+        ("perplexity", "perplexity/sonar", "perplexity/sonar", "exact"),  # a model of another API, at another price
+        ("perplexity", "perplexity/sonar-pro", "sonar-pro", "path"),
         ("openrouter", "openai/gpt-4o:nitro", "openai/gpt-4o", "flag"),
         ("openrouter", "some-lab/some-model:free", "some-lab/some-model:free", "free"),
         ("nscale", "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "deepseek-ai/deepseek-r1-distill-llama-8b", "exact"),
@@ -82,6 +85,7 @@ def test_a_name_finds_its_row_by_a_rule_that_is_recorded(
         ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"),
         ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a1b2c3"),
         ("vertex_ai", "meta/llama-3.2-90b-vision-instruct-maas"),  # the price in circulation is that of 3.1 405B
+        ("huggingface_novita", "huggingface_nscale/qwen/qwq-32b"),  # another host has another price
         ("openrouter", "openrouter/auto"),
         ("nobody", "gpt-4o"),
         ("openai", ""),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from outlay.errors import UnknownPrice
@@ -104,6 +103,8 @@ def _unpriced(provider: str, cost: Cost) -> str:
 
 
 def _suggest(prices: Prices, providers: tuple[str, ...], model: str) -> str:
+    from difflib import get_close_matches  # only a mistake needs it
+
     names = [name for provider in providers for name in prices.sells(provider)]
     near = get_close_matches(model.lower(), names, n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(near)}?" if near else ""

@@ -42,11 +42,9 @@ def spellings(provider: str, name: str) -> Iterator[tuple[str, str]]:
     """Yield (rule, spelling) of ``name``, the nearest first; rules are joined by ``+``, empty for the name itself."""
     name = name.strip().lower()
     yield "", name
-    bare = _without_path(provider, name)
-    if bare is None:
-        return
-    rule = "" if bare == name else "path"
-    if rule:
+    rule, bare = "", name
+    while (shorter := _without_path(provider, bare)) is not None:
+        rule, bare = "path", shorter
         yield rule, bare
     if provider == "aws.bedrock":
         yield from _bedrock(rule, bare)
@@ -80,26 +78,25 @@ def bedrock_key(name: str) -> str:
 
 
 def _without_path(provider: str, name: str) -> str | None:
-    """Take transport prefixes off; None for a name that says nothing about the model."""
+    """Take one thing off that stands before the model's own name; None where nothing does."""
     arn = ARN.fullmatch(name)
     if arn is not None:
         return None if arn["kind"] in OPAQUE_ARNS else arn["name"]
     path = VERTEX_PATH.fullmatch(name)
     if path is not None:
         return path["name"]
-    name = name.removeprefix("models/")
-    while "/" in name:
-        head, _, rest = name.partition("/")
-        same = known(head) and same_seller(canonical(head), provider)
-        if not same and not (provider == "aws.bedrock" and (head in {"converse", "invoke"} or REGION.fullmatch(head))):
-            break
-        name = rest
-    return _without_path(provider, name) if name.startswith("arn:") else name
+    head, slash, rest = name.partition("/")
+    if not slash:
+        return None
+    seller = head == "models" or (known(head) and same_seller(canonical(head), provider))
+    endpoint = provider == "aws.bedrock" and (head in {"converse", "invoke"} or REGION.fullmatch(head) is not None)
+    return rest if seller or endpoint else None
 
 
 def same_seller(one: str, other: str) -> bool:
     """Return whether both names are of one seller, as ``azure.ai.openai`` and ``azure.ai.inference`` are."""
-    return one == other or ("." in one and one.partition(".")[0] == other.partition(".")[0])
+    cloud, _, product = one.partition(".")
+    return one == other or (cloud in {"azure", "gcp"} and product != "" and other.partition(".")[0] == cloud)
 
 
 def _bedrock(rule: str, name: str) -> Iterator[tuple[str, str]]:
