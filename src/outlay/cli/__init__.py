@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from typing import Any
+from collections.abc import Sequence
+from difflib import get_close_matches
 
 import click
 
@@ -12,12 +14,12 @@ from outlay.errors import OutlayError
 
 COMMANDS = {
     "calls": "List calls: the latest, the dearest, the failed, or one in full.",
-    "demo": "Run a small application against a model host on this machine, and show its report.",
-    "doctor": "Show what is metered here and what is not, proven by a call through each SDK.",
-    "forget": "Take the personal tags of someone out of the ledger.",
-    "prune": "Delete old calls from the ledger.",
+    "demo": "Run a small application against model hosts on this machine, and show its report.",
+    "doctor": "Show what is metered here and what is not, proven by calls through each SDK.",
+    "forget": "Take a person out of the ledger, and leave the money in.",
+    "prune": "Delete calls from the ledger: the old, the many, or a project's.",
     "report": "Show what was spent: by model, feature, user, day, …",
-    "run": "Run a Python program, unchanged, with its calls metered.",
+    "run": "Run a program, unchanged, with its calls metered.",
 }
 
 
@@ -28,10 +30,12 @@ class Lazy(click.Group):
         """Return the names of all commands."""
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import a command; None for one that does not exist."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; for one that does not exist, say which was meant."""
         if cmd_name not in COMMANDS:
-            return None
+            near = get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(COMMANDS))}."
+            raise click.UsageError(f"there is no command {cmd_name!r}; {hint}", ctx)
         command: click.Command = importlib.import_module(f"outlay.cli.{cmd_name}").command
         return command
 
@@ -41,16 +45,44 @@ class Lazy(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="outlay")
-def cli() -> None:
+@click.group(
+    cls=Lazy,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=False,
+)
+@click.version_option(package_name="outlay", message="outlay %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Know what every LLM call cost, who spent it and why."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line: exit status 0, 1 for an error that is said in one sentence, 2 for a wrong usage."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0, 1 for what went wrong or needs attention, 2 for a wrong usage, 130 for Ctrl-C.
+
+    Whatever went wrong is said in one sentence on stderr.
+    """
+    sys.exit(status_of(arguments))
+
+
+def status_of(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
     try:
-        return cli.main(arguments, prog_name="outlay", standalone_mode=True)
+        status = cli.main(arguments, prog_name="outlay", standalone_mode=False)
     except OutlayError as error:
-        click.echo(f"outlay: {error}", err=True)
-        sys.exit(1)
+        return _fail(str(error), 1)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("stopped.", 130)
+    except BrokenPipeError:  # `outlay calls | head`: who read has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _fail(sentence: str, status: int) -> int:
+    click.echo(f"outlay: {sentence}", err=True)
+    return status

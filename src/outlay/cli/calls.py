@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
-from rich.markup import escape
+from rich.text import Text
 
 from outlay.cli.books import data_option, opened
-from outlay.cli.filters import read_filters
+from outlay.cli.filters import read_filters, where_option
 from outlay.cli.one_call import show_call
-from outlay.cli.output import as_json, console, money, print_json, seconds, table, tokens, when
-from outlay.cli.times import moment, nanoseconds, zone_named
+from outlay.cli.output import as_json, console, money, print_json, seconds, tokens, when
+from outlay.cli.tables import Column, print_table
+from outlay.cli.times import moment, nanoseconds, zone_named, zone_option
 from outlay.ledger.queries import Order
 from outlay.records import Call
+
+SHORT = 8
+"""Characters of a call's id that a list shows; more are asked for where they are not enough."""
 
 
 @click.command(short_help="List calls: the latest, the dearest, the failed, or one in full.")
@@ -28,54 +31,49 @@ from outlay.records import Call
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
 @click.option("--since", help="A date or time, today, yesterday, week, month, 24h, 7d, …")
 @click.option("--until", help="The same; calls that began then are left out.")
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Only calls with this value: model=gpt-4o, user=u-42; repeatable.",
-)
+@where_option
+@zone_option
 @data_option
 @as_json
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     call_id: str | None,
     order: Order,
     limit: int,
     since: str | None,
     until: str | None,
     where: tuple[str, ...],
+    zone: str | None,
     data: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    """List calls, or show the one whose ID (or its beginning) is given, with its price row and how its model matched."""
+    """List calls, or show the one whose ID (or its beginning) is given, with its price and how its model matched."""
     with opened(data) as (ledger, settings, _):
-        zone, now = zone_named(settings.timezone), datetime.now(UTC)
+        clock, now = zone_named(zone or settings.timezone), datetime.now(UTC)
         if call_id is not None:
-            found = ledger.find(call_id.lower())
-            if len(found) != 1:
-                raise click.ClickException(_unclear(call_id, found))
-            show_call(found[0], settings, zone, as_json=as_json)
+            show_call(the_one(ledger.find(call_id.lower()), call_id), settings, clock, as_json=as_json)
             return
-        try:
-            calls = ledger.calls(
-                order,
-                limit,
-                filters=read_filters(where),
-                since=None if since is None else nanoseconds(moment(since, zone, now)),
-                until=None if until is None else nanoseconds(moment(until, zone, now)),
-            )
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
+        calls = ledger.calls(
+            order,
+            limit,
+            filters=read_filters(where, settings),
+            since=None if since is None else nanoseconds(moment(since, clock, now)),
+            until=None if until is None else nanoseconds(moment(until, clock, now)),
+        )
     if as_json:
-        print_json([msgspec.to_builtins(call) for call in calls])
+        print_json([{**msgspec.to_builtins(call), "cost_usd": call.cost.usd} for call in calls])
     else:
-        _show(calls, zone)
+        _show(calls, clock)
 
 
-def _unclear(given: str, found: list[Call]) -> str:
+def the_one(found: list[Call], given: str) -> Call:
+    """Return the only call found; say what to do where there is none, or a choice."""
     if not found:
-        return f"no call has an id that begins with {given}: `outlay calls` lists them."
-    return f"{len(found)} calls have an id that begins with {given}: {', '.join(call.id for call in found)}"
+        raise click.UsageError(f"no call has an id that begins with {given}: `outlay calls` lists them.")
+    if len(found) > 1:
+        choice = ", ".join(call.id for call in found)
+        raise click.UsageError(f"{len(found)} calls or more have an id that begins with {given}: {choice}.")
+    return found[0]
 
 
 def _show(calls: list[Call], zone: tzinfo) -> None:
@@ -83,23 +81,32 @@ def _show(calls: list[Call], zone: tzinfo) -> None:
     if not calls:
         out.print("No such calls.")
         return
-    columns = ["id", "began", "model", "feature", "outcome", "attempt", "tokens", "time", "cost"]
-    out.print(table(columns, [_row(call, zone) for call in calls], left=5))
-
-
-def _row(call: Call, zone: tzinfo) -> list[Any]:
-    outcome = call.outcome if call.error_type is None else f"{call.outcome}: {call.error_type}"
-    usage = call.usage
-    count = "" if usage is None else ("~" if usage.estimated else "") + tokens(usage.total_tokens)
-    cost = money(call.cost.usd) + (" +" if call.cost.status == "partial" else "")
-    return [
-        call.id,
-        when(call.start, zone),
-        escape(call.response_model or call.request_model or "?"),
-        escape(call.feature),
-        outcome,
-        str(call.attempt),
-        count,
-        seconds(call.duration),
-        cost,
+    columns = [
+        Column("id", [call.id[:SHORT] for call in calls], figure=False),
+        Column("began", [when(call.start, zone) for call in calls], figure=False, leaves=5),
+        Column("model", [call.response_model or call.request_model or "?" for call in calls], figure=False),
+        Column("feature", [call.feature for call in calls], figure=False, leaves=4),
+        Column("user", [call.tags.get("user", "") for call in calls], figure=False, leaves=3),
+        Column("outcome", [_outcome(call) for call in calls], figure=False),
+        Column("attempt", ["" if call.attempt == 1 else str(call.attempt) for call in calls], leaves=1),
+        Column("tokens", [_tokens(call) for call in calls]),
+        Column("time", [seconds(call.duration) for call in calls], leaves=2),
+        Column("cost", [_cost(call) for call in calls]),
     ]
+    print_table(out, [column for column in columns if not column.idle])
+    if any(call.usage is not None and call.usage.estimated for call in calls):
+        out.print(Text("~ an estimate: `outlay calls ID` shows its bounds.", style="dim"))
+
+
+def _outcome(call: Call) -> str:
+    return call.outcome if call.error_type is None else f"{call.outcome}: {call.error_type}"
+
+
+def _tokens(call: Call) -> str:
+    usage = call.usage
+    return "" if usage is None else ("~" if usage.estimated else "") + tokens(usage.total_tokens)
+
+
+def _cost(call: Call) -> str:
+    estimated = call.usage is not None and call.usage.estimated
+    return ("~" if estimated else "") + money(call.cost.usd) + (" +" if call.cost.status == "partial" else "")

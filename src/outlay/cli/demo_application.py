@@ -1,4 +1,4 @@
-"""The application of ``outlay demo``: a support bot as anyone might write it, with nothing of outlay's but ``track`` and ``tags``.
+"""The application of ``outlay demo``: a support bot as anyone might write it, with outlay's ``track`` and ``tags``.
 
 Two features, three users, threads and asyncio, OpenAI and Anthropic. What the model hosts are to do (cached prompts,
 thinking, a 429, a slow stream, one that breaks) is asked for by a header that only the loopback hosts know.
@@ -21,6 +21,10 @@ QUESTIONS = (
     "How do I return a pair of shoes that I bought as a present?",
     "Do you ship to Norway, and what does it cost?",
 )
+HANDBOOK = (
+    "You are the friendly voice of a small shoe shop. Parcels take three days, returns are free for a month. " * 95
+)
+"""1,900 words: prompts of this size are cached by both providers."""
 
 
 class Bot:
@@ -32,20 +36,23 @@ class Bot:
         self.anthropic = anthropic.Anthropic(base_url=anthropic_url, api_key="no-key-needed", max_retries=2)
 
     @outlay.track(feature="answer")
-    def answer(self, question: str, host_does: str) -> str:
-        """Answer a customer, word by word."""
-        stream = self.openai.chat.completions.create(
+    def answer(self, question: str, host_does: str, patience: int | None = None) -> str:
+        """Answer a customer, word by word; one without patience hangs up after so many words."""
+        words: list[str] = []
+        with self.openai.chat.completions.create(
             model="gpt-4o-mini",
             messages=_prompt(question),
             max_completion_tokens=400,
             stream=True,
             extra_headers={"x-loopback": host_does},
-        )
-        words = []
-        try:
-            words = [chunk.choices[0].delta.content or "" for chunk in stream]
-        except openai.APIError:
-            words.append(" … one moment, please.")  # what an application does when a stream breaks
+        ) as stream:
+            try:
+                for chunk in stream:
+                    words += [choice.delta.content or "" for choice in chunk.choices]
+                    if len(words) == patience:
+                        break
+            except openai.APIError:
+                words.append(" … one moment, please.")  # what an application does when a stream breaks
         return "".join(words)
 
     @outlay.track(feature="answer")
@@ -62,6 +69,7 @@ class Bot:
         message = self.anthropic.messages.create(
             model="claude-haiku-4-5",
             max_tokens=300,
+            system=HANDBOOK,
             messages=[{"role": "user", "content": conversation}],
             extra_headers={"x-loopback": host_does},
         )
@@ -70,39 +78,37 @@ class Bot:
     def serve(self, user: str) -> None:
         """Serve one customer: a few questions, then a summary."""
         with outlay.tags(user=user):
-            for number, question in enumerate(QUESTIONS):
-                self.answer(question, _ANSWERS[user][number])
-            self.summarise(" ".join(QUESTIONS * 20), _SUMMARIES[user])
+            for question, script in zip(QUESTIONS, ANSWERS[user], strict=True):
+                self.answer(question, script, patience=4 if (user, question) == IMPATIENT else None)
+            self.summarise(" ".join(QUESTIONS), SUMMARIES[user])
 
     async def serve_hard_questions(self) -> None:
-        """Let three customers think at once."""
+        """Let three customers ask what takes thought, all at once."""
 
         async def one(user: str) -> None:
             with outlay.tags(user=user):
-                await self.think(QUESTIONS[1], "input=420+output=1350+reasoning=1200")
+                await self.think(QUESTIONS[1], "output=1350+reasoning=1200")
 
         await asyncio.gather(*(one(user) for user in USERS))
         await self.async_openai.close()
 
 
-_ANSWERS = {
-    "u-17": (
-        "input=900+output=120",
-        "429,input=2100+cache_read=1800+output=240",
-        "input=2150+cache_read=2048+output=90",
-    ),
-    "u-42": ("slow=0.02+input=900+output=140", "input=2100+cache_read=1800+output=310", "error=4+input=2100"),
-    "u-99": ("input=950+output=80", "input=2200+cache_read=1800+output=150", "input=2160+cache_read=2048+output=60"),
+IMPATIENT = ("u-99", QUESTIONS[2])
+ANSWERS = {
+    "u-17": ("output=120", "429,cache_read=1792+input=1915+output=240", "cache_read=1792+input=1912+output=90"),
+    "u-42": ("slow=0.02+output=140", "cache_read=1792+input=1915+output=310", "error=4+output=80"),
+    "u-99": ("output=80", "cache_read=1792+input=1915+output=150", "output=160"),
 }
-_SUMMARIES = {
-    "u-17": "input=5200+cache_write=4000+output=180",
-    "u-42": "529,input=5200+cache_read=4000+output=210",
-    "u-99": "input=5200+cache_read=4000+output=170",
+"""What the host is to do at each question; the words of a prompt are its tokens where ``input`` says nothing else."""
+SUMMARIES = {
+    "u-17": "input=1926+cache_write=1900+output=180",
+    "u-42": "529,input=1926+cache_read=1900+output=210",
+    "u-99": "input=1926+cache_read=1900+output=170",
 }
 
 
 def _prompt(question: str) -> Any:
-    return [{"role": "system", "content": "You are a friendly support bot."}, {"role": "user", "content": question}]
+    return [{"role": "system", "content": HANDBOOK}, {"role": "user", "content": question}]
 
 
 def run(openai_url: str, anthropic_url: str) -> None:

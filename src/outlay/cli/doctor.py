@@ -1,126 +1,126 @@
-"""``outlay doctor``: is everything metered here, and is everything kept?"""
+"""``outlay doctor``: whether everything is metered here, and everything kept."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
-from outlay.cli.books import data_option, opened
-from outlay.cli.output import as_json, console, count, print_json, table, when
-from outlay.cli.probes import Client, Probe, clients, probes, unproven
-from outlay.ledger.queries import Covered
+from outlay.cli.books import data_option
+from outlay.cli.health import Health, as_data, prices_dated, read_kept, read_settings
+from outlay.cli.output import as_json, console, count, counted, print_json, progress
+from outlay.cli.probes import Probe, clients, probes, unproven
+from outlay.cli.tables import Column, print_table
+from outlay.cli.times import moment, nanoseconds
+
+PROBES = 4
+"""About as many as there are, for the bar."""
 
 
-@click.command(short_help="Show what is metered here and what is not, proven by a call through each SDK.")
+@click.command(short_help="Show what is metered here and what is not, proven by calls through each SDK.")
+@click.option("--since", default="30d", show_default=True, help="How far back to look for misses, losses and errors.")
 @data_option
 @as_json
-def command(data: Path | None, *, as_json: bool) -> None:
-    """Show what is metered here and what is not, proven by a call through each SDK to a host on this machine.
+def command(since: str, data: Path | None, *, as_json: bool) -> int:
+    """Show what is metered here and what is not, proven by calls through each SDK to a host on this machine.
 
     Exits with 1 where something needs attention.
     """
-    found = {"clients": clients(), "probes": probes()}
-    with opened(data) as (ledger, _, folder):
-        kept: dict[str, Any] = {
-            "folder": folder,
-            "coverage": ledger.coverage(),
-            "losses": ledger.losses(),
-            "swallowed": ledger.swallowed(),
-            "waiting": ledger.waiting(folder / "spool"),
-        }
+    now = datetime.now(UTC)
+    began = nanoseconds(moment(since, UTC, now))
+    settings, disabled = read_settings(data)
+    health = Health(
+        clients=clients(),
+        probes=_probed(),
+        unproven=unproven(),
+        settings=settings,
+        disabled=disabled,
+        prices_dated=prices_dated(),
+        kept=read_kept(data, began),
+        now=now,
+    )
     if as_json:
-        print_json(_as_data(found, kept))
+        print_json(as_data(health))
     else:
-        _show(console(), found, kept)
-    missed = sum(covered.missed for covered in kept["coverage"])
-    healthy = (
-        all(probe.right for probe in found["probes"]) and not missed and not kept["losses"] and not kept["swallowed"]
-    )
-    raise SystemExit(0 if healthy else 1)
+        _show(console(), health)
+    return 1 if health.attention() else 0
 
 
-def _show(out: Console, found: dict[str, Any], kept: dict[str, Any]) -> None:
-    _show_clients(out, found["clients"])
-    _show_probes(out, found["probes"])
-    _show_coverage(out, kept["coverage"])
-    _show_keeping(out, kept)
+def _probed() -> list[Probe]:
+    made: list[Probe] = []
+    with progress("calling a host on this machine through each SDK") as tell:
+        for probe in probes():
+            made.append(probe)
+            tell(len(made) / max(PROBES, len(made)))
+    return made
 
 
-def _show_clients(out: Console, installed: list[Client]) -> None:
-    rows = [[client.name, client.version, "metered" if client.metered else "not metered"] for client in installed]
-    out.print(table(["HTTP client", "version", ""], rows, left=3))
-    if any(not client.metered for client in installed):
-        out.print("Calls that go through a client that is not metered can be told by outlay.record().")
-
-
-def _show_probes(out: Console, made: list[Probe]) -> None:
-    rows = [[probe.sdk, probe.version, _verdict(probe)] for probe in made]
-    rows += [[sdk, version, "not tried: no loopback call for it yet"] for sdk, version in unproven()]
+def _show(out: Console, health: Health) -> None:
+    out.print(f"outlay {version('outlay')}, Python {platform.python_version()}, {platform.system()}\n")
+    _show_clients(out, health)
     out.print()
-    out.print(table(["SDK", "version", "a call through it, to a host on this machine"], rows, left=3))
-
-
-def _verdict(probe: Probe) -> str:
-    if probe.trouble is not None:
-        return f"failed: {probe.trouble}"
-    return (
-        "one call, one record, the tokens that were billed"
-        if probe.right
-        else f"{probe.calls} records, or wrong tokens"
-    )
-
-
-def _show_coverage(out: Console, coverage: list[Covered]) -> None:
-    billed = sum(covered.requests - covered.free for covered in coverage)
-    metered = sum(covered.metered for covered in coverage)
+    _show_sdks(out, health)
     out.print()
-    if not billed:
-        out.print("Coverage: no requests to model hosts yet.")
+    for name, value in _facts(health):
+        out.print(f"{name:<9} {value}")
+    attention = health.attention()
+    out.print()
+    if not attention:
+        out.print("Nothing needs attention.", style="green")
         return
-    out.print(
-        f"Coverage: {count(metered)} of {count(billed)} billed requests to model hosts are metered ({100 * metered / billed:.1f} %)."
+    out.print(f"{counted(len(attention), 'thing needs', 'things need')} attention:", style="bold yellow")
+    for sentence in attention:
+        out.print(f"- {sentence}")
+
+
+def _show_clients(out: Console, health: Health) -> None:
+    metered = [
+        "metered" if client.metered else "not metered: outlay.record() can tell calls" for client in health.clients
+    ]
+    columns = [
+        Column("HTTP client", [client.name for client in health.clients], figure=False),
+        Column("version", [client.version for client in health.clients], figure=False),
+        Column("calls through it", metered, figure=False),
+    ]
+    print_table(out, columns)
+
+
+def _show_sdks(out: Console, health: Health) -> None:
+    if not health.probes and not health.unproven:
+        out.print("No SDK of a model provider is installed that outlay knows.")
+        return
+    rows = [(probe.sdk, probe.version, f"{probe.way} call", probe.verdict) for probe in health.probes]
+    rows += [(name, installed, "", "not tried: doctor has no call for it") for name, installed in health.unproven]
+    heads = ("SDK", "version", "tried by", "what it showed")
+    print_table(
+        out, [Column(name, cells, figure=False) for name, cells in zip(heads, zip(*rows, strict=True), strict=True)]
     )
-    misses = [covered for covered in coverage if covered.missed]
-    if misses:
-        rows = [[f"{miss.method} {miss.host}{miss.path}", miss.provider, count(miss.missed)] for miss in misses]
-        out.print(table(["not metered", "provider", "requests"], rows, left=2))
 
 
-def _show_keeping(out: Console, kept: dict[str, Any]) -> None:
-    folder = kept["folder"]
-    waiting = sum(segment.size - segment.carried for segment in kept["waiting"])
-    out.print()
-    out.print(f"Ledger: {escape(str(folder / 'ledger.db'))}")
-    out.print(
-        f"Spool:  {escape(str(folder / 'spool'))}, {len(kept['waiting'])} files, {count(waiting)} bytes not yet in the ledger"
-    )
-    for lost in kept["losses"]:
-        out.print(f"Lost:   {count(lost.records)} records, last at {when(lost.last)} UTC: {escape(lost.reason)}")
-    for error in kept["swallowed"]:
-        out.print(
-            f"Errors: {count(error.count)} × {error.error} at {escape(error.activity)}, last at {when(error.last)} UTC"
-        )
-    if not kept["losses"] and not kept["swallowed"]:
-        out.print("Nothing was lost, no error of outlay's was swallowed.")
+def _facts(health: Health) -> list[tuple[str, str]]:
+    kept = health.kept
+    given = [f"{name} = {value!r}, from {place}" for name, (value, place) in health.settings.items()]
+    waiting = sum(segment.size - segment.carried for segment in kept.waiting)
+    spool = f"{counted(len(kept.waiting), 'file')}, {counted(waiting, 'byte')} not in the ledger yet"
+    return [
+        *(("settings" if index == 0 else "", line) for index, line in enumerate(given or ["all at their defaults"])),
+        ("prices", f"table of {health.prices_dated}"),
+        ("ledger", f"{kept.folder / 'ledger.db'}{'' if kept.there else ', not there yet'}"),
+        ("spool", f"{kept.folder / 'spool'}, {spool}"),
+        ("coverage", _coverage(health)),
+    ]
 
 
-def _as_data(found: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "clients": [asdict(client) for client in found["clients"]],
-        "sdks": [asdict(probe) for probe in found["probes"]],
-        "ledger": str(kept["folder"] / "ledger.db"),
-        "spool": str(kept["folder"] / "spool"),
-        "coverage": [
-            {name: getattr(covered, name) for name in (*covered.__struct_fields__, "missed")}
-            for covered in kept["coverage"]
-        ],
-        **{
-            part: [{name: getattr(row, name) for name in row.__struct_fields__} for row in kept[part]]
-            for part in ("losses", "swallowed", "waiting")
-        },
-    }
+def _coverage(health: Health) -> str:
+    rows = health.kept.coverage
+    sent = sum(row.requests - row.free for row in rows)
+    free = sum(row.free for row in rows)
+    if not sent:
+        return "no calls to model hosts in this time"
+    metered = sum(row.metered for row in rows)
+    besides = f"; {counted(free, 'request')} besides that nobody bills" if free else ""
+    return f"{count(metered)} of {counted(sent, 'call')} to model hosts metered ({100 * metered / sent:.1f} %){besides}"

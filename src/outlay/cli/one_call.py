@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.markup import escape
+from rich.console import Console
+from rich.text import Text
 
-from outlay.cli.output import console, count, money, print_json, seconds, table, when
+from outlay.cli.output import console, count, money, print_json, seconds, when
+from outlay.cli.tables import Column, print_table
 from outlay.config import Settings
+from outlay.money import usd
 from outlay.pricing import Prices
 from outlay.pricing.explanation import Explanation
-from outlay.records import NO_RAW_USAGE, Call, usd
+from outlay.records import NO_RAW_USAGE, Call
 
 
 def show_call(call: Call, settings: Settings, zone: tzinfo, *, as_json: bool) -> None:
     """Print a call, its usage, its cost class by class, and its price."""
-    prices = Prices.load(Path(settings.price_book).expanduser() if settings.price_book else None)
+    prices = Prices.load(Path(settings.price_book) if settings.price_book else None)
     models = (call.response_model, call.request_model)
     price = prices.explain(call.provider, models, at=call.end, terms=call.terms)
     if as_json:
@@ -27,28 +29,33 @@ def show_call(call: Call, settings: Settings, zone: tzinfo, *, as_json: bool) ->
         return
     out = console()
     for name, value in _facts(call, zone):
-        out.print(f"[bold]{name:>14}[/]  {escape(value)}")
+        out.print(Text.assemble((f"{name:>13}", "bold"), "  ", value))
     out.print()
-    out.print(_cost_table(call))
+    _show_cost(out, call)
+    out.print()
     if price is None:
-        out.print(
-            f"No price is known for {escape(str(models[0] or models[1]))} of {call.provider}: put one into a price book."
-        )
-        return
-    _show_price(out, call, price, current=prices.version == call.cost.table, zone=zone)
+        model = models[0] or models[1] or "a model without a name"
+        out.print(f"No price is known for {model} of {call.provider}: put one into a price book.")
+    else:
+        _show_price(out, call, price, current=prices.version == call.cost.table)
 
 
 def _facts(call: Call, zone: tzinfo) -> list[tuple[str, str]]:
+    first = "" if call.first_chunk is None else f", first chunk after {seconds(call.first_chunk)}"
+    asked = f" (asked for {call.request_model})" if call.request_model != call.response_model else ""
     facts = [
-        ("id", f"{call.id} (trace {call.trace_id})"),
-        ("began", f"{when(call.start, zone)}, took {seconds(call.duration)}" + _first_chunk(call)),
-        ("model", f"{call.response_model or '?'} (asked for: {call.request_model or '?'})"),
-        ("provider", f"{call.provider}, {call.api} at {call.host} by {call.transport or 'outlay.record'}"),
-        ("feature", call.path or "(none)"),
-        ("site", call.site or ""),
+        ("call", f"{call.id}, trace {call.trace_id or '(forgotten)'}"),
+        ("began", f"{when(call.start, zone)} {zone}, took {seconds(call.duration)}{first}"),
+        ("model", (call.response_model or "(not told)") + asked),
+        ("provider", f"{call.provider}, {call.api}" + (f" at {call.host} by {call.transport}" if call.host else "")),
+        ("project", call.project + (f", release {call.release}" if call.release else "")),
+        ("feature", (call.path or call.feature) + (f", at {call.site}" if call.site else "")),
         ("tags", ", ".join(f"{name}={value}" for name, value in call.tags.items())),
         ("outcome", call.outcome + (f": {call.error_type}" if call.error_type else "")),
-        ("attempt", str(call.attempt) + (f", after {call.retry_of}" if call.retry_of else "")),
+        (
+            "attempt",
+            "" if call.attempt == 1 else f"{call.attempt}" + (f", after {call.retry_of}" * bool(call.retry_of)),
+        ),
         ("finished by", ", ".join(call.finish_reasons)),
         ("terms", ", ".join(f"{name}={value}" for name, value in call.terms.items())),
         ("request id", call.request_id or ""),
@@ -59,40 +66,54 @@ def _facts(call: Call, zone: tzinfo) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _first_chunk(call: Call) -> str:
-    return "" if call.first_chunk is None else f", first chunk after {seconds(call.first_chunk)}"
-
-
-def _cost_table(call: Call) -> Any:
+def _show_cost(out: Console, call: Call) -> None:
     usage, cost = call.usage, call.cost
     classes = usage.classes if usage is not None else {}
-    rows = [
-        [name, count(int(quantity)), "no price" if name in cost.unpriced else money(_part(cost.by_class, name))]
-        for name, quantity in classes.items()
+    names = [name for name, quantity in classes.items() if quantity]
+    amounts = [_amount(call, name) for name in names]
+    total = money(cost.usd) + (" +" if cost.status == "partial" else "")
+    columns = [
+        Column("class", [*names, "cost"], figure=False),
+        Column("quantity", [*(f"{classes[name]:,}" for name in names), ""]),
+        Column("cost", [*amounts, total]),
     ]
-    words = [cost.status, cost.source] + (["usage estimated"] if usage is not None and usage.estimated else [])
-    if cost.lower is not None:
-        upper = "any amount" if cost.upper is None else money(usd(cost.upper))
-        words.append(f"between {money(usd(cost.lower))} and {upper}")
-    return table(["class", "quantity", "cost"], rows, total=[", ".join(words), "", money(cost.usd)])
+    print_table(out, columns, total=True)
+    if usage is not None and usage.reasoning:
+        out.print(f"{count(usage.reasoning)} of the output's tokens were spent on thinking.")
+    out.print(f"{_status(call)}.")
 
 
-def _part(by_class: dict[str, int], name: str) -> Decimal | None:
-    return usd(by_class[name]) if name in by_class else None
+def _amount(call: Call, name: str) -> str:
+    by_class = call.cost.by_class
+    if name in by_class:
+        return money(usd(by_class[name]))
+    return "no price" if name in call.cost.unpriced or call.cost.status == "unknown" else ""
 
 
-def _show_price(out: Any, call: Call, price: Explanation, *, current: bool, zone: tzinfo) -> None:
-    out.print(f"\nPriced as [bold]{escape(price.model)}[/] of {price.provider}; the name matched by: {price.rule}.")
+def _status(call: Call) -> str:
+    cost = call.cost
+    words = [cost.status if cost.source == "computed" else f"{cost.status}, as the provider stated it"]
+    if cost.source == "reported" and cost.computed is not None:
+        words.append(f"computed from the price it would be {money(usd(cost.computed))}")
+    if call.usage is not None and call.usage.estimated:
+        upper = "no upper bound" if cost.upper is None else f"at most {money(usd(cost.upper))}"
+        lower = "nothing is known" if cost.lower is None else f"at least {money(usd(cost.lower))}, {upper}"
+        words.append(f"the usage is an estimate: {lower}")
+    return "; ".join(words).capitalize()
+
+
+def _show_price(out: Console, call: Call, price: Explanation, *, current: bool) -> None:
+    out.print(f"Price of {price.model} of {price.provider}; its name matched by: {price.rule}.")
+    used = set() if call.usage is None else {name for name, quantity in call.usage.classes.items() if quantity}
     for band in price.bands:
         over = f"over {count(band.over)} input tokens: " if band.over else ""
-        rates = ", ".join(
-            f"{name} ${usd_amount:f} per {count(units)}" for name, (usd_amount, units) in band.rates.items()
-        )
-        out.print(f"  {over}{rates}")
+        rates = {name: rate for name, rate in band.rates.items() if name in (used or ("input", "output"))}
+        named = ", ".join(f"{name} ${amount:f} per {count(units)}" for name, (amount, units) in rates.items())
+        out.print(f"  {over}{named}")
     since = "since ever" if price.since is None else f"since {price.since:%Y-%m-%d %H:%M} UTC"
-    out.print(f"  row {price.price_id}, {since}; from {escape(', '.join(price.sources))}")
-    if not current or price.price_id != call.cost.price_id:
-        out.print("  The call was priced by another table or book: its own cost stands above.")
+    out.print(f"  row {price.price_id}, {since}, from {', '.join(price.sources)}")
+    if not current and call.cost.price_id is not None and price.price_id != call.cost.price_id:
+        out.print(f"  The call itself was priced by row {call.cost.price_id} of another table or book.")
 
 
 def _price_data(price: Explanation | None) -> dict[str, Any] | None:

@@ -1,31 +1,36 @@
-"""What the commands print: tables for people, JSON for programs; amounts, counts and times written one way."""
+"""What the commands print: JSON for programs, and for people amounts, counts and times written one way."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
-from rich.text import Text
 
 from outlay.ledger.scanned import Progress as Tell
-from outlay.records import Spend
+from outlay.money import Spend
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, amounts as decimal strings in USD.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON; amounts are decimal strings in USD.")
 """The option that every command has."""
+
+UNBOUNDED = 10_000
+"""Columns of an output that is no terminal: nothing is cut, nothing wraps."""
 
 
 def console() -> Console:
-    """Return the console to print on: 140 columns where the output is no terminal, so that files read well."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    """Return the console to print on: as wide as the terminal, or as COLUMNS says; files and pipes have no width."""
+    bounded = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Console(width=None if bounded else UNBOUNDED, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -38,6 +43,8 @@ def _plain(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
     raise TypeError(type(value).__qualname__)
 
 
@@ -45,9 +52,12 @@ def money(amount: Decimal | None) -> str:
     """Write USD: cents from one dollar up, four digits that count below, a question mark where it is not known."""
     if amount is None:
         return "?"
-    if amount == 0 or abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    return f"${amount:.{max(4, 3 - amount.adjusted())}f}"
+    sign = "-" if amount < 0 else ""
+    size = abs(amount)
+    # What rounds up to a dollar is written as one.
+    if size == 0 or size >= Decimal("0.99995"):
+        return f"{sign}${size:,.2f}"
+    return f"{sign}${size:.{max(4, 3 - size.adjusted())}f}"
 
 
 def spend(amount: Spend) -> str:
@@ -60,6 +70,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Write a count and what is counted: ``1 call``, ``2 calls``."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
 def tokens(number: int) -> str:
     """Write a token count short: ``12.3M``."""
     for least, size, unit in ((10**12, 10**12, "T"), (10**9, 10**9, "B"), (10**5, 10**6, "M"), (10**4, 10**3, "k")):
@@ -68,14 +83,14 @@ def tokens(number: int) -> str:
     return f"{number:,}"
 
 
-def share(part: Decimal, whole: Decimal) -> str:
-    """Write a part as percent of the whole."""
+def share(part: Decimal | int, whole: Decimal | int) -> str:
+    """Write a part as percent of the whole; nothing where there is no whole."""
     return f"{100 * part / whole:.1f} %" if whole else ""
 
 
 def when(at: int, zone: tzinfo = UTC) -> str:
     """Write a moment (nanoseconds since the epoch) to the second in ``zone``."""
-    return datetime.fromtimestamp(at / 1e9, zone).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(at // 10**9, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def seconds(nanoseconds: int | None) -> str:
@@ -83,44 +98,20 @@ def seconds(nanoseconds: int | None) -> str:
     return "" if nanoseconds is None else f"{nanoseconds / 1e9:,.2f} s"
 
 
-def table(
-    columns: Iterable[str], rows: Iterable[Iterable[str]], *, left: int = 1, total: Iterable[str] | None = None
-) -> Table:
-    """Return a table whose first ``left`` columns are words and the others figures; ``total`` stands below a line."""
-    made = Table(box=None, pad_edge=False, header_style="bold", show_footer=False)
-    for index, name in enumerate(columns):
-        made.add_column(name, justify="left" if index < left else "right", no_wrap=index >= left, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
-    if total is not None:
-        made.add_section()
-        made.add_row(*(Text(cell, style="bold") for cell in total))
-    return made
-
-
 @contextmanager
-def progress(what: str, *, quiet: bool) -> Iterator[Tell]:
-    """Show a bar for what takes longer than a second; yields the function to tell the share done, from 0 to 1."""
-    shown = Progress(
-        TextColumn(what),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        transient=True,
-        console=Console(stderr=True),
-    )
+def progress(what: str) -> Iterator[Tell]:
+    """Show a bar on a terminal for what takes longer than a second; yields what to tell the share done, from 0 to 1."""
+    columns = (TextColumn(what, markup=False), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    shown = Progress(*columns, transient=True, console=Console(stderr=True), disable=not sys.stderr.isatty())
     task = shown.add_task(what, total=1.0)
-    started = datetime.now(UTC)
-    running = False
+    started = time.monotonic()
 
     def tell(done: float) -> None:
-        nonlocal running
-        if not running and not quiet and (datetime.now(UTC) - started).total_seconds() > 1.0:
+        if not shown.live.is_started and time.monotonic() - started > 1.0:
             shown.start()
-            running = True
         shown.update(task, completed=done)
 
     try:
         yield tell
     finally:
-        if running:
-            shown.stop()
+        shown.stop()

@@ -1,4 +1,4 @@
-"""``outlay prune``: let go of old calls."""
+"""``outlay prune``: let go of old calls, of too many, or of a whole project."""
 
 from __future__ import annotations
 
@@ -8,28 +8,95 @@ from pathlib import Path
 import click
 
 from outlay.cli.books import data_option, opened
-from outlay.cli.output import as_json, count, print_json
+from outlay.cli.consent import agreed, dry_run_option, yes_option
+from outlay.cli.output import as_json, count, counted, print_json, when
+from outlay.config import Settings
+from outlay.ledger.ledger import Ledger
 
 DAY = 86_400 * 10**9
 
 
-@click.command(short_help="Delete old calls from the ledger.")
+@click.command(short_help="Delete calls from the ledger: the old, the many, or a project's.")
 @click.option(
-    "--older-than", "days", type=click.IntRange(0), help="Days that calls are kept; the setting where not given."
+    "--older-than", "days", type=click.IntRange(0, 36_500), metavar="DAYS", help="Delete calls older than DAYS days."
 )
 @click.option(
-    "--megabytes", type=click.IntRange(1), help="Size that the ledger is brought down to, oldest calls first."
+    "--megabytes",
+    type=click.IntRange(1, 10**9),
+    metavar="SIZE",
+    help="Delete the oldest calls, a day at a time, until the ledger holds SIZE MB.",
 )
+@click.option("--project", metavar="NAME", help="Delete a project whole: its calls, and its part of every report.")
+@dry_run_option
+@yes_option
 @data_option
 @as_json
-def command(days: int | None, megabytes: int | None, data: Path | None, *, as_json: bool) -> None:
-    """Delete calls that are older or more than the settings (or the options) allow. Reports keep their sums."""
+def command(
+    days: int | None,
+    megabytes: int | None,
+    project: str | None,
+    data: Path | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete calls that are older or more than the options say; without options, than the settings say.
+
+    What was spent stays in reports by time, model, provider, feature and declared tags; a --project goes whole.
+    """
+    if project is not None and (days is not None or megabytes is not None):
+        raise click.UsageError("--project goes whole: leave --older-than and --megabytes out.")
     with opened(data) as (ledger, settings, _):
-        kept_days = settings.retention_days if days is None else days
-        size = settings.retention_megabytes if megabytes is None else megabytes
-        before = time.time_ns() - kept_days * DAY if kept_days or days is not None else None
-        deleted = ledger.prune(before=before, max_bytes=size * 10**6 or None)
-    if as_json:
-        print_json({"deleted_calls": deleted})
+        if project is not None:
+            _prune_project(ledger, project, dry_run=dry_run, yes=yes, as_json=as_json)
+            return
+        before, size = _limits(settings, days, megabytes)
+        found = _calls_before(ledger, before)
+        what = _what(found, before, size)
+        if not agreed(what, dry_run=dry_run, yes=yes, needed=bool(found or size)):
+            _tell(0, found, what, dry_run=dry_run, as_json=as_json)
+            return
+        deleted = ledger.prune(before=before, max_bytes=size)
+    _tell(deleted, found, "reports still show what was spent", dry_run=False, as_json=as_json)
+
+
+def _prune_project(ledger: Ledger, project: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    found = ledger.report(filters={"project": project}).total.attempts
+    if not found:
+        raise click.UsageError(
+            f"no call is of the project {project!r}: `outlay report --by project --since 1970-01-01`."
+        )
+    what = f"{counted(found, 'call')} of the project {project}, and its part of every report"
+    if agreed(what, dry_run=dry_run, yes=yes):
+        _tell(ledger.remove(project), found, "reports show nothing of it any more", dry_run=False, as_json=as_json)
     else:
-        click.echo(f"{count(deleted)} calls deleted; reports still show what was spent.")
+        _tell(0, found, what, dry_run=dry_run, as_json=as_json)
+
+
+def _limits(settings: Settings, days: int | None, megabytes: int | None) -> tuple[int | None, int | None]:
+    """Return (moment before which calls go, bytes that may stay): the options', or without any the settings'."""
+    if days is None and megabytes is None:
+        days, megabytes = settings.retention_days or None, settings.retention_megabytes or None
+    before = None if days is None else time.time_ns() - days * DAY
+    return before, None if megabytes is None else megabytes * 10**6
+
+
+def _calls_before(ledger: Ledger, before: int | None) -> int:
+    return 0 if before is None else ledger.report(until=before, exact=True).total.attempts
+
+
+def _what(found: int, before: int | None, size: int | None) -> str:
+    parts = [] if before is None else [f"{counted(found, 'call')} that began before {when(before)} UTC"]
+    if size is not None:
+        parts.append(f"the oldest calls beyond {count(size // 10**6)} MB")
+    return " and ".join(parts) or "nothing: calls are kept for ever, say the settings"
+
+
+def _tell(deleted: int, found: int, sentence: str, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"deleted_calls": deleted, "found_calls": found, "dry_run": dry_run})
+    elif dry_run:
+        click.echo(f"Would delete {sentence}.")
+    else:
+        click.echo(f"{counted(deleted, 'call')} deleted{f'; {sentence}' if deleted else ''}.")

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from outlay.cli.books import data_option, opened
-from outlay.cli.filters import field_named, read_filters
-from outlay.cli.output import as_json, console, count, money, print_json, progress, share, spend, table, tokens
-from outlay.cli.times import elapsed_share, moment, month_of, nanoseconds, zone_named
-from outlay.ledger.questions import Line, Report
+from outlay.cli.changes import Changes, Side, changes_between, changes_data, show_changes
+from outlay.cli.filters import read_filters, read_names, where_option
+from outlay.cli.output import as_json, console, print_json, progress
+from outlay.cli.spend import show
+from outlay.cli.statement import Key, Statement, as_data, pace_of, parts_of
+from outlay.cli.times import nanoseconds, period, zone_named, zone_option
+from outlay.ledger.ledger import Ledger
+from outlay.pricing.table import load as load_table
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a report is asked for, apart from its time."""
+
+    names: tuple[str, ...]
+    filters: Mapping[str, str | None]
+    zone: ZoneInfo
+    exact: bool = False
+    split: bool = False
 
 
 @click.command(short_help="Show what was spent: by model, feature, user, day, …")
@@ -21,23 +37,21 @@ from outlay.ledger.questions import Line, Report
     "--by",
     default="model",
     show_default=True,
-    help="model, provider, feature, path, project, user, tag:NAME, hour, day, week, month; several with commas.",
+    metavar="NAMES",
+    help="model, provider, feature, path, project, user, tag:NAME, hour, day, week, month, …; several with commas.",
 )
 @click.option(
     "--since", default="month", show_default=True, help="A date or time, today, yesterday, week, month, 24h, 7d, …"
 )
 @click.option("--until", default="now", show_default=True, help="The same; what began then is left out.")
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Only calls with this value: model=gpt-4o, user=u-42; repeatable.",
-)
-@click.option("--zone", help="IANA zone of days and months; the setting `timezone` where not given.")
+@where_option
+@zone_option
+@click.option("--cost", "split", is_flag=True, help="Split the cost by what was paid for: input, cache, output, other.")
+@click.option("--changes", is_flag=True, help="Say what moved against the time before, as long as this one.")
 @click.option("--exact", is_flag=True, help="Read every call, so that rare values are not folded into (other).")
 @data_option
 @as_json
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     by: str,
     since: str,
     until: str,
@@ -45,6 +59,8 @@ def command(
     zone: str | None,
     data: Path | None,
     *,
+    split: bool,
+    changes: bool,
     exact: bool,
     as_json: bool,
 ) -> None:
@@ -52,142 +68,57 @@ def command(
 
     A call belongs to the time at which it began. Calls without a price are counted, never taken for free.
     """
+    now = datetime.now(UTC)
     with opened(data) as (ledger, settings, _):
         clock = zone_named(zone or settings.timezone)
-        now = datetime.now(UTC)
-        first, last = moment(since, clock, now), moment(until, clock, now)
-        names = tuple(field_named(name) for name in by.split(",") if name.strip())
-        try:
-            with progress("reading calls", quiet=as_json) as tell:
-                report = ledger.report(
-                    names,
-                    since=nanoseconds(first),
-                    until=nanoseconds(last),
-                    filters=read_filters(where),
-                    zone=clock.key,
-                    exact=exact,
-                    progress=tell,
-                )
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-        projected = projection(Decimal(report.total.spend), first, last)
+        first, last = period(since, until, clock, now)
+        filters = read_filters(where, settings)
+        asking = Asking(read_names(by, settings), filters, clock, exact=exact, split=split)
+        statement = ask(ledger, asking, first, last)
+        before = first - (last - first)
+        moved = what_moved(ledger, asking, (before, first, last)) if changes else None
     if as_json:
-        print_json(as_data(report, first, last, projected))
-    else:
-        show(report, first, last, projected)
-
-
-def projection(spent: Decimal, first: datetime, last: datetime) -> Decimal | None:
-    """Return what the month comes to at the pace so far, in USD; None unless ``first`` to ``last`` is a month's beginning."""
-    begin, following = month_of(first)
-    if first != begin or not begin < last <= following:
-        return None
-    return spent / Decimal(str(elapsed_share(begin, following, last)))
-
-
-def show(report: Report, first: datetime, last: datetime, projected: Decimal | None) -> None:
-    """Print a report for people."""
-    out = console()
-    total = report.total
-    out.print(f"[bold]Spend[/] from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} {last.tzname()}")
-    if not total.attempts:
-        out.print(
-            "No calls in this time. Is outlay.init() called, or the program started by `outlay run`? Try `outlay doctor`."
-        )
+        extra = {"changes": changes_data(moved, before, first)} if changes else {}
+        print_json(as_data(statement) | extra)
         return
-    heads = [name.removeprefix("tag:") for name in report.by]
-    columns = [
-        *heads,
-        "requests",
-        "attempts",
-        "errors",
-        "tokens",
-        "input",
-        "cache read",
-        "cache write",
-        "output",
-        "cost",
-        "share",
-    ]
-    rows = [[*(_label(key) for key in line.key), *_figures(line, total)] for line in report.lines]
-    out.print(table(columns, rows, left=len(heads), total=["total", *[""] * (len(heads) - 1), *_figures(total, total)]))
-    for note in notes(report):
-        out.print(note)
-    if projected is not None:
-        _, following = month_of(first)
-        days = (following.date() - first.date()).days
-        out.print(f"Projected for the month at this pace: [bold]{money(projected)}[/] ({days} days)")
+    out = console()
+    show(out, statement, now)
+    if changes:
+        show_changes(out, moved, before, first)
 
 
-def notes(report: Report) -> list[str]:
-    """Return what a reader must know to believe the total."""
-    total, said = report.total, []
-    if total.unpriced_calls:
-        said.append(
-            f"+ {count(total.unpriced_calls)} calls ({tokens(total.unpriced_tokens)} tokens) without a (full) price: "
-            "see `outlay calls --unpriced`."
+def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Statement:
+    """Return the statement of the time from ``first`` to ``last``."""
+    since, until, zone = nanoseconds(first), nanoseconds(last), asking.zone.key
+    with progress("reading calls") as tell:
+        report = ledger.report(
+            asking.names,
+            since=since,
+            until=until,
+            filters=asking.filters,
+            zone=zone,
+            exact=asking.exact or asking.split,  # calls are read anyway, and keys must be the same in both
+            progress=tell,
         )
-    if total.estimated_calls:
-        upper = total.spend.upper
-        bound = "no upper bound" if upper is None else f"at most {money(upper)}"
-        said.append(
-            f"{count(total.estimated_calls)} calls are estimates: the total is at least {money(total.spend.lower)}, {bound}."
-        )
-    if report.folded:
-        said.append("(other) holds values that were too many to keep apart: `--exact` reads every call.")
-    return said
+    parts = None
+    if asking.split:
+        with progress("reading what calls cost") as tell:
+            amounts = ledger.amounts(
+                asking.names, since=since, until=until, filters=asking.filters, zone=zone, progress=tell
+            )
+        parts = parts_of(report, amounts)
+    pace = pace_of(report.total.cost, first, last, asking.zone)
+    return Statement(report, first, last, pace, parts, load_table().dated)
 
 
-def _label(key: str | None) -> str:
-    return "(none)" if key in (None, "") else str(key)
+def what_moved(ledger: Ledger, asking: Asking, times: tuple[datetime, datetime, datetime]) -> Changes | None:
+    """Compare the time from the first to the second of ``times`` with that from the second to the third."""
+    by_model = Asking(("provider", "model"), asking.filters, asking.zone, split=True)
+    before, first, last = times
+    old, new = (_sides(ask(ledger, by_model, *span)) for span in ((before, first), (first, last)))
+    return changes_between(old, new)
 
 
-def _figures(line: Line, total: Line) -> list[str]:
-    return [
-        count(line.requests),
-        count(line.attempts),
-        count(line.errors),
-        tokens(line.total_tokens),
-        tokens(line.input_tokens),
-        tokens(line.cache_read),
-        tokens(line.cache_write_input_tokens),
-        tokens(line.output_tokens),
-        spend(line.spend),
-        share(line.spend, total.spend),
-    ]
-
-
-def as_data(report: Report, first: datetime, last: datetime, projected: Decimal | None) -> dict[str, Any]:
-    """Return a report for programs."""
-    return {
-        "since": first,
-        "until": last,
-        "by": [name.removeprefix("tag:") for name in report.by],
-        "lines": [_line_data(report, line) for line in report.lines],
-        "total": _line_data(report, report.total),
-        "projected_usd": projected,
-        "folded": report.folded,
-    }
-
-
-def _line_data(report: Report, line: Line) -> dict[str, Any]:
-    keys = {name.removeprefix("tag:"): key for name, key in zip(report.by, line.key, strict=False)}
-    amounts = line.spend
-    return {
-        **keys,
-        "requests": line.requests,
-        "attempts": line.attempts,
-        "errors": line.errors,
-        "unpriced_calls": line.unpriced_calls,
-        "unpriced_tokens": line.unpriced_tokens,
-        "estimated_calls": line.estimated_calls,
-        "input_tokens": line.input_tokens,
-        "cache_read_input_tokens": line.cache_read,
-        "cache_write_input_tokens": line.cache_write_input_tokens,
-        "output_tokens": line.output_tokens,
-        "reasoning_output_tokens": line.reasoning,
-        "total_tokens": line.total_tokens,
-        "cost_usd": Decimal(amounts),
-        "cost_lower_usd": amounts.lower,
-        "cost_upper_usd": amounts.upper,
-    }
+def _sides(statement: Statement) -> dict[Key, Side]:
+    parts = statement.parts or {}
+    return {line.key: Side(line.requests, parts[line.key]) for line in statement.report.lines}

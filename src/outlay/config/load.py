@@ -36,10 +36,17 @@ def load(
     ``start``: where the search for files begins, upwards; the working directory where not given. Tables (``tags``,
     ``hosts``) are merged name by name. Where outlay is disabled, nothing else is read, so nothing else can be wrong.
     """
+    return traced(arguments, environ, start)[0]
+
+
+def traced(
+    arguments: Mapping[str, Any] = {}, environ: Mapping[str, str] = os.environ, start: Path | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """Return the settings in force as ``load`` does, and by name where each was found last."""
     if disabled(arguments, environ):
-        return Settings(disabled=True)
+        return Settings(disabled=True), {}
     values: dict[str, Any] = {}
-    where: dict[str, str] = dict.fromkeys(NAMES, "the defaults")
+    where: dict[str, str] = dict.fromkeys(NAMES, DEFAULTS)
     for source in _sources(arguments, environ, start):
         for name, value in source.given.items():
             checked_name(source.where, name)
@@ -48,7 +55,7 @@ def load(
                 found = _absolute(source, name, found)
             values[name] = {**values.get(name, {}), **found} if isinstance(found, dict) else found
             where[name] = source.where
-    return checked(Settings(**values), where)
+    return checked(Settings(**values), where), where
 
 
 def _sources(arguments: Mapping[str, Any], environ: Mapping[str, str], start: Path | None) -> Iterator[Source]:
@@ -59,6 +66,9 @@ def _sources(arguments: Mapping[str, Any], environ: Mapping[str, str], start: Pa
     yield Source("the environment", None, from_environment(environ))
     yield Source("the arguments of init()", None, arguments)
 
+
+DEFAULTS = "the defaults"
+"""Where a setting was found that nobody gave."""
 
 NOTHING = Source("", None, {})
 

@@ -16,8 +16,8 @@ from outlay.ledger import queries
 from outlay.ledger.database import connect, transaction
 from outlay.ledger.ingest import Ingested, Ingestion
 from outlay.ledger.questions import Question, Report
-from outlay.ledger.reports import answer
-from outlay.ledger.retention import forget, prune
+from outlay.ledger.reports import amounts, answer
+from outlay.ledger.retention import forget, prune, remove
 from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
 from outlay.ledger.writing import Batch, write
@@ -99,6 +99,23 @@ class Ledger:
         )
         return answer(self._database, question, progress)
 
+    def amounts(
+        self,
+        by: Sequence[str] = (),
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        filters: Mapping[str, str | None] | None = None,
+        zone: str = "UTC",
+        progress: Progress | None = None,
+    ) -> dict[tuple[str | None, ...], dict[str, int]]:
+        """Return what a report's calls cost by usage class, in pico-USD, by the key of its lines; every call is read.
+
+        Calls that were pruned are missing, and those whose provider stated its charge: it did not say what for.
+        """
+        question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo(zone))
+        return amounts(self._database, question, progress)
+
     def calls(
         self,
         order: queries.Order = "latest",
@@ -155,6 +172,10 @@ class Ledger:
         Rollups stay, so reports still show what was spent. Calls from the ``seq`` ``keep_from`` on stay too.
         """
         return prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+
+    def remove(self, project: str) -> int:
+        """Delete a project: its calls, its spans and its part of every report; return how many calls it had."""
+        return remove(self._database, project)
 
     def forget(self, tags: Mapping[str, str]) -> int:
         """Erase who stands behind the calls that have all of ``tags``; return how many calls there were.

@@ -9,8 +9,8 @@ from outlay.ledger.questions import ROLLED, TIME_UNITS, Line, Question, Report, 
 from outlay.ledger.rolled import holds_folded, read_rollups
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.rows import MILLI, SUMS
-from outlay.ledger.scanned import Progress, read_calls
-from outlay.ledger.sums import Found, Sums
+from outlay.ledger.scanned import Progress, read_amounts, read_calls
+from outlay.ledger.sums import Found, Key, Sums
 
 
 def answer(database: sqlite3.Connection, question: Question, progress: Progress | None = None) -> Report:
@@ -28,6 +28,20 @@ def answer(database: sqlite3.Connection, question: Question, progress: Progress 
         read_rollups(database, question, dimension, pieces, found)
     read_calls(database, question, [piece for piece in pieces if not piece.hours], found, progress)
     return _report(question, stretches, found, folded=folded and dimension is not None, approximate=approximate)
+
+
+def amounts(
+    database: sqlite3.Connection, question: Question, progress: Progress | None = None
+) -> dict[Key, dict[str, int]]:
+    """Return what the calls that ``question`` asks about cost by usage class, in pico-USD, by the key of their line.
+
+    Rollups don't know it, so calls are read; those that were pruned, or whose provider stated its charge, are missing.
+    """
+    check(question)
+    stretches = divide(question.unit, *_span(database, question), question.zone)
+    pieces, _ = _pieces(database, stretches, rolled=False)
+    found = read_amounts(database, question, pieces, progress)
+    return {_full(question, stretches[stretch], key): parts for (stretch, key), parts in found.items()}
 
 
 def _span(database: sqlite3.Connection, question: Question) -> tuple[int, int]:
@@ -86,10 +100,14 @@ def _report(
     # In order of time; the dearest first within.
     for (stretch, key), sums in sorted(found.items(), key=lambda item: (item[0][0], -_amount(item[1]))):
         total = [left + right for left, right in zip(total, sums, strict=True)]
-        parts = iter(key)
-        full = tuple(stretches[stretch].name if name in TIME_UNITS else next(parts) for name in question.by)
-        lines.append(_line(full, sums))
+        lines.append(_line(_full(question, stretches[stretch], key), sums))
     return Report(by=question.by, lines=tuple(lines), total=_line((), total), folded=folded, approximate=approximate)
+
+
+def _full(question: Question, stretch: Stretch, key: Key) -> Key:
+    """Return a line's key: the name of its time put in among what calls are known by."""
+    parts = iter(key)
+    return tuple(stretch.name if name in TIME_UNITS else next(parts) for name in question.by)
 
 
 def _amount(sums: Sums) -> int:

@@ -43,10 +43,14 @@ def prune(
         if oldest is None:
             break
         deleted += _prune_before(database, (oldest // DAY + 1) * DAY, last)
-    # Fetched to the end: a step frees one page alone.
-    database.execute("PRAGMA incremental_vacuum").fetchall()
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    _shrink(database)
     return deleted
+
+
+def _shrink(database: sqlite3.Connection) -> None:
+    # A script: of a statement without columns the module takes one step, which frees one page.
+    database.executescript("PRAGMA incremental_vacuum")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _prune_before(database: sqlite3.Connection, before: int, last: str) -> int:
@@ -76,6 +80,29 @@ def _bytes(database: sqlite3.Connection) -> int:
         database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
     )
     return int(size * (pages - free))
+
+
+def remove(database: sqlite3.Connection, project: str) -> int:
+    """Delete a project whole: calls, spans, rollups, and the coverage of hosts that served it alone.
+
+    Returns how many calls it had. Nothing of it shows up in reports any more.
+    """
+    rows = f"SELECT seq FROM calls WHERE project = ? LIMIT {_ROWS}"  # noqa: S608  an integer
+    hosts = "SELECT host FROM calls GROUP BY host HAVING min(project) = ? AND max(project) = ?"
+    with transaction(database):
+        database.execute(f"DELETE FROM coverage WHERE host IN ({hosts})", (project, project))  # noqa: S608  own words
+    deleted, gone = 0, _ROWS
+    while gone == _ROWS:
+        with transaction(database):
+            gone = database.execute(f"DELETE FROM calls WHERE seq IN ({rows})", (project,)).rowcount  # noqa: S608  own words
+        deleted += gone
+    with transaction(database):
+        # Together with the rollups go calls that came meanwhile: what stays is in both, or in neither.
+        deleted += database.execute("DELETE FROM calls WHERE project = ?", (project,)).rowcount
+        database.execute("DELETE FROM spans WHERE project = ?", (project,))
+        database.execute("DELETE FROM rollups WHERE project = ?", (project,))
+    _shrink(database)
+    return deleted
 
 
 def forget(database: sqlite3.Connection, tags: Mapping[str, str]) -> int:

@@ -11,7 +11,7 @@ from outlay.ledger.calendar import Piece
 from outlay.ledger.questions import Question
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.rows import MILLI
-from outlay.ledger.sums import Found, add
+from outlay.ledger.sums import Found, Place, add
 
 Progress = Callable[[float], None]
 """Told the share that is done, from 0 to 1."""
@@ -52,6 +52,35 @@ def read_calls(
                 add(found, (piece.stretch, key), [value or 0 for value in row[width:]])
         if progress is not None:
             progress((index + 1) / len(slices))
+
+
+_AMOUNTS = (
+    f"part.key, sum(part.value / {MILLI}), sum(part.value % {MILLI}) FROM calls,"
+    # A provider that states its charge does not say what it was for.
+    " json_each(iif(cost_source = 'computed', cost_by_class, '{}')) AS part"
+)
+"""Pico-USD by usage class, summed in two parts as amounts are everywhere."""
+
+
+def read_amounts(
+    database: sqlite3.Connection, question: Question, pieces: list[Piece], progress: Progress | None
+) -> dict[Place, dict[str, int]]:
+    """Return what the calls in ``pieces`` cost by usage class, in pico-USD."""
+    keys = [expression(database, name) for name in question.keys]
+    where = "".join(f" AND {expression(database, name)} IS ?" for name in question.filters)
+    grouped = "".join(f"{key}, " for key in keys)
+    group = ", ".join(str(index + 1) for index in range(len(keys) + 1))
+    sql = f"SELECT {grouped}{_AMOUNTS} WHERE start >= ? AND start < ?{where} GROUP BY {group}"
+    found: dict[Place, dict[str, int]] = {}
+    slices = list(_slices(pieces))
+    for index, piece in enumerate(slices):
+        for *values, name, milli, pico in database.execute(sql, (piece.start, piece.end, *question.filters.values())):
+            key = tuple(None if value is None else str(value) for value in values)
+            amounts = found.setdefault((piece.stretch, key), {})
+            amounts[name] = amounts.get(name, 0) + milli * MILLI + pico
+        if progress is not None:
+            progress((index + 1) / len(slices))
+    return found
 
 
 def expression(database: sqlite3.Connection, name: str) -> str:
