@@ -269,7 +269,6 @@ def test_a_tracked_generator_answers_every_move_as_the_bare_one_does(played: lis
 @given(moves)
 def test_a_tracked_async_generator_answers_every_move_as_the_bare_one_does(played: list[str]) -> None:
     """Law: same items, same errors, same log, whatever is sent, thrown and closed, in whatever order."""
-
     logs: list[list[Any]] = [[], []]
     bare, tracked = async_chatter(logs[0]), within(async_chatter, outlay.tags)(logs[1])
     for move in played:

@@ -61,7 +61,7 @@ values = st.one_of(texts, st.none(), st.integers(), st.floats(), st.booleans(), 
 
 @given(st.dictionaries(st.text(), st.text()), st.dictionaries(st.text(), values))
 def test_kept_tags_are_short_texts_that_a_record_can_hold(outer: dict[str, str], inner: dict[str, Any]) -> None:
-    """Law: every inner value but None is there as text, cut to size and encodable; outer ones that nobody names stay."""
+    """Law: every inner value but None is there as text, cut to size and encodable; other outer ones stay."""
     result = merged(outer, inner)
     assert result.keys() == (outer.keys() | inner.keys()) - {name for name, value in inner.items() if value is None}
     for name, text in result.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 import trio
@@ -21,7 +22,7 @@ from tests.context.kept import Kept, call
 
 async def coroutine() -> None:
     """Call a model after a turn of the loop."""
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
     call()
 
 
@@ -48,7 +49,8 @@ async def call_later() -> None:
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.call_soon(call)
-    loop.call_later(0, lambda: (call(), done.set()))
+    loop.call_later(0, call)
+    loop.call_later(0.001, done.set)
     await done.wait()
 
 
@@ -188,10 +190,12 @@ def test_carry_takes_span_and_tags_along_for_every_kind_of_function(kept: Kept) 
     """Of those whose body runs after the call, too."""
 
     def generator() -> Iterator[None]:
-        yield call()
+        call()
+        yield
 
     async def async_generator() -> AsyncIterator[None]:
-        yield call()
+        call()
+        yield
 
     with outlay.tags(user="u"), outlay.track("around"):
         plain, lazy = outlay.carry(functools.partial(call)), outlay.carry(generator)
