@@ -87,7 +87,7 @@ class Meter:
         journal = self._journal()
         if journal is not None:
             span = exchange.scope.span
-            exchange.journal = journal
+            exchange.free = journal.end
             exchange.slot = journal.begin(
                 exchange.id, exchange.start, match.provider.name, match.reader.api.name, host,
                 span.feature if span else "", None, self._home.project,
@@ -101,8 +101,8 @@ class Meter:
         if match.poll:
             self._settle_poll(exchange, reading)
             return
-        if exchange.journal is not None and exchange.slot is not None:
-            exchange.journal.end(exchange.slot)
+        if exchange.slot is not None:
+            exchange.free(exchange.slot)
         if match.provider is UNKNOWN and reading.usage is None and reading.model is None and exchange.status:
             return  # a path like a model's on a host that is none
         match.metered += 1

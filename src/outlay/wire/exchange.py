@@ -6,7 +6,6 @@ import queue
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
 from outlay.context import Scope
 from outlay.guard import guard
@@ -14,9 +13,6 @@ from outlay.ids import span_id
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
-
-if TYPE_CHECKING:
-    from outlay.ledger.inflight import Journal
 
 MANY = 8192
 """Chunks of a stream that are kept apart; more are joined."""
@@ -85,8 +81,9 @@ class Exchange:
     ended = 0
     sent = True
     """Whether the request may have reached the provider."""
-    journal: Journal | None = None
     slot: int | None = None
+    """Where the journal of calls in flight names this one, and what takes it out there."""
+    free: Callable[[int], None]
 
     def __init__(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, scope: Scope, settle: Settle

@@ -144,6 +144,17 @@ class Reader:
             text = values[place]
             if text.__class__ is str:
                 setattr(reading, name, text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT])
+        self._take_end(reading, values)
+        for name, place in self._terms:
+            _set_term(reading, name, values[place])
+        for place in self._usage:
+            raw = values[place]
+            if raw and raw != _NULL:
+                return bytes(raw)
+        return None
+
+    def _take_end(self, reading: Reading, values: tuple[Any, ...]) -> None:
+        """Take how the answer ended, and whether it is one that runs in the background."""
         for place in self._finish:
             if values[place]:
                 reading.finish_reasons = _reasons(reading.finish_reasons, values[place])
@@ -153,13 +164,6 @@ class Reader:
         for place in self._background:
             if values[place] is True:
                 reading.background = True
-        for name, place in self._terms:
-            _set_term(reading, name, values[place])
-        for place in self._usage:
-            raw = values[place]
-            if raw and raw != _NULL:
-                return bytes(raw)
-        return None
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
