@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,14 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA secure_delete = ON",
 )
+
+
+in_use = threading.RLock()
+"""Held by who writes, while he is inside SQLite: forks wait for it.
+
+A child that is forked while another thread is inside SQLite inherits SQLite's mutexes locked, and would wait for them
+forever at its first use.
+"""
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -99,3 +108,7 @@ def _connection(path: str, *, new: bool = False) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=in_use.acquire, after_in_parent=in_use.release, after_in_child=in_use.release)

@@ -16,9 +16,10 @@ from pathlib import Path
 import msgspec
 
 from outlay.ledger import inflight, segment
-from outlay.ledger.database import transaction
+from outlay.ledger.database import in_use, transaction
 from outlay.ledger.lines import decode
 from outlay.ledger.locking import lock_exclusive
+from outlay.ledger.rollups import Known
 from outlay.ledger.spool import Spool
 from outlay.ledger.writing import Batch, write
 from outlay.records import Loss, Record
@@ -46,12 +47,13 @@ class Ingestion:
     """One pass over a spool directory."""
 
     def __init__(
-        self, database: sqlite3.Connection, directory: Path, *, deadline: float | None, own: Spool | None
+        self, database: sqlite3.Connection, directory: Path, *, deadline: float | None, own: Spool | None, known: Known
     ) -> None:
         self._database = database
         self._directory = directory
         self._deadline = deadline
         self._own = own
+        self._known = known
         self._records = self._torn = 0
 
     def run(self) -> Ingested:
@@ -89,7 +91,8 @@ class Ingestion:
             while True:
                 if self._late():
                     return False
-                position = self._position(path)
+                with in_use:
+                    position = self._position(path)
                 size, lines = _read_lines(fd, position, whole=dead)
                 if not size or not self._write(path, position, size, lines):
                     break
@@ -109,12 +112,12 @@ class Ingestion:
         if torn:
             records.append(Loss(at=time.time_ns(), records=torn, reason="a line of the spool was torn"))
         batch = Batch.of(records)
-        with transaction(self._database):
+        with in_use, transaction(self._database):
             if not path.exists():
                 return False
             if self._position(path) != position:
                 return True  # another process carried these lines meanwhile
-            write(self._database, batch)
+            write(self._database, batch, self._known)
             self._database.execute(
                 "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position",
                 (path.name, position + size),
@@ -129,10 +132,11 @@ class Ingestion:
 
     def _forget_gone(self) -> None:
         """Drop the positions of deleted segments: first the file goes, then its row, so no line can come twice."""
-        names = [name for (name,) in self._database.execute("SELECT name FROM segments")]
+        with in_use:
+            names = [name for (name,) in self._database.execute("SELECT name FROM segments")]
         gone = [(name,) for name in names if not (self._directory / name).exists()]
         if gone:
-            with transaction(self._database):
+            with in_use, transaction(self._database):
                 self._database.executemany("DELETE FROM segments WHERE name = ?", gone)
 
     def _orphans(self, held: contextlib.ExitStack) -> Iterator[tuple[Path, int]]:
@@ -146,13 +150,14 @@ class Ingestion:
     def _adopt_journal(self, path: Path, fd: int) -> None:
         calls = list(inflight.read_open(_read(fd, 0, _BLOCK), time.time_ns()))
         if calls:
-            with transaction(self._database):
-                write(self._database, Batch.of(calls))
+            with in_use, transaction(self._database):
+                write(self._database, Batch.of(calls), self._known)
         path.unlink(missing_ok=True)
 
     def _left(self) -> int:
         try:
-            positions = dict(self._database.execute("SELECT name, position FROM segments"))
+            with in_use:
+                positions = dict(self._database.execute("SELECT name, position FROM segments"))
         except sqlite3.Error:
             positions = {}
         return sum(max(size - positions.get(path.name, 0), 0) for path, size in _sizes(self._paths(segment.SUFFIX)))

@@ -13,11 +13,12 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from outlay.ledger import queries
-from outlay.ledger.database import connect, transaction
+from outlay.ledger.database import connect, in_use, transaction
 from outlay.ledger.ingest import Ingested, Ingestion
 from outlay.ledger.questions import Question, Report
 from outlay.ledger.reports import amounts, answer
 from outlay.ledger.retention import forget, prune, remove
+from outlay.ledger.rollups import Known
 from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
 from outlay.ledger.writing import Batch, write
@@ -30,6 +31,7 @@ class Ledger:
     def __init__(self, database: sqlite3.Connection, path: str) -> None:
         self.path = path
         self._database = database
+        self._known = Known()
         _open.add(self)
 
     @classmethod
@@ -39,7 +41,8 @@ class Ledger:
         Raises:
             LedgerError: it is newer than this outlay, damaged, no ledger, or can't be opened at all.
         """
-        return cls(connect(os.fspath(path)), os.fspath(path))
+        with in_use:
+            return cls(connect(os.fspath(path)), os.fspath(path))
 
     def __enter__(self) -> Self:
         return self
@@ -52,14 +55,14 @@ class Ledger:
     def close(self) -> None:
         """Close the database."""
         _open.discard(self)
-        self._database.close()
+        with in_use:
+            self._database.close()
 
     def disown(self) -> None:
         """Leave the database to the parent process, for good: closing it here could end a transaction of its own."""
         _open.discard(self)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._database))
-        self._database = sqlite3.connect(":memory:")
-        self._database.close()
+        self._database = _closed
 
     def ingest(
         self, spool: str | os.PathLike[str], *, deadline: float | None = None, own: Spool | None = None
@@ -69,13 +72,13 @@ class Ledger:
         ``own`` is this process's spool, whose rotated segments are let go once they are carried. Never fails for the
         database or the disk: what could not be carried stays in the spool, and ``trouble`` says why.
         """
-        return Ingestion(self._database, Path(spool), deadline=deadline, own=own).run()
+        return Ingestion(self._database, Path(spool), deadline=deadline, own=own, known=self._known).run()
 
     def write(self, records: Iterable[Record]) -> None:
         """Write records without a spool: all of them or none."""
         batch = Batch.of(records)
-        with transaction(self._database):
-            write(self._database, batch)
+        with in_use, transaction(self._database):
+            write(self._database, batch, self._known)
 
     def report(
         self,
@@ -185,6 +188,9 @@ class Ledger:
         return forget(self._database, tags)
 
 
+_closed = sqlite3.connect(":memory:")
+"""Made here, as a forked child must not enter SQLite before others let go of it."""
+_closed.close()
 _open: weakref.WeakSet[Ledger] = weakref.WeakSet()
 
 

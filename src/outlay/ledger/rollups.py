@@ -23,7 +23,9 @@ _Group = tuple[str, int, int]
 Key = tuple[str, int, int, str, str, str, str, int, str, str]
 _Part = tuple[str, int, str, str, str, str, str, str]
 
-_COUNT = "SELECT count(*) FROM rollups WHERE dimension = ? AND hours = ? AND slot = ?"
+_GROUPS = 64
+"""Hours and days of dimensions whose rows are known at a time."""
+
 _HELD = f"SELECT {', '.join(KEYS)} FROM rollups WHERE dimension = ? AND hours = ? AND slot = ?"  # noqa: S608  own names
 _DROP_EMPTY = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KEYS)} AND attempts = 0"  # noqa: S608  own names
 _ADD = (
@@ -32,15 +34,40 @@ _ADD = (
 )
 
 
-def add(database: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+class Known:
+    """The rows of the latest hours and days, by hash, so that none is counted again at each write.
+
+    A hint for the width alone: where another process adds rows meanwhile, a dimension gets a few more than its width.
+    """
+
+    def __init__(self) -> None:
+        self._groups: dict[_Group, set[int]] = {}
+
+    def rows(self, database: sqlite3.Connection, group: _Group) -> set[int]:
+        """Return the hashes of the rows that ``group`` has."""
+        found = self._groups.get(group)
+        if found is None:
+            if len(self._groups) >= _GROUPS:
+                del self._groups[next(iter(self._groups))]
+            found = self._groups[group] = {hash(key) for key in database.execute(_HELD, group)}
+        return found
+
+
+def add(database: sqlite3.Connection, entries: Iterable[Entry], known: Known) -> None:
     """Add ``entries`` to the rollups, inside the caller's transaction."""
-    _write(database, _gather(entries), 1)
+    for group, rows in _group(_gather(entries)).items():
+        kept = _fold(rows, known.rows(database, group), WIDTH[group[1]])
+        database.executemany(_ADD, [(*key, *unpack(packed)) for key, packed in kept.items()])
 
 
 def subtract(database: sqlite3.Connection, entries: Iterable[Entry], dimensions: str = "") -> None:
     """Take ``entries`` out of the rollups (of the dimensions that begin with ``dimensions``)."""
     parts = {part: packed for part, packed in _gather(entries).items() if part[0].startswith(dimensions)}
-    _write(database, parts, -1)
+    for group, rows in _group(parts).items():
+        held = {hash(key) for key in database.execute(_HELD, group)}
+        kept = _fold(rows, held, 0)
+        database.executemany(_ADD, [(*key, *[-number for number in unpack(packed)]) for key, packed in kept.items()])
+        database.executemany(_DROP_EMPTY, list(kept))
 
 
 def _gather(entries: Iterable[Entry]) -> dict[_Part, int]:
@@ -60,37 +87,26 @@ def _gather(entries: Iterable[Entry]) -> dict[_Part, int]:
     return sums
 
 
-def _write(database: sqlite3.Connection, parts: dict[_Part, int], sign: int) -> None:
+def _group(parts: dict[_Part, int]) -> dict[_Group, dict[Key, int]]:
+    """Return the rows of each hour and day that ``parts`` add to."""
     groups: dict[_Group, dict[Key, int]] = {}
     for (dimension, hour, project, feature, path, value, provider, model), packed in parts.items():
         for hours, slot in ((1, hour), (24, hour - hour % 24)):
             rows = groups.setdefault((dimension, hours, slot), {})
             key: Key = (dimension, hours, slot, project, feature, path, value, 0, provider, model)
             rows[key] = rows.get(key, 0) + packed
-    for group, rows in groups.items():
-        kept = _fold(database, group, rows)
-        if sign > 0:
-            database.executemany(_ADD, [(*key, *unpack(packed)) for key, packed in kept.items()])
-        else:
-            database.executemany(
-                _ADD, [(*key, *[-number for number in unpack(packed)]) for key, packed in kept.items()]
-            )
-            database.executemany(_DROP_EMPTY, list(kept))
+    return groups
 
 
-def _fold(database: sqlite3.Connection, group: _Group, rows: dict[Key, int]) -> dict[Key, int]:
+def _fold(rows: dict[Key, int], known: set[int], width: int) -> dict[Key, int]:
     """Return ``rows`` with the values for which their hour or day has no room added up, one row a project."""
-    width = WIDTH[group[1]]
-    (held,) = database.execute(_COUNT, group).fetchone()
-    if held + len(rows) <= width:
+    new = [key for key in rows if hash(key) not in known]
+    room = max(width - len(known), 0)
+    known.update(map(hash, new[:room]))
+    if len(new) <= room:
         return rows
-    known = set(database.execute(_HELD, group))
-    kept: dict[Key, int] = {}
-    for key, packed in rows.items():
-        if key not in known:
-            if held < width:
-                held += 1
-            else:
-                key = (*key[:4], "", "", "", 1, "", "")  # noqa: PLW2901  the row that takes it
-        kept[key] = kept.get(key, 0) + packed
+    kept = dict(rows)
+    for key in new[room:]:
+        fold: Key = (*key[:4], "", "", "", 1, "", "")
+        kept[fold] = kept.get(fold, 0) + kept.pop(key)
     return kept

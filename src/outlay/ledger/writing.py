@@ -62,10 +62,10 @@ class Batch(msgspec.Struct):
         return batch
 
 
-def write(database: sqlite3.Connection, batch: Batch) -> None:
+def write(database: sqlite3.Connection, batch: Batch, known: rollups.Known) -> None:
     """Write ``batch`` inside the caller's transaction."""
     if batch.entries:
-        _write_calls(database, batch.entries)
+        _write_calls(database, batch.entries, known)
     if batch.spans:
         database.executemany(_SPAN, batch.spans)
     for seen in batch.coverage:
@@ -90,7 +90,7 @@ def count(database: sqlite3.Connection, name: str, number: int) -> None:
     )
 
 
-def _write_calls(database: sqlite3.Connection, entries: list[Entry]) -> None:
+def _write_calls(database: sqlite3.Connection, entries: list[Entry], known: rollups.Known) -> None:
     database.execute("SAVEPOINT calls")
     try:
         database.executemany(_CALL, [entry.row for entry in entries])
@@ -99,7 +99,7 @@ def _write_calls(database: sqlite3.Connection, entries: list[Entry]) -> None:
         entries = _settle(database, [enter(bounded(entry.call)) for entry in entries])
         database.executemany(_CALL, [entry.row for entry in entries])
     database.execute("RELEASE calls")
-    rollups.add(database, entries)
+    rollups.add(database, entries, known)
 
 
 def _settle(database: sqlite3.Connection, entries: Sequence[Entry]) -> list[Entry]:

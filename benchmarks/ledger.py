@@ -1,0 +1,205 @@
+"""Measure spool, journal, ledger and reports: ``python benchmarks/ledger.py [--calls 10000000] [--folder /tmp]``.
+
+Writes to a temporary folder (about 9 GB for ten million calls) and deletes it. CPU figures are of this process, its
+children and threads not counted; the spool's are wall-clock medians of single appends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from outlay.ledger.ledger import Ledger
+from outlay.ledger.lines import encode
+from outlay.ledger.spool import Spool
+from outlay.records import Call, Cost, Usage
+
+DAYS = 90
+START = 1_756_684_800_000_000_000
+"""2025-09-01 00:00 UTC."""
+
+MODELS = [("openai", "gpt-4o-mini"), ("openai", "gpt-4o"), ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5")]
+FEATURES = ["answer", "summarise", "classify", "translate", "nightly/embed", "search", "route", "moderate"]
+RAW = msgspec.Raw(b'{"prompt_tokens":812,"completion_tokens":204,"prompt_tokens_details":{"cached_tokens":512}}')
+
+
+def make(count: int, seed: int, days: float = DAYS) -> Iterator[Call]:
+    """Yield ``count`` calls over some days: 4 models, 8 features, 500 users, 50 batches, sessions of about ten."""
+    chance = random.Random(seed)
+    for number in range(count):
+        provider, model = chance.choice(MODELS)
+        start = START + int(days * 86_400_000_000_000) * number // count
+        path = chance.choice(FEATURES)
+        tags = {
+            "user": f"u-{int(chance.paretovariate(0.6)) % 500}",
+            "batch": f"b-{chance.randrange(50)}",
+            "session": f"s-{number // 10 + chance.randrange(50)}",
+        }
+        amount = chance.randrange(10**10)
+        yield Call(
+            id=f"{chance.getrandbits(64):016x}",
+            trace_id=f"{chance.getrandbits(128):032x}",
+            project="shop",
+            feature=path.rpartition("/")[2],
+            path=path,
+            tags=tags,
+            provider=provider,
+            api=f"{provider}.chat",
+            operation="chat",
+            transport="httpx2",
+            host=f"api.{provider}.com",
+            request_model=model,
+            response_model=f"{model}-2025-08-07",
+            response_id=f"chatcmpl-{number}",
+            request_id=f"req_{number}",
+            start=start,
+            end=start + chance.randrange(3 * 10**9),
+            outcome="error" if number % 50 == 0 else "ok",
+            status=429 if number % 50 == 0 else 200,
+            usage=Usage(classes={"input": 300, "cache_read": 512, "output": chance.randrange(900)}),
+            raw_usage=RAW,
+            cost=Cost(
+                status="priced",
+                amount=amount,
+                by_class={"input": amount // 2, "output": amount - amount // 2},
+                price_id="3f0c1d2e",
+                table="2026-11-20",
+                match="exact",
+                model=model,
+            ),
+        )
+
+
+def show(name: str, figure: str) -> None:
+    """Print one result."""
+    sys.stdout.write(f"{name:<58} {figure}\n")
+    sys.stdout.flush()
+
+
+def percentiles(work: Callable[[], object], count: int = 20_000) -> tuple[float, float]:
+    """Return the median and the 99th percentile of single runs, in microseconds, less an empty run's."""
+
+    def times(run: Callable[[], object]) -> list[int]:
+        taken = []
+        for _ in range(count):
+            began = time.perf_counter_ns()
+            run()
+            taken.append(time.perf_counter_ns() - began)
+        return sorted(taken)
+
+    empty = statistics.median(times(lambda: None))
+    taken = times(work)
+    return (taken[count // 2] - empty) / 1000, (taken[count * 99 // 100] - empty) / 1000
+
+
+def measure_spool(folder: Path) -> None:
+    """Measure what the caller's thread pays."""
+    spool = Spool(folder)
+    (call,) = make(1, 1)
+    journal = spool.journal
+    assert journal is not None
+    line = encode(call)
+    other = os.open(folder / "plain", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for name, work in (
+        ("write(2) of as many bytes, alone", lambda: os.write(other, line)),
+        (f"append of a record of {len(line)} bytes", lambda: spool.append(call)),
+        (
+            "journal: begin and end",
+            lambda: journal.end(
+                journal.begin(call.id, 1, "openai", "openai.chat", "api.openai.com", "a", None, "b") or 0
+            ),
+        ),
+    ):
+        median, rare = percentiles(work)
+        show(name, f"{median:6.2f} µs p50 {rare:7.2f} µs p99")
+    os.close(other)
+    spool.close()
+
+
+def measure_ingest(folder: Path, count: int = 100_000) -> None:
+    """Measure the way from spool to ledger, for calls that come in fast and for a few at a time."""
+    spool = Spool(folder / "spool")
+    for call in make(count, 2, days=0.01):
+        spool.append(call)
+    with Ledger.open(folder / "ledger.db") as ledger:
+        wall, cpu = time.perf_counter(), time.process_time()
+        ledger.ingest(spool.directory, own=spool)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        show(
+            "ingest, 2,000 calls a transaction", f"{count / wall:9,.0f} calls/s {cpu / count * 1e6:6.1f} µs CPU a call"
+        )
+        few = list(make(1_000, 3, days=0.01))
+        cpu = 0.0
+        for first in range(0, len(few), 10):
+            for call in few[first : first + 10]:
+                spool.append(call)
+            began = time.process_time()
+            ledger.ingest(spool.directory, own=spool)
+            cpu += time.process_time() - began
+        show("ingest, 10 calls a transaction", f"{'':17} {cpu / len(few) * 1e6:6.1f} µs CPU a call")
+    spool.close()
+
+
+def measure_reports(path: Path, count: int) -> None:
+    """Measure reports over a ledger of ``count`` calls."""
+    with Ledger.open(path) as ledger:
+        began = time.perf_counter()
+        source = make(count, 4)
+        for first in range(0, count, 50_000):
+            ledger.write(call for call, _ in zip(source, range(min(50_000, count - first)), strict=False))
+        taken = time.perf_counter() - began
+        show(f"made a ledger of {count:,} calls", f"{taken:9.0f} s, {path.stat().st_size / 1e9:.1f} GB")
+        for by in (
+            [],
+            ["model"],
+            ["provider"],
+            ["feature"],
+            ["tag:user"],
+            ["tag:batch"],
+            ["day"],
+            ["hour"],
+            ["day", "model"],
+        ):
+            began = time.perf_counter()
+            lines = len(ledger.report(by).lines)
+            show(
+                f"report by {', '.join(by) or 'nothing'}",
+                f"{(time.perf_counter() - began) * 1e3:9.0f} ms, {lines} lines",
+            )
+        for by in (["day"], ["tag:user"]):
+            began = time.perf_counter()
+            ledger.report(by, zone="Asia/Kathmandu")
+            show(f"report by {', '.join(by)} in Kathmandu", f"{(time.perf_counter() - began) * 1e3:9.0f} ms")
+        for by in (["tag:session"], ["host"], ["tag:user", "model"]):
+            began = time.perf_counter()
+            report = ledger.report(by, exact=True)
+            show(
+                f"report by {', '.join(by)}, every call read",
+                f"{time.perf_counter() - began:9.1f} s, {len(report.lines)} lines",
+            )
+
+
+def main() -> None:
+    """Measure all of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=10_000_000)
+    parser.add_argument("--folder", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="outlay-bench-", dir=arguments.folder) as name:
+        folder = Path(name)
+        measure_spool(folder / "measured")
+        measure_ingest(folder)
+        measure_reports(folder / "large.db", arguments.calls)
+
+
+if __name__ == "__main__":
+    main()
