@@ -80,6 +80,8 @@ class Meter:
         exchange = Exchange(transport, match, host, path, body, context.scope(), self.settle)
         if match.poll:
             return exchange
+        if exchange.scope.span is None:
+            exchange.trace = foreign_trace()
         if _failure.get() is not None:
             _link(exchange)
         if self._asking is not None and (streams or may_stream(body)):
@@ -153,7 +155,7 @@ class Meter:
             cost = self._prices().cost(
                 match.provider.name, models, usage, at=end, terms=terms, reported=reading.reported
             )
-        trace, parent = (span.trace_id, span.id) if span and span.tally else _outside()
+        trace, parent = (span.trace_id, span.id) if span and span.tally else exchange.trace or (trace_id(), None)
         return Call(
             id=background_id(match.provider.name, reading.id) if reading.background and reading.id else exchange.id,
             trace_id=trace,
@@ -206,10 +208,6 @@ _TOLD_BY_POLL = (
 def background_id(provider: str, response_id: str) -> str:
     """Return the id of a call that runs in the background: whoever polls it first or twice, it is one record."""
     return hashlib.blake2b(f"{provider}:{response_id}".encode(), digest_size=8).hexdigest()
-
-
-def _outside() -> tuple[str, str | None]:
-    return foreign_trace() or (trace_id(), None)
 
 
 def _link(exchange: Exchange) -> None:

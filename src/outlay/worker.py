@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -56,15 +57,18 @@ class Worker:
 
     def wake(self) -> None:
         """Start the thread, if it is not there yet. A record that comes while the interpreter ends needs none."""
-        with self._starting:
+        # A finaliser that interrupts this very function may keep a record and come here again: it must not wait.
+        if not self._starting.acquire(blocking=False):
+            return
+        try:
             if self._thread is None and not self._stop.is_set():
                 thread = threading.Thread(target=self._run, name="outlay", daemon=True)
-                try:
+                with contextlib.suppress(RuntimeError):
                     thread.start()
-                except RuntimeError:
-                    return
-                self._thread = thread
+                    self._thread = thread
             self.awake = True
+        finally:
+            self._starting.release()
 
     def flush(self, timeout: float) -> int:
         """Carry everything written so far to the ledger, on this thread; return the bytes left when time is up."""

@@ -81,6 +81,8 @@ class Exchange:
     ended = 0
     sent = True
     """Whether the request may have reached the provider."""
+    trace: tuple[str, str | None] | None = None
+    """OpenTelemetry's (trace id, span id) at the begin, for a call in no span of ours."""
     slot: int | None = None
     """Where the journal of calls in flight names this one, and what takes it out there."""
     free: Callable[[int], None]
