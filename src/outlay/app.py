@@ -32,7 +32,13 @@ class Outlay:
         self.spool = Spool(self.folder / "spool")
         self.recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
         self.home = Home(self.keep, settings.project or _working_folder(), settings.release, settings.tags)
-        self.worker = Worker(self.folder / "ledger.db", self.spool, self.recogniser)
+        self.worker = Worker(
+            self.folder / "ledger.db",
+            self.spool,
+            self.recogniser,
+            keep_days=settings.retention_days,
+            keep_megabytes=settings.retention_megabytes,
+        )
         self.meter = Meter(
             self.recogniser, self.prices, self.home, lambda: self.spool.journal, ask_usage=settings.ask_usage
         )

@@ -24,6 +24,11 @@ TICK = 0.25
 IDLE_TICK = 1.0
 """Seconds between two looks when nothing has come in: the patches are still watched."""
 
+PRUNE_TICK = 3600.0
+"""Seconds between two looks at what the ledger may let go of."""
+
+DAY = 86_400 * 10**9
+
 _working = guard("carrying calls to the ledger")
 
 
@@ -37,8 +42,13 @@ class Watched(Protocol):
 class Worker:
     """Start at the first record, live as a daemon, end with the process; a forked child starts its own."""
 
-    def __init__(self, path: Path, spool: Spool, recogniser: Recogniser) -> None:
+    def __init__(
+        self, path: Path, spool: Spool, recogniser: Recogniser, *, keep_days: int = 0, keep_megabytes: int = 0
+    ) -> None:
+        """Make the worker of the ledger at ``path``, which keeps calls for so many days and is so large; 0: any."""
         self._path = path
+        self._keep_days = keep_days
+        self._keep_megabytes = keep_megabytes
         self._spool = spool
         self._recogniser = recogniser
         self.watched: Watched | None = None
@@ -97,7 +107,7 @@ class Worker:
                 self._ledger = None
 
     def _run(self) -> None:
-        looked = 0.0
+        looked = pruned = 0.0
         wait = TICK
         while not self._stop.wait(wait):
             with _working, self._at_work:
@@ -110,6 +120,9 @@ class Worker:
                     self._note()
                     if self.watched is not None:
                         self.watched.watch()
+                if time.monotonic() - pruned >= PRUNE_TICK or not pruned:
+                    pruned = time.monotonic()
+                    self._prune()
 
     def _carry(self, deadline: float | None) -> tuple[int, int]:
         """Return (records carried, bytes left)."""
@@ -122,6 +135,12 @@ class Worker:
         done = ledger.ingest(self._spool.directory, deadline=deadline, own=self._spool)
         self._tell(done.trouble)
         return done.records, done.left
+
+    def _prune(self) -> None:
+        """Let go of what the settings say is old or too much; what was spent stays in the reports."""
+        if self._ledger is not None and (self._keep_days or self._keep_megabytes):
+            before = time.time_ns() - self._keep_days * DAY if self._keep_days else None
+            self._ledger.prune(before=before, max_bytes=self._keep_megabytes * 10**6 or None)
 
     def _open(self) -> Ledger:
         if self._ledger is None:
