@@ -78,3 +78,9 @@ def test_line_separators_of_unicode_are_no_line_ends() -> None:
     """JSON may carry U+2028 and U+0085 as they are; ``str.splitlines`` would tear the event there."""
     text = '{"content":"a\u2028b\u0085c\u000bd"}'.encode()
     assert list(sse.events(b"data: " + text + b"\n\n")) == [text]
+
+
+def test_a_stream_with_comments_between_its_events_is_read_whole() -> None:
+    """A reason of the end may stand before as many keep-alives as there are places at the edge."""
+    body = b"".join(b": keep-alive\n\ndata: %d\n\n" % n for n in range(100))
+    assert sse.edges(body, 2, 4) is None

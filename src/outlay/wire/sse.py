@@ -32,8 +32,8 @@ def _events(body: bytes) -> Iterator[bytes]:
 def edges(body: bytes, head: int, tail: int) -> list[bytes] | None:
     """Return the data of the events in the first ``head`` and the last ``tail`` blocks; the others are not looked at.
 
-    A block ends with a blank line, so each is read as it would be in its place; one of comments alone has no event.
-    None where ``body`` is too short to save anything, or its lines end with CR.
+    A block ends with a blank line, so each is read as it would be in its place. None where ``body`` is too short to
+    save anything, where its lines end with CR, and where a block at its end has no event: comments stand between them.
     """
     line = body.find(b"\n")
     blank = b"\n\r\n" if body[line - 1 : line] == b"\r" else b"\n\n"
@@ -47,4 +47,5 @@ def edges(body: bytes, head: int, tail: int) -> list[bytes] | None:
         if begin < 0:
             return None
     begin += len(blank)
-    return [*events(body[:end]), *_events(body[begin:])]
+    last = [*_events(body[begin:])]
+    return [*events(body[:end]), *last] if len(last) >= tail else None
