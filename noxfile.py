@@ -100,7 +100,7 @@ def docs(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Meter a million calls and watch memory, files and threads: about ten minutes."""
     need(session, "-e", ".[dev]")
-    session.run("python", "benchmarks/soak.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.soak", *session.posargs)
 
 
 @nox.session

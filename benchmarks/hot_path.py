@@ -11,14 +11,15 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletionMessageParam
 
 import outlay
+from benchmarks import calls
+from benchmarks.calls import AsyncCall, Call
 from benchmarks.provider import CHUNKS, Provider
 from benchmarks.stopwatch import Stopwatch
 from outlay import app
@@ -55,9 +56,10 @@ PARTS = {
     "outlay.ledger.spool:Segment.write": "spool: write",
 }
 
-PROMPT: list[ChatCompletionMessageParam] = [{"role": "user", "content": "x" * 2048}]
-MODEL = "gpt-4o-mini"
+STREAM_ASKED = f"stream of {CHUNKS}, usage asked by the caller"
+STREAM = f"stream of {CHUNKS}, usage asked by outlay"
 QUIET = 0.1
+"""The quantile that an idle machine would give: what other jobs do to a call can only make it longer."""
 
 
 class Bare(httpx2.Client):
@@ -72,69 +74,53 @@ class BareAsync(httpx2.AsyncClient):
     send = httpx2.AsyncClient.send
 
 
-Call = Callable[[], object]
 Pair = tuple[Call, Call]
-
-
-def plain(client: openai.OpenAI) -> Call:
-    """Return a function that makes one plain call."""
-    return lambda: client.chat.completions.create(model=MODEL, messages=PROMPT)
-
-
-def stream(client: openai.OpenAI, **options: Any) -> Call:
-    """Return a function that reads one stream to its end."""
-
-    def call() -> None:
-        for _ in client.chat.completions.create(model=MODEL, messages=PROMPT, stream=True, **options):
-            pass
-
-    return call
-
-
-def first_chunk(client: openai.OpenAI) -> Call:
-    """Return a function that waits for a stream's first event, and leaves the rest."""
-    return lambda: next(iter(client.chat.completions.create(model=MODEL, messages=PROMPT, stream=True)))
-
-
-def run(loop: asyncio.AbstractEventLoop, client: openai.AsyncOpenAI) -> Call:
-    """Return a function that makes one asynchronous call on ``loop``."""
-
-    async def call() -> None:
-        await client.chat.completions.create(model=MODEL, messages=PROMPT)
-
-    return lambda: loop.run_until_complete(call())
-
-
-def get(client: httpx2.Client) -> Call:
-    """Return a function that makes one request that is no model call."""
-    return lambda: client.get("http://app.example/api/users/42")
 
 
 def pairs(loop: asyncio.AbstractEventLoop) -> dict[str, Pair]:
     """Return (bare, metered) by name; the metered ones are so once ``outlay.init()`` was called."""
     provider = Provider()
-    clients = [kind(transport=provider) for kind in (Bare, httpx2.Client)]
-    first, second = (openai.OpenAI(api_key="k", http_client=client) for client in clients)
-    asynchronous = [
-        openai.AsyncOpenAI(api_key="k", http_client=kind(transport=provider))
+    http = [kind(transport=provider) for kind in (Bare, httpx2.Client)]
+    clients = [openai.OpenAI(api_key="k", http_client=client) for client in http]
+    tasks = [
+        calls.plain_async(openai.AsyncOpenAI(api_key="k", http_client=kind(transport=provider)))
         for kind in (BareAsync, httpx2.AsyncClient)
     ]
-    asked = {"stream_options": {"include_usage": True}}
+
+    def both(make: Callable[[openai.OpenAI], Call]) -> Pair:
+        return make(clients[0]), make(clients[1])
+
+    def awaited(call: AsyncCall) -> Call:
+        async def one() -> None:
+            await call()
+
+        return lambda: loop.run_until_complete(one())
+
     return {
-        "plain": (plain(first), plain(second)),
-        "async": (run(loop, asynchronous[0]), run(loop, asynchronous[1])),
-        f"stream of {CHUNKS}, usage asked by the caller": (stream(first, **asked), stream(second, **asked)),
-        f"stream of {CHUNKS}, usage asked by outlay": (stream(first), stream(second)),
-        "time to first chunk": (first_chunk(first), first_chunk(second)),
-        "no model call": (get(clients[0]), get(clients[1])),
+        "plain": both(calls.plain),
+        "async": (awaited(tasks[0]), awaited(tasks[1])),
+        STREAM_ASKED: both(lambda client: calls.stream(client, **calls.ASKED)),
+        STREAM: both(calls.stream),
+        "time to first chunk": both(calls.first_chunk),
+        "no model call": (calls.other_request(http[0]), calls.other_request(http[1])),
     }
 
 
-def timed(pair: Pair, calls: int) -> list[tuple[float, float]]:
-    """Return µs of (bare, metered) on this thread's CPU of ``calls`` pairs, in changing order."""
+class Figure(NamedTuple):
+    """What outlay adds to one kind of call, in µs: (bare, added) at three quantiles."""
+
+    quiet: tuple[float, float]
+    p50: tuple[float, float]
+    p99: tuple[float, float]
+    noise: float
+    """Half the distance between the lowest and the highest of ten parts of the run."""
+
+
+def timed(pair: Pair, count: int) -> list[tuple[float, float]]:
+    """Return µs of (bare, metered) on this thread's CPU of ``count`` pairs, in changing order."""
     clock = time.thread_time_ns
     took = []
-    for number in range(calls):
+    for number in range(count):
         times = [0.0, 0.0]
         for index in (0, 1) if number % 2 else (1, 0):
             call = pair[index]
@@ -145,24 +131,40 @@ def timed(pair: Pair, calls: int) -> list[tuple[float, float]]:
     return took
 
 
-def at(share: float, took: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def quantile(share: float, took: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the quantile of the bare calls, and by how much that of the metered ones is higher."""
     bare, metered = (sorted(column)[int(len(took) * share)] for column in zip(*took, strict=True))
     return bare, metered - bare
 
 
-def tell(name: str, took: list[tuple[float, float]]) -> str:
-    """Return one line of the table: what a bare call takes and what was added, in µs."""
+def figure(took: Sequence[tuple[float, float]]) -> Figure:
+    """Sum up the times of many pairs."""
     size = max(1, len(took) // 10)
-    parts = [at(QUIET, took[first : first + size])[1] for first in range(0, size * 10, size)]
-    (bare, added), (middle, more), (late, most) = at(QUIET, took), at(0.5, took), at(0.99, took)
+    parts = [quantile(QUIET, took[first : first + size])[1] for first in range(0, size * 10, size)]
+    return Figure(quantile(QUIET, took), quantile(0.5, took), quantile(0.99, took), (max(parts) - min(parts)) / 2)
+
+
+def figures(count: int, only: str = "") -> Iterator[tuple[str, Figure]]:
+    """Meter in this process, and yield what that adds by kind of call, from ``count`` pairs (a fifth for streams)."""
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
+        chosen = {name: pair for name, pair in pairs(runner.get_loop()).items() if only in name}
+        start(folder)
+        for name, pair in chosen.items():
+            timed(pair, 50)
+            yield name, figure(timed(pair, count // (5 if "stream" in name else 1)))
+        outlay.uninstrument()
+
+
+def tell(name: str, found: Figure) -> str:
+    """Return one line of the table."""
+    bare, added = found.quiet
     return (
-        f"{name:42} quiet {bare:7.0f} + {added:6.1f} ±{(max(parts) - min(parts)) / 2:5.1f}   {1 + added / bare:.3f} x"
-        f"   p50 {middle:6.0f} + {more:6.1f}   p99 {late:6.0f} + {most:6.1f}"
+        f"{name:42} quiet {bare:7.0f} + {added:6.1f} ±{found.noise:5.1f}   {1 + added / bare:.3f} x"
+        f"   p50 {found.p50[0]:6.0f} + {found.p50[1]:6.1f}   p99 {found.p99[0]:6.0f} + {found.p99[1]:6.1f}"
     )
 
 
-def breakdown(names: Sequence[str], calls: int) -> None:
+def breakdown(names: Sequence[str], count: int) -> None:
     """Print what each part of a metered call takes, in place."""
     watch = Stopwatch()
     for place, label in PARTS.items():
@@ -176,9 +178,9 @@ def breakdown(names: Sequence[str], calls: int) -> None:
             for _ in range(50):
                 metered[name]()
             watch.clear()
-            for _ in range(calls):
+            for _ in range(count):
                 metered[name]()
-            parts = watch.per_call(calls)
+            parts = watch.per_call(count)
             print(f"\n{name}: {sum(parts.values()):.1f} µs in parts")
             for label, spent in sorted(parts.items(), key=lambda part: -part[1]):
                 print(f"  {spent:6.2f}  {label}")
@@ -197,17 +199,12 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only lines whose name contains this")
     parser.add_argument("--no-parts", action="store_true", help="leave the parts out")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
-        chosen = {name: pair for name, pair in pairs(runner.get_loop()).items() if options.only in name}
-        start(folder)
-        for name, pair in chosen.items():
-            timed(pair, 50)
-            print(
-                tell(name, timed(pair, options.calls // (5 if "stream" in name or "first" in name else 1))), flush=True
-            )
-        outlay.uninstrument()
+    names = []
+    for name, found in figures(options.calls, options.only):
+        print(tell(name, found), flush=True)
+        names.append(name)
     if not options.no_parts:
-        breakdown([name for name in chosen if name not in ("async", "time to first chunk")], options.calls // 2)
+        breakdown([name for name in names if name not in ("async", "time to first chunk")], options.calls // 2)
 
 
 if __name__ == "__main__":

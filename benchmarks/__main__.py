@@ -1,0 +1,90 @@
+"""Measure outlay beside the bare client and every peer that is installed, and print the figures as Markdown.
+
+`pip install -e '.[bench]'` brings the peers; about fifteen minutes on two quiet cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import timeit
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import footprint, hot_path, report, rounds
+from benchmarks.report import Results
+from benchmarks.tools import BARE, TOOLS, Tool, installed
+from benchmarks.turns import SHAPES
+
+SECTIONS = ("pairs", "shapes", "starts", "sizes", "memory", "alone")
+
+
+def price() -> float:
+    """Return µs that the price of a call takes once its model was resolved."""
+    from outlay.pricing import Prices
+    from outlay.records import Usage
+
+    prices, now = Prices.load(), time.time_ns()
+    usage = Usage(classes={"input": 384, "cache_read": 128, "output": 200})
+    models = ("gpt-4o-mini-2024-07-18", "gpt-4o-mini")
+    times = timeit.repeat(lambda: prices.cost("openai", models, usage, at=now), number=20_000, repeat=7)
+    return min(times) / 20_000 * 1e6
+
+
+def measure(sections: Sequence[str], tools: Sequence[Tool], shapes: Sequence[str], count: int) -> Results:
+    """Return the figures of the sections asked for; ``count``: rounds of every shape."""
+    results = Results()
+    if "pairs" in sections:
+        results.pairs = dict(hot_path.figures(count * 200))
+    if "sizes" in sections:
+        results.sizes = {tool.name: footprint.installed_size(tool.distribution, BARE.distribution) for tool in tools}
+    if "alone" in sections:
+        results.alone["price"] = price()
+        results.alone["size"] = footprint.installed_size("outlay")
+        results.alone["import"] = footprint.import_alone(count)
+    if "starts" in sections:
+        results.starts = footprint.starts(tools, max(3, count // 2))
+    if "shapes" in sections:
+        results.shapes = by_shape(tools, shapes, count)
+    if "memory" in sections:
+        results.memory = footprint.memory(tools)
+    return results
+
+
+def by_shape(tools: Sequence[Tool], shapes: Sequence[str], count: int) -> dict[str, dict[str, rounds.Added]]:
+    """Return what each tool adds to each shape."""
+    workers = rounds.start(tools)
+    found = {}
+    try:
+        for shape in shapes:
+            found[shape] = rounds.measure(workers, shape, count)
+            print(f"{shape}: {len(found[shape])} tools, {count} rounds", file=sys.stderr, flush=True)
+    finally:
+        for worker in workers:
+            worker.close()
+    return found
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=11, help="turns of each tool in each shape (default: 11)")
+    parser.add_argument("--tools", nargs="*", help="of these only: " + ", ".join(tool.name for tool in TOOLS[1:]))
+    parser.add_argument("--shapes", nargs="*", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--sections", nargs="*", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("--write", type=Path, help="put the figures into this file, between its marks")
+    options = parser.parse_args()
+    tools = [
+        tool
+        for tool in TOOLS
+        if tool is not BARE and installed(tool) and (options.tools is None or tool.name in options.tools)
+    ]
+    text = report.markdown(measure(options.sections, tools, options.shapes, options.rounds))
+    print(text)
+    if options.write:
+        report.write(options.write, text)
+
+
+if __name__ == "__main__":
+    main()
