@@ -6,12 +6,11 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import click
-import msgspec
 from rich.text import Text
 
 from outlay.cli.books import data_option, opened
 from outlay.cli.filters import read_filters, where_option
-from outlay.cli.one_call import show_call
+from outlay.cli.one_call import call_data, show_call
 from outlay.cli.output import as_json, console, money, print_json, seconds, tokens, when
 from outlay.cli.tables import Column, print_table
 from outlay.cli.times import moment, nanoseconds, zone_named, zone_option
@@ -61,7 +60,7 @@ def command(  # noqa: PLR0913 - one argument an option
             until=None if until is None else nanoseconds(moment(until, clock, now)),
         )
     if as_json:
-        print_json([{**msgspec.to_builtins(call), "cost_usd": call.cost.usd} for call in calls])
+        print_json([call_data(call) for call in calls])
     else:
         _show(calls, clock)
 

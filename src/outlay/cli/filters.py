@@ -53,5 +53,5 @@ def _known(word: str, names: Sequence[str], settings: Settings) -> str:
         return f"tag:{word}"
     choices = (*names, *settings.declared_tags)
     near = get_close_matches(word, choices, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(choices)}, and tag:{word} if it is a tag."
-    raise click.UsageError(f"calls have no {word!r}; {hint}")
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(choices)}."
+    raise click.UsageError(f"calls have no {word!r}; {hint} For a tag write tag:{word.removeprefix('tag:') or 'NAME'}.")

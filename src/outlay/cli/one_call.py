@@ -25,7 +25,7 @@ def show_call(call: Call, settings: Settings, zone: tzinfo, *, as_json: bool) ->
     models = (call.response_model, call.request_model)
     price = prices.explain(call.provider, models, at=call.end, terms=call.terms)
     if as_json:
-        print_json({**msgspec.to_builtins(call), "cost_usd": call.cost.usd, "price": _price_data(price)})
+        print_json(call_data(call) | {"price": _price_data(price)})
         return
     out = console()
     for name, value in _facts(call, zone):
@@ -38,6 +38,12 @@ def show_call(call: Call, settings: Settings, zone: tzinfo, *, as_json: bool) ->
         out.print(f"No price is known for {model} of {call.provider}: put one into a price book.")
     else:
         _show_price(out, call, price, current=prices.version == call.cost.table)
+
+
+def call_data(call: Call) -> dict[str, Any]:
+    """Return a call for programs: its record's fields (docs/ledger.md), and the cost in USD."""
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(call))
+    return fields | {"cost_usd": call.cost.usd}
 
 
 def _facts(call: Call, zone: tzinfo) -> list[tuple[str, str]]:

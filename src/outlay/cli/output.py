@@ -61,7 +61,9 @@ def money(amount: Decimal | None) -> str:
 
 
 def spend(amount: Spend) -> str:
-    """Write a sum, with a plus sign where calls without a price are left out of it."""
+    """Write a sum, with a plus sign where calls without a price are left out of it; a question mark if all are."""
+    if amount == 0 and not amount.complete:
+        return "?"
     return money(amount) + ("" if amount.complete else " +")
 
 

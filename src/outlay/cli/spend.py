@@ -101,9 +101,9 @@ def _drivers(statement: Statement, lines: Sequence[Line]) -> list[Column]:
     return [
         _column("tokens", 1, lines, lambda line: tokens(line.total_tokens)),
         column("input $", 0, lambda parts: parts.input),
-        column("cache $", 0, lambda parts: parts.cache),
+        column("cache $", 12, lambda parts: parts.cache),
         column("output $", 0, lambda parts: parts.output),
-        column("other $", 0, lambda parts: parts.other),
+        column("other $", 11, lambda parts: parts.other),
     ]
 
 
