@@ -1,0 +1,84 @@
+"""A meter without ledger or worker, over the real patches: what it keeps is a list."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from outlay import app, context, integration, plugins
+from outlay.context import Home
+from outlay.loopback import ModelHost
+from outlay.meter import Meter
+from outlay.pricing import Prices
+from outlay.records import Call, Record
+from outlay.wire import exchange
+from outlay.wire.exchange import Exchange, settle_dropped
+from outlay.wire.recognise import Recogniser
+
+PRICES = Prices.load()
+
+
+class Metered:
+    """What was kept, and the switch."""
+
+    def __init__(self, ask_usage: bool = True) -> None:
+        self.kept: list[Record] = []
+        self.home = Home(self.kept.append, "wire")
+        self.recogniser = Recogniser(plugins.apis(), plugins.providers(), {"127.0.0.1": "openai"})
+        self.meter = Meter(self.recogniser, lambda: PRICES, self.home, lambda: None, ask_usage=ask_usage)
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every call that has ended, those included that only a finaliser saw."""
+        settle_dropped()
+        return [record for record in self.kept if isinstance(record, Call)]
+
+    def only(self) -> Call:
+        """Return the one call that there is, and forget it."""
+        if not self.calls:
+            gc.collect()  # a call may hang on a cycle; looking for one costs more than the call
+        (call,) = self.calls
+        self.kept.clear()
+        return call
+
+    def open(self) -> list[Exchange]:
+        """Return what has not ended."""
+        return [left for left in exchange.OPEN.values() if left.settle == self.meter.settle]
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Let requests inside the block go by: what a caller sees then is the measure."""
+        integration.connect(None)
+        try:
+            yield
+        finally:
+            integration.connect(self.meter)
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[ModelHost]:
+    """Answer on 127.0.0.1 for the whole run; each test asks for what it needs by the ``x-loopback`` header."""
+    with ModelHost(keep=False) as running:
+        yield running
+
+
+@pytest.fixture
+def metered() -> Iterator[Metered]:
+    """Meter every httpx and httpx2 client, and leave no call open and no patch behind."""
+    made = Metered()
+    before, context.home = context.home, made.home
+    meter = integration.connect(made.meter)
+    app.patcher().install()
+    try:
+        yield made
+        if made.open():
+            gc.collect()
+            settle_dropped()
+        assert made.open() == []
+    finally:
+        app.patcher().uninstall()
+        integration.connect(meter)
+        context.home = before
