@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from outlay.ledger.ledger import Ledger
@@ -87,7 +88,7 @@ def killed_writers(folder: Path, seed: int, kills: int = 300, base: int = 0) -> 
     acknowledged = b""
     for child in range(kills):
         out, into = os.pipe()
-        pid = fork(lambda child=child, into=into: write_forever(spool, base + child * 100_000, into))  # type: ignore[misc]  # bound
+        pid = fork(partial(write_forever, spool, base + child * 100_000, into))
         os.close(into)
         select.select([out], [], [], 10)
         time.sleep(chance.random() * 0.002)
@@ -100,13 +101,13 @@ def killed_ingesters(folder: Path, seed: int, kills: int = 60) -> list[int]:
     """Kill writers while several processes carry their segments, and kill those too."""
     chance = random.Random(seed)
     Ledger.open(folder / "ledger.db").close()
-    ingesters = [fork(lambda: ingest_forever(folder, seed)) for _ in range(3)]
+    ingesters = [fork(partial(ingest_forever, folder, seed)) for _ in range(3)]
     acknowledged = []
     for child in range(kills):
         acknowledged += killed_writers(folder, seed + child, kills=2, base=child * 200_000)
         victim = chance.randrange(len(ingesters))
         kill(ingesters[victim])
-        ingesters[victim] = fork(lambda child=child: ingest_forever(folder, child))  # type: ignore[misc]  # bound
+        ingesters[victim] = fork(partial(ingest_forever, folder, child))
     for pid in ingesters:
         kill(pid)
     return acknowledged

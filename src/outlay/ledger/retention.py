@@ -55,7 +55,7 @@ def _shrink(database: sqlite3.Connection) -> None:
 
 def _prune_before(database: sqlite3.Connection, before: int, last: str) -> int:
     """Delete in small transactions, so that writers need not wait for long."""
-    rows = f"SELECT seq FROM calls WHERE start < ?{last} ORDER BY start LIMIT {_ROWS}"  # noqa: S608  integers
+    rows = f"SELECT seq FROM calls WHERE start < ?{last} ORDER BY start LIMIT {_ROWS}"  # noqa: S608  own words
     deleted = 0
     while True:
         with transaction(database):
