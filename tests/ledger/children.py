@@ -81,7 +81,7 @@ def kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def killed_writers(folder: Path, seed: int, kills: int = 300, base: int = 0) -> list[int]:
+def killed_writers(folder: Path, seed: int, kills: int = 200, base: int = 0) -> list[int]:
     """Kill ``kills`` writers at random points; return the numbers they had acknowledged, from ``base`` on."""
     chance = random.Random(seed)
     spool = Spool(folder / "spool")
@@ -97,7 +97,7 @@ def killed_writers(folder: Path, seed: int, kills: int = 300, base: int = 0) -> 
     return [int(number) for number in acknowledged.split()]
 
 
-def killed_ingesters(folder: Path, seed: int, kills: int = 60) -> list[int]:
+def killed_ingesters(folder: Path, seed: int, kills: int = 40) -> list[int]:
     """Kill writers while several processes carry their segments, and kill those too."""
     chance = random.Random(seed)
     Ledger.open(folder / "ledger.db").close()

@@ -41,7 +41,7 @@ def check(folder: Path, acknowledged: list[str]) -> None:
 
 
 def test_what_append_acknowledged_survives_sigkill_at_any_moment(tmp_path: Path) -> None:
-    """300 processes are killed while they write; a call in flight then is kept as uncertain."""
+    """200 processes are killed while they write; a call in flight then is kept as uncertain."""
     check(tmp_path, run("killed_writers", tmp_path, 1))
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         uncertain = ledger.calls("failed", limit=1000, filters={"outcome": "uncertain"})
@@ -50,7 +50,7 @@ def test_what_append_acknowledged_survives_sigkill_at_any_moment(tmp_path: Path)
 
 
 def test_segments_are_carried_once_while_their_carriers_are_killed(tmp_path: Path) -> None:
-    """Three processes carry the same segments, 60 of them are killed amid it, and the writers too."""
+    """Three processes carry the same segments, 40 of them are killed amid it, and 80 writers too."""
     check(tmp_path, run("killed_ingesters", tmp_path, 2))
 
 
