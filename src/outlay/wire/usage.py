@@ -92,7 +92,8 @@ class UsageReader:
                         if quantity > left:
                             consistent, quantity = False, left
                     left -= quantity
-                    classes[name] = classes.get(name, 0) + quantity
+                    if quantity:
+                        classes[name] = classes.get(name, 0) + quantity
             if left:
                 classes[rest] = classes.get(rest, 0) + left
         return tokens, consistent
