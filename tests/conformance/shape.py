@@ -14,7 +14,7 @@ from typing import Any, Literal
 import anthropic
 import openai
 
-from outlay.loopback import Behaviour, ModelHost
+from outlay.loopback import Behaviour, ModelHost, Received
 from outlay.records import Outcome
 from tests.conformance.seen import Seen, drive, leave, name_of
 
@@ -25,6 +25,10 @@ KINDS: tuple[Kind, ...] = ("sync", "async")
 Figures = Literal["exact", "estimate", "none", "uncertain"]
 """``exact``: what the provider billed. ``estimate``: with bounds around that. ``none``: nothing was billed.
 ``uncertain``: none or an estimate, never exact, as nobody was told what the attempt took."""
+
+
+LIBRARIES = ("httpx", "httpx2")
+"""The HTTP clients that some version of the SDKs sends by."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Expect:
 OK = Expect()
 LEFT = Expect("abandoned", "estimate")
 BROKEN = Expect("error", "estimate")
+UNREAD = Expect("error", "estimate", None)
+"""A plain answer that breaks off: its status reaches neither the caller nor us, as the client raises instead."""
 
 
 def failed(status: int) -> Expect:
@@ -48,7 +54,7 @@ def failed(status: int) -> Expect:
 
 def errors() -> tuple[type[Exception], ...]:
     """Return every exception that the SDKs and their HTTP clients may raise at a caller."""
-    clients = [importlib.import_module(name).HTTPError for name in ("httpx", "httpx2")]
+    clients = [importlib.import_module(name).HTTPError for name in LIBRARIES]
     return (openai.OpenAIError, anthropic.AnthropicError, TimeoutError, *clients)
 
 
@@ -88,6 +94,20 @@ class Shape:
         url = host.openai_url if self.sdk == "openai" else host.anthropic_url
         options = {"timeout": 20.0, **self.options}
         return make(base_url=url, api_key="sk-loopback", http_client=transport(verify=False), **options)
+
+    def library(self, kind: Kind) -> str:
+        """Return the name of the HTTP client's library that the SDK sends by."""
+        transport = _classes(self.sdk, kind)[1]
+        names = {base.__module__.partition(".")[0] for base in transport.__mro__}
+        (name,) = names.intersection(LIBRARIES)
+        return str(name)
+
+    def asked(self, request: Received) -> bool:
+        """Return whether outlay asks this request of an application for its usage: a chat stream that does not."""
+        body = request.json() if request.body else {}
+        options = body.get("stream_options") or {}
+        chats = request.path.endswith("/completions")
+        return chats and body.get("stream") is True and not options.get("include_usage")
 
     def possible(self, kind: Kind) -> bool:
         """Return whether the installed SDK has this way, and this kind of it."""

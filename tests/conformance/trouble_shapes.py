@@ -10,7 +10,7 @@ from outlay.loopback.reply import DEFAULT_TEXT
 from tests.conformance import anthropic_shapes, openai_other_shapes, openai_shapes
 from tests.conformance.openai_shapes import FIRST_WORD
 from tests.conformance.seen import Seen, value
-from tests.conformance.shape import BROKEN, OK, Expect, Sdk, Shape, failed
+from tests.conformance.shape import BROKEN, OK, UNREAD, Expect, Sdk, Shape, failed
 
 Call = Callable[[Any, Seen], Awaitable[None]]
 
@@ -55,7 +55,7 @@ def _errors(sdk: Sdk, call: Call, overloaded: int) -> tuple[Shape, ...]:
         ),
         shape("dropped then ok", "drop", calls=(SILENT, OK), **two),
         shape("time-out", "hang", raises=("APITimeoutError",), calls=(SILENT,), options=HASTY),
-        shape("cut in a plain answer", "cut=1", raises=TORN, calls=(BROKEN,), options=ONCE),
+        shape("cut in a plain answer", "cut=1", raises=TORN, calls=(UNREAD,), options=ONCE),
         shape("html", "html", raises=("InternalServerError",), calls=(failed(502),), options=ONCE),
     )
 
