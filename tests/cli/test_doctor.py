@@ -6,6 +6,7 @@ import json
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from outlay.cli.health import Health, Kept, prices_dated
 from outlay.cli.probes import Probe
@@ -50,7 +51,7 @@ def test_each_sdk_is_proven_by_calls_through_it(tmp_path: Path) -> None:
 def test_what_needs_attention_is_told_with_what_to_do(tmp_path: Path, data: Path) -> None:
     """Misses, hosts that nobody named, losses and errors of outlay's own: a sentence each, exit status 1."""
     at = time.time_ns()
-    chat = {"at": at, "method": "POST", "path": "/v1/chat/completions"}
+    chat: dict[str, Any] = {"at": at, "method": "POST", "path": "/v1/chat/completions"}
     with Ledger.open(data / "ledger.db") as ledger:
         ledger.write(
             [

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from outlay.cli.changes import DRIVERS, Side, changes_between
 from outlay.cli.output import counted, money, tokens
-from outlay.cli.statement import Parts, pace_of
+from outlay.cli.statement import Key, Parts, pace_of
 from outlay.cli.tables import GAP, SHORTEST, Column, fit
 from outlay.cli.times import moment, nanoseconds
 
@@ -23,8 +23,9 @@ BERLIN = ZoneInfo("Europe/Berlin")
 CELLS = st.lists(st.text("abc漢…", max_size=30), min_size=3, max_size=3)
 COLUMNS = st.builds(Column, st.text("xyz", min_size=1, max_size=9), CELLS, st.booleans(), st.integers(0, 9))
 AMOUNTS = st.integers(0, 10**15)
+KEYS: list[Key] = [("openai", "a"), ("openai", "b"), ("anthropic", "c")]
 SIDES = st.dictionaries(
-    st.sampled_from([("openai", "a"), ("openai", "b"), ("anthropic", "c")]),
+    st.sampled_from(KEYS),
     st.builds(Side, st.integers(0, 10**6), st.builds(Parts, AMOUNTS, AMOUNTS, AMOUNTS, st.integers(-(10**9), 10**15))),
 )
 
@@ -47,9 +48,7 @@ def test_a_table_fits_or_has_nothing_left_to_give(columns: list[Column], width: 
 
 
 @given(SIDES, SIDES)
-def test_the_drivers_add_up_to_what_changed(
-    old: dict[tuple[str | None, ...], Side], new: dict[tuple[str | None, ...], Side]
-) -> None:
+def test_the_drivers_add_up_to_what_changed(old: dict[Key, Side], new: dict[Key, Side]) -> None:
     """To the pico-USD, whichever models came and went."""
     found = changes_between(old, new)
     if found is None:
@@ -60,18 +59,28 @@ def test_the_drivers_add_up_to_what_changed(
 
 def test_each_driver_alone_is_named_alone() -> None:
     """Twice the requests are volume; a dearer model is the model; longer answers are output."""
-    plain = {("openai", "a"): Side(10, Parts(100, 0, 200, 0)), ("openai", "b"): Side(10, Parts(1000, 0, 2000, 0))}
+    plain: dict[Key, Side] = {
+        ("openai", "a"): Side(10, Parts(100, 0, 200, 0)),
+        ("openai", "b"): Side(10, Parts(1000, 0, 2000, 0)),
+    }
 
-    def moved(new: dict[tuple[str | None, ...], Side]) -> dict[str, int]:
+    def moved(new: dict[Key, Side]) -> dict[str, int]:
         found = changes_between(plain, new)
         assert found is not None
         return {name: amount for name in DRIVERS if (amount := getattr(found, name))}
 
-    twice = {key: Side(20, Parts(2 * side.parts.input, 0, 2 * side.parts.output, 0)) for key, side in plain.items()}
+    twice: dict[Key, Side] = {
+        key: Side(20, Parts(2 * side.parts.input, 0, 2 * side.parts.output, 0)) for key, side in plain.items()
+    }
     assert moved(twice) == {"volume": 3300}
-    dearer = {("openai", "a"): Side(0, Parts(0, 0, 0, 0)), ("openai", "b"): Side(20, Parts(2000, 0, 4000, 0))}
+    dearer: dict[Key, Side] = {
+        ("openai", "a"): Side(0, Parts(0, 0, 0, 0)),
+        ("openai", "b"): Side(20, Parts(2000, 0, 4000, 0)),
+    }
     assert moved(dearer) == {"model": 2700}
-    longer = {key: Side(10, Parts(side.parts.input, 0, 3 * side.parts.output, 0)) for key, side in plain.items()}
+    longer: dict[Key, Side] = {
+        key: Side(10, Parts(side.parts.input, 0, 3 * side.parts.output, 0)) for key, side in plain.items()
+    }
     assert moved(longer) == {"output": 4400}
     assert moved(plain) == {}
 
@@ -135,10 +144,7 @@ def test_money_shows_cents_or_four_digits_that_count(amount: str | None, written
 def test_counts_are_written_as_people_say_them() -> None:
     """One call, two calls; token counts short from ten thousand on."""
     assert [counted(number, "call") for number in (0, 1, 1_000)] == ["0 calls", "1 call", "1,000 calls"]
-    assert [tokens(n) for n in (9_999, 16_200, 200_000, 16_600_000, 2 * 10**9)] == [
-        "9,999",
-        "16.2k",
-        "0.2M",
-        "16.6M",
-        "2.0B",
-    ]
+    alone = {9_999: "9,999", 16_200: "16.2k", 200_000: "200.0k", 16_600_000: "16.6M", 2 * 10**9: "2.0B"}
+    assert {number: tokens(number) for number in alone} == alone
+    beside_millions = {200_000: "0.2M", 50_000: "0.1M", 49_999: "50.0k", 999: "999"}
+    assert {number: tokens(number, 16_600_000) for number in beside_millions} == beside_millions

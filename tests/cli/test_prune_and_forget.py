@@ -91,7 +91,7 @@ def test_a_person_is_forgotten_and_the_money_stays(cli: Cli, data: Path) -> None
     done = cli("forget", "user=u-42", "--yes")
     assert done.out.endswith("calls no longer say whose they were.\n")
     assert total(cli) == spent
-    assert total(cli, "--where", "user=u-42") == (0, 0)
+    assert total(cli, "--where", "user=u-42") == (0, Decimal(0))
     assert cli("forget", "team=support", "user=u-17", "--yes").status == 0
     kept = b"".join(file.read_bytes() for file in data.rglob("*") if file.is_file())
     assert b"u-42" not in kept

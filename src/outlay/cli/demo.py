@@ -119,13 +119,13 @@ def _show(statement: Statement, proof: Proof, folder: Path, place: str) -> None:
     out = console()
     sdks = " and ".join(f"{name} {version(name)}" for name in ("openai", "anthropic"))
     out.print("A support bot served three customers, with threads and asyncio, through the real SDKs", style="bold")
-    out.print(f"({sdks}) against model hosts on this machine: no key, no network, no cost.\n")
+    out.print(f"({sdks}) against model hosts on this machine: no key, no network.\n")
     show_lines(out, statement, datetime.now(UTC))
     out.print(f"\nThe hosts billed {counted(proof.billed, 'answer')}. outlay has {proof.exact} of them to the token;")
     out.print(f"{proof.within} that ended in mid-stream are estimates, with what was billed between their bounds.")
     if not proof.holds:
         out.print(f"{proof.billed - proof.exact - proof.within} are WRONG: please report this.", style="bold red")
-    out.print(f"\nThe calls stay in {folder / 'ledger.db'}. Look at them from any side:\n")
+    out.print(f"\nThe calls stay in {folder / 'ledger.db'}. Look at them from any side:\n", soft_wrap=True)
     for line in ("report --by user", "report --by feature,model --cost", "calls --dearest", "calls --failed"):
         out.print(f"  outlay {line}{place}")
     out.print(f"\nTake them out again: outlay prune --project {PROJECT}{place}")

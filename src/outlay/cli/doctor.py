@@ -66,7 +66,7 @@ def _show(out: Console, health: Health) -> None:
     _show_sdks(out, health)
     out.print()
     for name, value in _facts(health):
-        out.print(f"{name:<9} {value}")
+        out.print(f"{name:<9} {value}", soft_wrap=True)  # paths are for copying
     attention = health.attention()
     out.print()
     if not attention:
@@ -74,7 +74,7 @@ def _show(out: Console, health: Health) -> None:
         return
     out.print(f"{counted(len(attention), 'thing needs', 'things need')} attention:", style="bold yellow")
     for sentence in attention:
-        out.print(f"- {sentence}")
+        out.print(f"- {sentence}", soft_wrap=True)
 
 
 def _show_clients(out: Console, health: Health) -> None:

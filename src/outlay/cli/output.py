@@ -77,17 +77,26 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
-def tokens(number: int) -> str:
-    """Write a token count short: ``12.3M``."""
-    for least, size, unit in ((10**12, 10**12, "T"), (10**9, 10**9, "B"), (10**5, 10**6, "M"), (10**4, 10**3, "k")):
-        if number >= least:
+def tokens(number: int, most: int = 0) -> str:
+    """Write a token count short, ``12.3M``: in the unit of ``most``, the largest beside it, where that says enough."""
+    for largest, size, least, unit in UNITS:
+        if max(number, most) >= largest and number >= least:
             return f"{number / size:,.1f}{unit}"
     return f"{number:,}"
 
 
+UNITS = (
+    (10**12, 10**12, 5 * 10**10, "T"),
+    (10**9, 10**9, 5 * 10**7, "B"),
+    (10**6, 10**6, 5 * 10**4, "M"),
+    (10**4, 10**3, 10**3, "k"),
+)
+"""The largest count from which a unit is used, the unit's size, the least that it can show, and its letter."""
+
+
 def share(part: Decimal | int, whole: Decimal | int) -> str:
     """Write a part as percent of the whole; nothing where there is no whole."""
-    return f"{100 * part / whole:.1f} %" if whole else ""
+    return f"{100 * part / whole:.1f} %".replace("-0.0", "0.0") if whole else ""
 
 
 def when(at: int, zone: tzinfo = UTC) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from outlay.cli.output import count, counted, money, share, spend, tokens
-from outlay.cli.statement import Parts, Statement, per_request, stale_days
+from outlay.cli.statement import Parts, Statement, per_request, stale_days, unknown
 from outlay.cli.tables import Column, print_table
 from outlay.ledger.questions import Line
 from outlay.money import usd
@@ -64,7 +64,7 @@ def columns_of(statement: Statement) -> list[Column]:
     amounts = [
         _column("cost", 0, lines, lambda line: spend(line.spend)),
         _column("per request", 6, lines, _per_request),
-        _column("share", 10, lines, lambda line: share(line.cost, total.cost)),
+        _column("share", 5, lines, lambda line: "?" if unknown(line) else share(line.cost, total.cost)),
     ]
     return [*heads, *(column for column in figures if not column.idle), *amounts]
 
@@ -78,11 +78,11 @@ def _volume(lines: Sequence[Line]) -> list[Column]:
 
 def _tokens(lines: Sequence[Line]) -> list[Column]:
     return [
-        _column("tokens", 0, lines, lambda line: tokens(line.total_tokens)),
-        _column("input", 8, lines, lambda line: tokens(line.input_tokens)),
-        _column("cache read", 3, lines, lambda line: tokens(line.cache_read)),
-        _column("cache write", 2, lines, lambda line: tokens(line.cache_write_input_tokens)),
-        _column("output", 9, lines, lambda line: tokens(line.output_tokens)),
+        _counts("tokens", 0, [line.total_tokens for line in lines]),
+        _counts("input", 8, [line.input_tokens for line in lines]),
+        _counts("cache read", 3, [line.cache_read for line in lines]),
+        _counts("cache write", 2, [line.cache_write_input_tokens for line in lines]),
+        _counts("output", 9, [line.output_tokens for line in lines]),
         _column(
             "reasoning", 4, lines, lambda line: share(line.reasoning, line.output_tokens) if line.reasoning else ""
         ),
@@ -99,7 +99,7 @@ def _drivers(statement: Statement, lines: Sequence[Line]) -> list[Column]:
         )
 
     return [
-        _column("tokens", 1, lines, lambda line: tokens(line.total_tokens)),
+        _counts("tokens", 1, [line.total_tokens for line in lines]),
         column("input $", 0, lambda parts: parts.input),
         column("cache $", 12, lambda parts: parts.cache),
         column("output $", 0, lambda parts: parts.output),
@@ -109,6 +109,10 @@ def _drivers(statement: Statement, lines: Sequence[Line]) -> list[Column]:
 
 def _per_request(line: Line) -> str:
     return "" if line.requests == 0 else money(per_request(line))
+
+
+def _counts(name: str, leaves: int, numbers: Sequence[int]) -> Column:
+    return Column(name, [tokens(number, max(numbers)) for number in numbers], leaves=leaves)
 
 
 def _column(name: str, leaves: int, lines: Sequence[Line], cell: Cell) -> Column:

@@ -126,5 +126,10 @@ def _line_data(statement: Statement, line: Line) -> dict[str, Any]:
 
 
 def per_request(line: Line) -> Decimal | None:
-    """Return what one request cost on average (failed attempts included), rounded to pico-USD; None without any."""
-    return usd(round(Fraction(line.cost, line.requests))) if line.requests else None
+    """Return what one request cost on average (failed attempts included), to the pico-USD; None where nobody knows."""
+    return usd(round(Fraction(line.cost, line.requests))) if line.requests and not unknown(line) else None
+
+
+def unknown(line: Line) -> bool:
+    """Return whether all that a line cost is unknown."""
+    return line.cost == 0 and line.unpriced_calls > 0
