@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -11,7 +12,7 @@ from outlay.loopback import ModelHost
 
 HOSTS = {"127.0.0.1": "openai"}
 
-MESSAGES = [{"role": "user", "content": "hello there"}]
+MESSAGES: Any = [{"role": "user", "content": "hello there"}]
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def host() -> Iterator[ModelHost]:
 @pytest.fixture
 def client(host: ModelHost) -> Iterator[openai.OpenAI]:
     """Make the OpenAI SDK's client for it."""
-    options = {"http_client": openai.DefaultHttpxClient(verify=False), "max_retries": 0}
-    with openai.OpenAI(base_url=host.openai_url, api_key="none", **options) as made:
+    http = openai.DefaultHttpxClient(verify=False)
+    with openai.OpenAI(base_url=host.openai_url, api_key="none", max_retries=0, http_client=http) as made:
         yield made
 
 
