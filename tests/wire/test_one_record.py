@@ -173,9 +173,11 @@ def test_a_cancelled_task_leaves_one_record(metered: Metered, steps: str, how: s
     """While sending, and while reading; by ``asyncio.timeout`` and by ``Task.cancel``."""
 
     async def call(host: ModelHost, reading: asyncio.Event) -> None:
-        async with httpx.AsyncClient(verify=False, timeout=60) as client:
+        async def sending(_: Any) -> None:
             if steps == "hang":
                 reading.set()
+
+        async with httpx.AsyncClient(verify=False, timeout=60, event_hooks={"request": [sending]}) as client:
             response = await send(client, host, steps)
             async for _ in response.aiter_lines():
                 reading.set()
@@ -185,7 +187,6 @@ def test_a_cancelled_task_leaves_one_record(metered: Metered, steps: str, how: s
         task = asyncio.ensure_future(call(host, reading))
         await reading.wait()
         if how == "cancel":
-            await asyncio.sleep(0.05)  # until it waits for the host
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
