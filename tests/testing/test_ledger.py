@@ -33,7 +33,8 @@ Ask = Callable[[], str]
 def test_a_call_is_there_as_soon_as_it_has_returned(ask: Ask) -> None:
     """With its usage, its cost, and sums over all of them."""
     with ledger(hosts=HOSTS) as seen:
-        assert seen.calls == seen.spans == []
+        assert seen.calls == []
+        assert seen.spans == []
         assert seen.cost == 0
         ask()
         call = seen.only

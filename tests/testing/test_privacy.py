@@ -50,7 +50,7 @@ QUOTED = "PlantedQuote0013"
 FILE = "file-Planted0014"
 
 SECRETS: tuple[str, ...] = (
-    KEY, QUERY, PASSWORD, BASIC, HEADER, PROMPT.split()[0], SYSTEM, PICTURE[:40], "PlantedPicture0007", TOOL, USER,
+    KEY, QUERY, PASSWORD, BASIC, HEADER, PROMPT[:17], SYSTEM, PICTURE[:40], "PlantedPicture0007", TOOL, USER,
     ANSWER, THOUGHT, ARGUMENT, QUOTED, FILE,
 )  # fmt: skip
 
@@ -227,6 +227,7 @@ async def say(sdk: str, kind: Kind, host: ModelHost, *, stream: bool) -> None:
 def test_no_secret_of_a_call_is_kept_or_said(watch: Watch, sdk: str, kind: Kind) -> None:
     """Keys in headers, queries and URLs, prompts, pictures, tools, users, answers, thoughts, arguments, messages."""
     outcomes = set()
+    failures: tuple[type[Exception], ...] = (*errors(), ValueError)  # the SDKs let json's own error through
     with ModelHost() as host:
         for behaviour in WAYS.values():
             for stream in (False, True):
@@ -235,7 +236,7 @@ def test_no_secret_of_a_call_is_kept_or_said(watch: Watch, sdk: str, kind: Kind)
                 try:
                     run(say(sdk, kind, host, stream=stream))
                     outcomes.add("ok")
-                except errors() as error:
+                except failures as error:
                     outcomes.add(type(error).__name__)
                 host._script._queue.clear()  # noqa: SLF001 - what this way has not used up
                 watch.look()
