@@ -172,7 +172,7 @@ def breakdown(names: Sequence[str], count: int) -> None:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         metered = {name: pair[1] for name, pair in pairs(runner.get_loop()).items()}
         start(folder)
-        worker = app.current().worker  # type: ignore[union-attr] # init() has just made it
+        worker = app.current().worker  # type: ignore[union-attr] # there is one: it was just started
         worker.awake = True  # no thread of ours: the parts are those of the caller's
         for name in names:
             for _ in range(50):

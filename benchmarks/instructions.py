@@ -55,7 +55,7 @@ def make_calls() -> None:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         chosen = pairs(runner.get_loop())
         start(folder)
-        app.current().worker.awake = True  # type: ignore[union-attr] # init() has just made it; no thread of ours
+        app.current().worker.awake = True  # type: ignore[union-attr] # there is one: it was just started; no thread of ours
         for name, pair in chosen.items():
             for call in pair:
                 for _ in range(WARM):
