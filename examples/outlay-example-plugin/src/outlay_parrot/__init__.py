@@ -1,0 +1,1 @@
+"""Meter the calls of Parrot's models."""
