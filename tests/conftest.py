@@ -30,7 +30,8 @@ if not IN_CI:  # there hypothesis picks its own profile: no deadline, the same e
 def pytest_configure() -> None:
     """Clear the environment before anything of outlay's is imported, in each worker too."""
     for name in list(os.environ):
-        if name.startswith(PERSONAL) or name.lower() in PROXIES:
+        personal = name.startswith(PERSONAL) and not name.startswith("OUTLAY_TEST_")  # how long to fuzz, for instance
+        if personal or name.lower() in PROXIES:
             del os.environ[name]
 
 

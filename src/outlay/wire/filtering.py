@@ -12,6 +12,10 @@ from outlay.wire.encodings import Codec, codec
 from outlay.wire.paths import top_level
 
 _NULL = re.compile(rb'"usage"\s*:\s*null')
+_SCALAR = rb'(?:"(?:[^"\\]|\\.)*"|[-+.0-9eE]+|true|false|null)'
+_NULL_LAST = re.compile(_NULL.pattern + rb'((?:\s*,\s*"\w+"\s*:\s*' + _SCALAR + rb")*\s*\}\s*)$")
+"""With only scalars between it and the end, so that it stands at the top level: OpenAI's place for it."""
+
 _EVENT_END = re.compile(rb"\n\n")
 _ANY_EVENT_END = re.compile(rb"(?:\r\n|\n)(?:\r\n|\n|\r(?=[^\n]))|\r(?:\r\n|\r)")
 """A blank line of any kind; of CR LF, CR LF the last may be still to come."""
@@ -47,8 +51,12 @@ class UsageFilter:
 
 
 def _without_usage(event: bytes) -> bytes:
-    if b'"usage"' not in event:
+    at = event.rfind(b'"usage"')
+    if at < 0:
         return event
+    last = _NULL_LAST.match(event, at)
+    if last and event.startswith(b"data:") and event[at - 1] == _COMMA and len(event.splitlines()) == 2:
+        return event[: at - 1] + last[1]
     data = b"".join(sse.events(event))
     members = top_level(data)
     usage = members.pop("usage", None) if members else None
@@ -71,6 +79,7 @@ def _without_null(data: bytes) -> Iterator[bytes]:
         yield before[:-1] + after if before.endswith(b",") else before + after.lstrip().removeprefix(b",").lstrip()
 
 
+_COMMA = ord(",")
 _RAW_NULL = msgspec.Raw(b"null")
 _NO_CHOICES = (msgspec.Raw(b"[]"), msgspec.Raw(b"[ ]"))
 
