@@ -1,4 +1,7 @@
-"""The public functions: each a thin, documented door to the default instance."""
+"""The public functions: each a thin, documented door to the default instance.
+
+The instance and its parts are imported with the first call: ``import outlay`` alone costs a program next to nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from outlay import app
 from outlay.context import scope
 from outlay.errors import ConfigError
 from outlay.guard import guard
@@ -41,6 +43,8 @@ def init(
     order; docs/configuration.md describes each. A second call starts anew with the new settings. Raises
     ``ConfigError`` with one sentence for a setting that can't be used. ``OUTLAY_DISABLED=1`` makes it a no-op.
     """
+    from outlay import app
+
     given = {
         "project": project,
         "release": release,
@@ -65,6 +69,8 @@ def instrument(client: T) -> T:
     Starts outlay without the global patches if it has not been started. Raises ``ConfigError`` if no HTTP client that
     outlay knows is inside. While outlay is disabled, the client stays as it is.
     """
+    from outlay import app
+
     if app.current() is None and app.init(instrument=False) is None:
         return client
     if not app.patcher().instrument(client):
@@ -77,6 +83,8 @@ def instrument(client: T) -> T:
 
 def uninstrument() -> None:
     """Stop: take the patches away, settle what is open, and carry what was written to the ledger."""
+    from outlay import app
+
     app.shut()
 
 
@@ -85,6 +93,8 @@ def flush(timeout: float = 5.0) -> int:
 
     Records are safe on this machine's disk before that: call it where the disk vanishes with the process.
     """
+    from outlay import app
+
     current = app.current()
     if current is None:
         return 0
@@ -112,6 +122,8 @@ def calculate_cost(
     now where not given. ``tier``: ``batch``, ``flex``, ``priority``, … Raises ``UnknownPrice`` for an unknown model and
     for a class without a price, ``ValueError`` where parts exceed their total.
     """
+    from outlay import app
+
     return app.prices().calculate(
         model,
         input_tokens=input_tokens,
@@ -150,6 +162,8 @@ def record(
     computed one. ``start`` and ``end`` default to now. Returns the call as kept, or None where outlay is off. Raises
     ``ValueError`` for counts that can't be.
     """
+    from outlay import app
+
     current = app.current()
     if current is None:
         return None

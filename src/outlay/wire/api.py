@@ -7,13 +7,13 @@ field takes several paths, the first that holds something other than null wins.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 Paths = tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Total:
+class Total(msgspec.Struct, frozen=True, kw_only=True):
     """One of the provider's totals, and the classes that it includes.
 
     ``rest`` is the class of what the parts leave. OpenAI's ``prompt_tokens`` includes cached tokens; Anthropic's
@@ -22,15 +22,14 @@ class Total:
 
     path: str
     rest: str
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class UsageTable:
+class UsageTable(msgspec.Struct, frozen=True, kw_only=True):
     """How the provider's usage object becomes disjoint classes."""
 
     totals: tuple[Total, ...]
-    others: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = {}
     """Class → path of what stands in no total: searches, seconds."""
     reasoning: str | None = None
     """Path of the thinking tokens that the output includes."""
@@ -38,8 +37,7 @@ class UsageTable:
     """Path of the provider's own grand total, to check against."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Where an answer, plain or an event of a stream, says what."""
 
     model: Paths = ("model",)
@@ -49,9 +47,9 @@ class Answer:
     status: Paths = ()
     """Where the state of an answer made in the background stands."""
     error: Paths = ("error",)
-    terms: Mapping[str, Paths] = field(default_factory=dict)
+    terms: Mapping[str, Paths] = {}
     """Price term → where the answer tells it: ``tier``."""
-    usage_terms: Mapping[str, str] = field(default_factory=dict)
+    usage_terms: Mapping[str, str] = {}
     """Price term → where the usage object tells it: ``tier``, ``speed``, ``inference_geo``."""
     background: Paths = ()
     """Where the flag stands that says: this answer was made in the background."""
@@ -65,8 +63,7 @@ class Answer:
     """Where an answer or an event carries generated text: what a call without usage is estimated from."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """How a streamed answer ends."""
 
     final: tuple[str, ...] = ()
@@ -75,8 +72,7 @@ class Stream:
     """Whether the event that carries usage is the last one that matters."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Where a request's body says what."""
 
     model: str = "model"
@@ -90,8 +86,7 @@ class Request:
     """(object, flag): set to true in the body, this makes a stream tell its usage in an event of its own."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class API:
+class API(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format: ``POST`` requests to ``paths`` are calls; ``GET`` requests to ``polls`` may settle one."""
 
     name: str
@@ -102,14 +97,13 @@ class API:
     """The stricter endings that a host nobody named must show; ``paths`` where empty."""
     polls: tuple[str, ...] = ()
     """Paths with ``*`` for the provider's id: ``responses/*``."""
-    request: Request = field(default_factory=Request)
-    answer: Answer = field(default_factory=Answer)
+    request: Request = Request()
+    answer: Answer = Answer()
     stream: Stream | None = None
     usage: UsageTable
 
 
-@dataclass(frozen=True, kw_only=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Who bills for which hosts."""
 
     name: str
@@ -120,5 +114,5 @@ class Provider:
     """Endings of paths that nobody bills, for the coverage figure."""
     ask_usage: bool = True
     """Whether its streams may be asked for usage; False where they tell it anyway and refuse the option."""
-    terms: Mapping[str, str] = field(default_factory=dict)
+    terms: Mapping[str, str] = {}
     """Price terms that hold for all of its hosts."""
