@@ -82,9 +82,7 @@ def recognise(method: str, host: str, path: str) -> Match | None:
     return None if _meter is None else _meter.find(method, host, path)
 
 
-def begin(
-    transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
-) -> Exchange | None:
+def begin(transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool) -> Exchange | None:
     """Open the exchange of a recognised request; None where an outer client has one for it already."""
     if _meter is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from outlay.blocks import Stepped
+from outlay.generators import Stepped
 from outlay.middleware.requests import request_tags
 
 Environ = dict[str, Any]
