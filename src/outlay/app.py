@@ -16,11 +16,13 @@ from outlay.guard import guard
 from outlay.ledger.spool import Spool
 from outlay.meter import Meter
 from outlay.patching import Patcher
-from outlay.pricing import Prices
 from outlay.records import Record
 from outlay.wire import exchange
 from outlay.wire.recognise import Recogniser
 from outlay.worker import Worker
+
+if TYPE_CHECKING:
+    from outlay.pricing import Prices
 
 
 class Outlay:
@@ -49,8 +51,7 @@ class Outlay:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
         if self._prices is None:
             with self._loading:
-                book = self.settings.price_book
-                self._prices = self._prices or Prices.load(Path(book) if book else None)
+                self._prices = self._prices or _load_prices(self.settings.price_book)
         return self._prices
 
     def keep(self, record: Record) -> None:
@@ -130,8 +131,14 @@ def prices() -> Prices:
         return metering.prices()
     if _spare_prices is None:
         book = load({"disabled": False}).price_book
-        _spare_prices = Prices.load(Path(book) if book else None)
+        _spare_prices = _load_prices(book)
     return _spare_prices
+
+
+def _load_prices(book: str | None) -> Prices:
+    from outlay.pricing import Prices  # with the first call: init() is in every program's start-up
+
+    return Prices.load(Path(book) if book else None)
 
 
 def current() -> Outlay | None:

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,6 @@ from outlay import context
 from outlay.context import Home, LiveSpan, foreign_trace
 from outlay.ids import trace_id
 from outlay.ledger.inflight import Journal
-from outlay.pricing import Prices
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
 from outlay.wire import encodings
 from outlay.wire.estimate import estimate
@@ -27,6 +26,9 @@ from outlay.wire.pending import Pending
 from outlay.wire.reader import Reading
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
 from outlay.wire.rewrite import Asking, may_stream
+
+if TYPE_CHECKING:
+    from outlay.pricing import Prices  # loaded with the first call
 
 NOT_BILLED = Cost(status="free", amount=0)
 RETRIED_WITHIN = 600 * 10**9
