@@ -116,7 +116,7 @@ def _trouble(prices: Prices, number: int, at: int) -> list[Call]:
         "request_model": "gpt-4o-mini",
         "tags": {"user": "u-99", "team": "support"},
     }
-    late = {"start": at + 60 * second, "end": at + 61 * second}
+    late: dict[str, Any] = {"start": at + 60 * second, "end": at + 61 * second}
     left = Usage(
         classes={"input": 700, "output": 5},
         estimated=True,

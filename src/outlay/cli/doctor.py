@@ -60,7 +60,7 @@ def _probed() -> list[Probe]:
 
 
 def _show(out: Console, health: Health) -> None:
-    out.print(f"outlay {version('outlay')}, Python {platform.python_version()}, {platform.system()}\n")
+    out.print(f"Python {platform.python_version()} on {platform.system()}, outlay {version('outlay')}\n")
     _show_clients(out, health)
     out.print()
     _show_sdks(out, health)
