@@ -39,10 +39,10 @@ class Recogniser:
     """Find the format and the provider of a request; count what went to model hosts, met and missed."""
 
     def __init__(self, apis: Iterable[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
-        self._posts: dict[str, list[tuple[str, str, Reader]]] = {}
-        self._polls: dict[str, list[tuple[str, str, Reader]]] = {}
+        self._posts: dict[str, list[tuple[str, str, API]]] = {}
+        self._polls: dict[str, list[tuple[str, str, API]]] = {}
         for api in apis:
-            self._register(_reader(api))
+            self._register(api)
         self._exact: dict[str, Provider] = {}
         self._wild: list[tuple[str, Provider]] = []
         named = {provider.name: provider for provider in providers}
@@ -127,9 +127,10 @@ class Recogniser:
             known_as, poll = self._polls.get(parts[-2], ()), True
         else:
             known_as, poll = self._posts.get(parts[-1], ()), False
-        for known, stranger, reader in known_as:
+        for known, stranger, api in known_as:
             if f"/{path}".endswith(stranger if provider is None else known):
-                return self._kind(method, host, template("/".join(parts)), reader, provider or UNKNOWN, poll=poll)
+                short = template("/".join(parts))
+                return self._kind(method, host, short, _reader(api), provider or UNKNOWN, poll=poll)
         return None
 
     def _kind(self, method: str, host: str, short: str, reader: Reader, provider: Provider, *, poll: bool) -> Match:
@@ -139,17 +140,16 @@ class Recogniser:
             return self._kinds.setdefault(key, Match(reader, provider, method, host, short, poll=poll))
         return self._kinds.get(key) or Match(reader, provider, method, host, short, poll=poll)
 
-    def _register(self, reader: Reader) -> None:
-        api = reader.api
+    def _register(self, api: API) -> None:
         for index, path in enumerate(api.paths):
             stranger = api.strangers[index] if api.strangers else path
             entries = self._posts.setdefault(path.rpartition("/")[2], [])
-            entries.append((f"/{path}", f"/{stranger}", reader))
+            entries.append((f"/{path}", f"/{stranger}", api))
             entries.sort(key=lambda entry: -len(entry[0]))  # chat/completions before completions
         strict = dict(zip(api.paths, api.strangers, strict=False))
         for poll in api.polls:
             parent = poll.removesuffix("/*")
-            entry = (f"/{parent}", f"/{strict.get(parent, parent)}", reader)
+            entry = (f"/{parent}", f"/{strict.get(parent, parent)}", api)
             self._polls.setdefault(parent.rpartition("/")[2], []).append(entry)
 
     def _name(self, host: str, provider: Provider) -> None:
@@ -174,7 +174,7 @@ _readers: dict[int, Reader] = {}
 
 
 def _reader(api: API) -> Reader:
-    """Return the reader of a format, made once in a process: that takes a millisecond, and tests start often."""
+    """Return the reader of a format, made when its first request is seen: that takes a millisecond or two."""
     found = _readers.get(id(api))  # the reader holds its format, so that nothing else gets this id
     return found or _readers.setdefault(id(api), Reader(api))
 
