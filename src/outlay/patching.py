@@ -41,6 +41,8 @@ class Patcher:
         self.active = False
         """Whether the patches are wanted."""
         self._hooked: set[Patch] = set()
+        self._made: list[Any] = []
+        """Every wrapper ever made: one that another tool took away comes back when that tool unpatches."""
 
     def install(self) -> None:
         """Patch what is imported, and the rest when it is."""
@@ -57,17 +59,18 @@ class Patcher:
     def uninstall(self) -> None:
         """Undo every patch that is still on top; under another tool's wrapper ours stays, as a pass-through."""
         self.active = False
-        for patch, wrapper in list(self.installed.items()):
+        for patch in self.installed:
             parent, name, current = _resolve(sys.modules[patch.module], patch.target)
-            if current is wrapper:
-                setattr(parent, name, wrapper.__wrapped__)
+            while self._is_ours(current):
+                current = current.__wrapped__
+                setattr(parent, name, current)
         self.installed.clear()
 
     def watch(self) -> None:
         """Put back what another tool took away when it unpatched itself (ddtrace and OpenTelemetry do)."""
-        for patch, wrapper in list(self.installed.items()):
+        for patch in list(self.installed):
             _, _, current = _resolve(sys.modules[patch.module], patch.target)
-            if not _contains(current, wrapper):
+            if self._ours_in(current) is None:
                 self.installed.pop(patch)
                 self._imported(patch, sys.modules[patch.module])
                 self.restored += 1
@@ -80,9 +83,21 @@ class Patcher:
             return
         with _installing:
             parent, name, current = _resolve(module, patch.target)
-            wrapper = patch.wrap(module, current)
-            setattr(parent, name, wrapper)
+            wrapper = self._ours_in(current)
+            if wrapper is None:
+                wrapper = patch.wrap(module, current)
+                self._made.append(wrapper)
+                setattr(parent, name, wrapper)
             self.installed[patch] = wrapper
+
+    def _is_ours(self, function: Any) -> bool:
+        return any(function is made for made in self._made)
+
+    def _ours_in(self, function: Any) -> Any:
+        """Return our wrapper in a chain of them, if there is one."""
+        while function is not None and not self._is_ours(function):
+            function = getattr(function, "__wrapped__", None)
+        return function
 
     def instrument(self, client: Any) -> bool:
         """Patch the HTTP clients inside one object alone; return whether there was one."""
@@ -108,14 +123,6 @@ class Patcher:
 def _resolve(module: ModuleType, target: str) -> tuple[Any, str, Any]:
     parent, name, current = wrapt.resolve_path(module, target)
     return parent, name, current
-
-
-def _contains(current: Any, wrapper: Any) -> bool:
-    while current is not None:
-        if current is wrapper:
-            return True
-        current = getattr(current, "__wrapped__", None)
-    return False
 
 
 def _inside(client: Any, depth: int = DEPTH) -> Iterable[Any]:

@@ -135,6 +135,29 @@ def test_under_another_tools_wrapper_ours_becomes_a_pass_through(host: ModelHost
     CLIENT.send = original  # the other tool has written our wrapper back
 
 
+def test_ours_are_gone_whatever_another_tool_has_put_back() -> None:
+    """Its original was our wrapper, and by then the watcher had put another in its place: both are ours to take."""
+    before = vars(CLIENT)["send"]
+    with patched() as patcher:
+        with other_tool(wrapped_attribute=False):
+            patcher.watch()
+        patcher.watch()
+        patcher.install()
+    assert vars(CLIENT)["send"] is before
+    with patched() as patcher, other_tool():
+        patcher.uninstall()
+        patcher.install()
+        assert len(list(chain(vars(CLIENT)["send"]))) == len(list(chain(before))) + 2
+    CLIENT.send = before
+
+
+def chain(function: Any) -> Iterator[Any]:
+    """Return a function and what it wraps."""
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
+
+
 def test_one_client_alone_can_be_metered(host: ModelHost, metered: Metered) -> None:
     """Without any global patch; twice is once; with a global patch it is still one record."""
     app.patcher().uninstall()
