@@ -32,30 +32,31 @@ def price() -> float:
     return min(times) / 20_000 * 1e6
 
 
-def measure(sections: Sequence[str], tools: Sequence[Tool], shapes: Sequence[str], count: int) -> Results:
-    """Return the figures of the sections asked for; ``count``: rounds of every shape."""
-    results = Results()
+def measure(
+    results: Results, sections: Sequence[str], tools: Sequence[Tool], shapes: Sequence[str], count: int
+) -> None:
+    """Fill ``results`` with the sections asked for, the quickest first; ``count``: rounds of every shape."""
     if "pairs" in sections:
-        results.pairs = dict(hot_path.figures(count * 200))
+        results.pairs.update(hot_path.figures(count * 200))
     if "sizes" in sections:
         results.sizes = {tool.name: footprint.installed_size(tool.distribution, BARE.distribution) for tool in tools}
     if "alone" in sections:
         results.alone["price"] = price()
         results.alone["size"] = footprint.installed_size("outlay")
         results.alone["import"] = footprint.import_alone(count)
-    if "starts" in sections:
-        results.starts = footprint.starts(tools, max(3, count // 2))
     if "shapes" in sections:
-        results.shapes = by_shape(tools, shapes, count)
+        by_shape(results.shapes, tools, shapes, count)
+    if "starts" in sections:
+        results.starts = footprint.starts(tools, max(1, count // 2))
     if "memory" in sections:
         results.memory = footprint.memory(tools)
-    return results
 
 
-def by_shape(tools: Sequence[Tool], shapes: Sequence[str], count: int) -> dict[str, dict[str, rounds.Added]]:
-    """Return what each tool adds to each shape."""
+def by_shape(
+    found: dict[str, dict[str, rounds.Added]], tools: Sequence[Tool], shapes: Sequence[str], count: int
+) -> None:
+    """Put into ``found`` what each tool adds to each shape."""
     workers = rounds.start(tools)
-    found = {}
     try:
         for shape in shapes:
             found[shape] = rounds.measure(workers, shape, count)
@@ -63,7 +64,6 @@ def by_shape(tools: Sequence[Tool], shapes: Sequence[str], count: int) -> dict[s
     finally:
         for worker in workers:
             worker.close()
-    return found
 
 
 def main() -> None:
@@ -80,8 +80,12 @@ def main() -> None:
         for tool in TOOLS
         if tool is not BARE and installed(tool) and (options.tools is None or tool.name in options.tools)
     ]
-    text = report.markdown(measure(options.sections, tools, options.shapes, options.rounds))
-    print(text)
+    results = Results()
+    try:
+        measure(results, options.sections, tools, options.shapes, options.rounds)
+    finally:  # what was found before an interruption is told too
+        text = report.markdown(results)
+        print(text)
     if options.write:
         report.write(options.write, text)
 
