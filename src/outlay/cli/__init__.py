@@ -26,7 +26,7 @@ COMMANDS = {
 class Lazy(click.Group):
     """A group whose commands are imported one at a time, so that each starts fast."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
         """Return the names of all commands."""
         return sorted(COMMANDS)
 
@@ -39,7 +39,7 @@ class Lazy(click.Group):
         command: click.Command = importlib.import_module(f"outlay.cli.{cmd_name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the signature is click's
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
