@@ -43,7 +43,7 @@ def test_the_table_is_what_its_sources_compile_to(capsys: pytest.CaptureFixture[
 def test_the_version_is_the_hash_of_the_bytes() -> None:
     """A table that was changed by hand has another version."""
     data = (FOLDER / "table.json").read_bytes()
-    assert load().version == hashlib.sha256(data).hexdigest()
+    assert load().version == hashlib.sha256(data).hexdigest()[:16]
     assert len(data) < 330_000
 
 

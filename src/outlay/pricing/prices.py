@@ -40,7 +40,7 @@ class Prices:
         self.dated: date = table.dated
         self.version: str = table.version
         if book.digest:
-            self.version = hashlib.sha256(f"{table.version} {book.digest}".encode()).hexdigest()
+            self.version = hashlib.sha256(f"{table.version} {book.digest}".encode()).hexdigest()[:16]
         self._quotes: dict[_Key, Quote] = {}
 
     @classmethod

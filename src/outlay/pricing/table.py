@@ -82,14 +82,14 @@ class LoadedTable:
     """A table in memory, its providers decoded as they are asked for."""
 
     def __init__(self, data: bytes) -> None:
-        """Read the table in ``data``; its version is the SHA-256 of these bytes."""
+        """Read the table in ``data``; its version is the first 16 digits of these bytes' SHA-256."""
         try:
             table = msgspec.json.decode(data, type=Table)
         except msgspec.DecodeError as error:
             raise ConfigError(f"the price table can't be read ({error}); install outlay again") from error
         if table.schema != SCHEMA:
             raise ConfigError(f"the price table has schema {table.schema}, this outlay reads {SCHEMA}; upgrade outlay")
-        self.version = hashlib.sha256(data).hexdigest()
+        self.version = hashlib.sha256(data).hexdigest()[:16]
         self.dated = date.fromisoformat(table.dated)
         self.compiled_from = table.compiled_from
         self.holidays = {name: frozenset(days) for name, days in table.holidays.items()}
