@@ -18,6 +18,7 @@ import pytest
 from outlay.cli import cli
 from outlay.config import Settings
 from outlay.loopback import ModelHost
+from outlay.pricing import Prices
 from outlay.records import Call, Coverage, Loss, Span
 from tests.house.sources import ROOT, Block, blocks, text, tracked, under
 
@@ -87,10 +88,15 @@ def test_an_example_runs(path: Path, tmp_path: Path, world: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize("path", PAGES, ids=str)
-def test_the_settings_of_a_page_are_settings(path: Path) -> None:
-    """What a page shows of a configuration file can be copied."""
+def test_the_settings_of_a_page_are_settings(path: Path, tmp_path: Path) -> None:
+    """What a page shows of a configuration file, or of a price book, can be copied."""
     for block in blocks(path, "toml"):
         shown = tomllib.loads(block.text)
+        if "schema" in shown:
+            book = tmp_path / "prices.toml"
+            book.write_text(block.text, encoding="utf-8")
+            assert Prices.load(book).book.digest
+            continue
         shown = shown.get("tool", {}).get("outlay", shown)
         assert set(shown) <= settings(), f"{path}:{block.line}"
 
