@@ -113,7 +113,7 @@ def test_pages_that_are_damaged_later_leave_the_spool_as_it_is(tmp_path: Path) -
     """The ledger breaks while it is in use: trouble is told, the records wait."""
     path = tmp_path / "ledger.db"
     with Ledger.open(path) as ledger:
-        ledger.write([call() for _ in range(500)])
+        ledger.write([call() for _ in range(2_000)])
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(size // 8192 * 4096)
@@ -173,7 +173,7 @@ def test_the_first_version_is_migrated_and_each_step_is_noted(tmp_path: Path, mo
         ledger.write([call()])
 
     def second(database: sqlite3.Connection) -> None:
-        database.execute("ALTER TABLE calls ADD COLUMN later TEXT")
+        database.execute("ALTER TABLE entries ADD COLUMN later TEXT")
 
     def third(database: sqlite3.Connection) -> None:
         database.execute("CREATE TABLE half (a)")

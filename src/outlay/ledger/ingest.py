@@ -17,6 +17,7 @@ import msgspec
 
 from outlay.ledger import inflight, segment
 from outlay.ledger.database import in_use, transaction
+from outlay.ledger.labels import Labels
 from outlay.ledger.lines import decode
 from outlay.ledger.locking import lock_exclusive
 from outlay.ledger.rollups import Known
@@ -26,6 +27,8 @@ from outlay.records import Loss, Record
 
 LINES = 2_000
 """Lines that one transaction carries at most."""
+LOOK = 2.0
+"""Seconds between two looks at what other processes left; a pass in between carries this process's lines alone."""
 _BLOCK = 1 << 20
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)
@@ -43,22 +46,43 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     """Why they wait; None when the time was up, or nothing is left."""
 
 
+class Look(msgspec.Struct):
+    """What the passes over one spool directory remember."""
+
+    at: float = float("-inf")
+    """When all of it was last looked at (``time.monotonic()``)."""
+    ends: dict[Path, int] = {}
+    """How much of a segment was in the ledger; another process may have carried more since."""
+
+
 class Ingestion:
     """One pass over a spool directory."""
 
     def __init__(
-        self, database: sqlite3.Connection, directory: Path, *, deadline: float | None, own: Spool | None, known: Known
+        self,
+        database: sqlite3.Connection,
+        directory: Path,
+        *,
+        deadline: float | None,
+        own: Spool | None,
+        labels: Labels,
+        known: Known,
+        look: Look,
     ) -> None:
         self._database = database
         self._directory = directory
         self._deadline = deadline
         self._own = own
+        self._labels = labels
         self._known = known
+        self._look = look
         self._records = self._torn = 0
 
     def run(self) -> Ingested:
         """Carry every whole line; stop softly where the database or the deadline says so."""
-        trouble = None
+        if self._own is not None and self._deadline is None and time.monotonic() - self._look.at < LOOK:
+            return self._run_own(self._own)
+        trouble, self._look.at = None, time.monotonic()
         try:
             with contextlib.ExitStack() as held:
                 # The dead are counted before their segments are read to the end: nothing is added after that.
@@ -71,6 +95,19 @@ class Ingestion:
         except (sqlite3.Error, OSError) as error:
             trouble = f"{type(error).__name__}: {error}"
         return Ingested(records=self._records, torn=self._torn, left=self._left(), trouble=trouble)
+
+    def _run_own(self, own: Spool) -> Ingested:
+        """Carry this process's lines, without a look at the directory or, where there are none, at the database."""
+        trouble, left = None, 0
+        paths = own.draining if own.path is None else [*own.draining, own.path]
+        try:
+            for path, size in _sizes(paths):
+                if size != self._look.ends.get(path) or path != own.path:
+                    self._carry(path)
+                    left += max(size - self._look.ends.get(path, size), 0)
+        except (sqlite3.Error, OSError) as error:
+            trouble, left = f"{type(error).__name__}: {error}", self._left()
+        return Ingested(records=self._records, torn=self._torn, left=left, trouble=trouble)
 
     def _paths(self, suffix: str) -> list[Path]:
         return sorted(path for path in self._directory.glob("*" + suffix))
@@ -91,37 +128,40 @@ class Ingestion:
             while True:
                 if self._late():
                     return False
-                with in_use:
-                    position = self._position(path)
-                size, lines = _read_lines(fd, position, whole=dead)
-                if not size or not self._write(path, position, size, lines):
+                position = self._position(path)
+                size, lines, last = _read_lines(fd, position, dead=dead)
+                carried = self._write(path, position, size, lines) if size else None
+                if carried is None or (carried and last):
                     break
         finally:
             os.close(fd)
         if dead:
             path.unlink(missing_ok=True)
+            self._look.ends.pop(path, None)
         elif released and self._own is not None:
             self._own.drained(path)
+            self._look.at = float("-inf")  # the next pass finds it without an owner
         return True
 
-    def _write(self, path: Path, position: int, size: int, lines: list[bytes]) -> bool:
-        """Write one block's records; return False where another process has finished the file."""
+    def _write(self, path: Path, position: int, size: int, lines: list[bytes]) -> bool | None:
+        """Write one block's records; return False where another process did meanwhile, None where it is done."""
         decoded = [decode(line) for line in lines if line]
         records: list[Record] = [record for record in decoded if record is not None]
         torn = len(decoded) - len(records)
         if torn:
             records.append(Loss(at=time.time_ns(), records=torn, reason="a line of the spool was torn"))
-        batch = Batch.of(records)
+        batch = Batch.of(records, self._labels)
         with in_use, transaction(self._database):
             if not path.exists():
-                return False
+                return None
             if self._position(path) != position:
-                return True  # another process carried these lines meanwhile
-            write(self._database, batch, self._known)
+                return False
+            write(self._database, batch, self._labels, self._known)
             self._database.execute(
                 "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position",
                 (path.name, position + size),
             )
+        self._look.ends[path] = position + size
         self._records += len(decoded) - torn
         self._torn += torn
         return True
@@ -150,8 +190,9 @@ class Ingestion:
     def _adopt_journal(self, path: Path, fd: int) -> None:
         calls = list(inflight.read_open(_read(fd, 0, _BLOCK), time.time_ns()))
         if calls:
+            batch = Batch.of(calls, self._labels)
             with in_use, transaction(self._database):
-                write(self._database, Batch.of(calls), self._known)
+                write(self._database, batch, self._labels, self._known)
         path.unlink(missing_ok=True)
 
     def _left(self) -> int:
@@ -171,19 +212,21 @@ def _sizes(paths: list[Path]) -> Iterator[tuple[Path, int]]:
             continue
 
 
-def _read_lines(fd: int, position: int, *, whole: bool) -> tuple[int, list[bytes]]:
-    """Return the bytes and the lines from ``position``, up to the last newline; to the very end where ``whole``."""
+def _read_lines(fd: int, position: int, *, dead: bool) -> tuple[int, list[bytes], bool]:
+    """Return the bytes and the lines from ``position``, up to the last newline (to the very end where ``dead``).
+
+    The last value says whether nothing follows, but what is being written.
+    """
     size = _BLOCK
     while True:
         block = _read(fd, position, size)
-        end = len(block) if whole and len(block) < size else block.rfind(b"\n") + 1
+        end = len(block) if dead and len(block) < size else block.rfind(b"\n") + 1
         if end or len(block) < size:
             break
         size *= 4  # one line is longer than the block
     lines = block[:end].split(b"\n", LINES)
-    if len(lines) > LINES:
-        end -= len(lines.pop())
-    return end, lines
+    rest = len(lines.pop()) if len(lines) > LINES else 0
+    return end - rest, lines, len(block) < size and not rest
 
 
 def _read(fd: int, position: int, size: int) -> bytes:

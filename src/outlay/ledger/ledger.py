@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from outlay.ledger import queries
 from outlay.ledger.database import connect, in_use, transaction
-from outlay.ledger.ingest import Ingested, Ingestion
+from outlay.ledger.ingest import Ingested, Ingestion, Look
+from outlay.ledger.labels import Labels
 from outlay.ledger.questions import Question, Report
 from outlay.ledger.reports import amounts, answer
 from outlay.ledger.retention import forget, prune, remove
@@ -31,7 +32,9 @@ class Ledger:
     def __init__(self, database: sqlite3.Connection, path: str) -> None:
         self.path = path
         self._database = database
+        self._labels = Labels(database)
         self._known = Known()
+        self._looks: dict[Path, Look] = {}
         _open.add(self)
 
     @classmethod
@@ -72,13 +75,17 @@ class Ledger:
         ``own`` is this process's spool, whose rotated segments are let go once they are carried. Never fails for the
         database or the disk: what could not be carried stays in the spool, and ``trouble`` says why.
         """
-        return Ingestion(self._database, Path(spool), deadline=deadline, own=own, known=self._known).run()
+        directory = Path(spool)
+        look = self._looks.setdefault(directory, Look())
+        return Ingestion(
+            self._database, directory, deadline=deadline, own=own, labels=self._labels, known=self._known, look=look
+        ).run()
 
     def write(self, records: Iterable[Record]) -> None:
         """Write records without a spool: all of them or none."""
-        batch = Batch.of(records)
+        batch = Batch.of(records, self._labels)
         with in_use, transaction(self._database):
-            write(self._database, batch, self._known)
+            write(self._database, batch, self._labels, self._known)
 
     def report(
         self,
@@ -185,7 +192,7 @@ class Ledger:
 
         Their money stays. Ingest the spool before, so that nothing of theirs waits there.
         """
-        return forget(self._database, tags)
+        return forget(self._database, tags, self._labels)
 
 
 _closed = sqlite3.connect(":memory:")

@@ -16,17 +16,18 @@ from outlay.ledger import segment
 from outlay.ledger.calendar import first_day, local_date, midnight, next_first
 from outlay.ledger.questions import FIELDS
 from outlay.ledger.rollups import HOUR
-from outlay.ledger.rows import COLUMNS, SPAN_COLUMNS, read_call, read_span
+from outlay.ledger.rows import SPAN_COLUMNS, read_call, read_span
 from outlay.ledger.scanned import expression
+from outlay.ledger.view import COLUMNS, ENTRIES, column
 from outlay.ledger.writing import quote
 from outlay.records import Call, Span
 
 Order = Literal["latest", "dearest", "failed", "unpriced"]
 _ORDERS: dict[Order, tuple[str, str]] = {
-    "latest": ("true", "start DESC"),
-    "dearest": ("cost IS NOT NULL", "cost DESC"),
-    "failed": ("outcome IN ('error', 'cancelled', 'uncertain')", "start DESC"),
-    "unpriced": ("cost_status IN ('unknown', 'partial')", "start DESC"),
+    "latest": ("true", "e.start DESC"),
+    "dearest": (f"{column('cost')} IS NOT NULL", "e.cost DESC"),
+    "failed": ("e.failed = 1", "e.start DESC"),
+    "unpriced": ("l.cost_status IN ('unknown', 'partial')", "e.start DESC"),
 }
 
 
@@ -100,14 +101,15 @@ def read_calls(
             raise ValueError(f"calls have no {name!r}: use {', '.join(FIELDS)} or tag:NAME")
     where = "".join(f" AND {expression(database, name)} IS ?" for name in names)
     times = [value for value in (since, until) if value is not None]
-    where += (" AND start >= ?" if since is not None else "") + (" AND start < ?" if until is not None else "")
-    sql = f"SELECT {quote(COLUMNS)} FROM calls WHERE {condition}{where} ORDER BY {ordering} LIMIT ?"  # noqa: S608  own words
+    where += (" AND e.start >= ?" if since is not None else "") + (" AND e.start < ?" if until is not None else "")
+    shown = ", ".join(map(column, COLUMNS))
+    sql = f"SELECT {shown} {ENTRIES} WHERE {condition}{where} ORDER BY {ordering} LIMIT ?"
     return [read_call(row) for row in database.execute(sql, (*names.values(), *times, limit))]
 
 
 def find_calls(database: sqlite3.Connection, prefix: str, limit: int = 10) -> list[Call]:
     """Return the calls whose id begins with ``prefix``."""
-    sql = f"SELECT {quote(COLUMNS)} FROM calls WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"  # noqa: S608  own words
+    sql = f"SELECT {quote(COLUMNS)} FROM calls WHERE id >= ? AND id < ? ORDER BY start DESC LIMIT ?"  # noqa: S608  own words
     return [read_call(row) for row in database.execute(sql, (prefix, prefix + "\U0010ffff", limit))]
 
 

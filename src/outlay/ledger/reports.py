@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 
 from outlay.ledger.calendar import Piece, Stretch, cover, divide
+from outlay.ledger.counters import MILLI, SUMS
 from outlay.ledger.questions import ROLLED, TIME_UNITS, Line, Question, Report, check
 from outlay.ledger.rolled import holds_folded, read_rollups
 from outlay.ledger.rollups import HOUR
-from outlay.ledger.rows import MILLI, SUMS
 from outlay.ledger.scanned import Progress, read_amounts, read_calls
 from outlay.ledger.sums import Found, Key, Sums
+
+_COST, _BOUNDED = SUMS.index("cost_milli"), SUMS.index("bounded_milli")
+_COUNTS = frozenset(SUMS) & frozenset(Line.__struct_fields__)
 
 
 def answer(database: sqlite3.Connection, question: Question, progress: Progress | None = None) -> Report:
@@ -111,10 +114,12 @@ def _full(question: Question, stretch: Stretch, key: Key) -> Key:
 
 
 def _amount(sums: Sums) -> int:
-    return sums[-6] * MILLI + sums[-5]
+    return sums[_COST] * MILLI + sums[_COST + 1]
 
 
 def _line(key: tuple[str | None, ...], sums: Sums) -> Line:
-    counts = dict(zip(SUMS[:-6], sums[:-6], strict=True))
-    cost, lower, upper = (sums[at] * MILLI + sums[at + 1] for at in (-6, -4, -2))
-    return Line(key=key, **counts, cost=cost, lower=lower, upper=upper)
+    counts = {name: value for name, value in zip(SUMS, sums, strict=True) if name in _COUNTS}
+    cost, bounded, lower, upper = (
+        sums[at] * MILLI + sums[at + 1] for at in (_COST, _BOUNDED, _BOUNDED + 2, _BOUNDED + 4)
+    )
+    return Line(key=key, **counts, cost=cost, lower=cost - bounded + lower, upper=cost - bounded + upper)

@@ -10,13 +10,16 @@ import msgspec
 from outlay.ledger import rollups
 from outlay.ledger.calendar import DAY
 from outlay.ledger.database import transaction
-from outlay.ledger.rows import COLUMNS, enter, read_call
+from outlay.ledger.labels import Labels
+from outlay.ledger.rows import Entry, enter, read_call
+from outlay.ledger.view import COLUMNS
 from outlay.ledger.writing import quote
+from outlay.records import NO_RAW_USAGE, Call
 
 _ROWS = 2_000
 _ERASED = (
-    "UPDATE calls SET tags = '{}', trace_id = '', parent_id = NULL, response_id = NULL, request_id = NULL,"
-    " raw_usage = NULL, marks = ? WHERE id = ?"
+    "UPDATE entries SET tags = '{}', trace_id = '', parent_id = '', response_id = '', request_id = '',"
+    " raw_usage = '', label = ? WHERE start = ? AND id = ?"
 )
 FORGOTTEN = "forgotten"
 """The mark of a call whose person was forgotten: its money stays, what led to the person is gone."""
@@ -39,7 +42,7 @@ def prune(
     if before is not None:
         deleted = _prune_before(database, before, last)
     while max_bytes is not None and _bytes(database) > max_bytes:
-        oldest = database.execute("SELECT min(start) FROM calls WHERE true" + last).fetchone()[0]  # noqa: S608  an integer
+        oldest = database.execute("SELECT min(start) FROM entries WHERE true" + last).fetchone()[0]  # noqa: S608  an integer
         if oldest is None:
             break
         deleted += _prune_before(database, (oldest // DAY + 1) * DAY, last)
@@ -55,11 +58,11 @@ def _shrink(database: sqlite3.Connection) -> None:
 
 def _prune_before(database: sqlite3.Connection, before: int, last: str) -> int:
     """Delete in small transactions, so that writers need not wait for long."""
-    rows = f"SELECT seq FROM calls WHERE start < ?{last} ORDER BY start LIMIT {_ROWS}"  # noqa: S608  own words
+    rows = f"SELECT seq FROM entries WHERE start < ?{last} ORDER BY start LIMIT {_ROWS}"  # noqa: S608  own words
     deleted = 0
     while True:
         with transaction(database):
-            gone = database.execute(f"DELETE FROM calls WHERE seq IN ({rows})", (before,)).rowcount  # noqa: S608  own words
+            gone = database.execute(f"DELETE FROM entries WHERE seq IN ({rows})", (before,)).rowcount  # noqa: S608  own words
             if gone:
                 database.execute(
                     "INSERT INTO facts VALUES ('pruned_before', ?)"
@@ -94,18 +97,20 @@ def remove(database: sqlite3.Connection, project: str) -> int:
     deleted, gone = 0, _ROWS
     while gone == _ROWS:
         with transaction(database):
-            gone = database.execute(f"DELETE FROM calls WHERE seq IN ({rows})", (project,)).rowcount  # noqa: S608  own words
+            gone = database.execute(f"DELETE FROM entries WHERE seq IN ({rows})", (project,)).rowcount  # noqa: S608  own words
         deleted += gone
     with transaction(database):
         # Together with the rollups go calls that came meanwhile: what stays is in both, or in neither.
-        deleted += database.execute("DELETE FROM calls WHERE project = ?", (project,)).rowcount
+        deleted += database.execute(
+            "DELETE FROM entries WHERE label IN (SELECT number FROM labels WHERE project = ?)", (project,)
+        ).rowcount
         database.execute("DELETE FROM spans WHERE project = ?", (project,))
         database.execute("DELETE FROM rollups WHERE project = ?", (project,))
     _shrink(database)
     return deleted
 
 
-def forget(database: sqlite3.Connection, tags: Mapping[str, str]) -> int:
+def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels) -> int:
     """Erase who stands behind the calls and spans that have all of ``tags``; return how many calls there were.
 
     The calls stay with their money, model and time, so that totals still add up; their tags (all of them: a session
@@ -121,9 +126,10 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str]) -> int:
     for rows in _batches(database, match, values):
         calls = [read_call(row) for row in rows]
         with transaction(database):
-            rollups.subtract(database, [enter(call) for call in calls], "tag:")
-            marks = [msgspec.json.encode((*call.marks, FORGOTTEN)).decode() for call in calls]
-            database.executemany(_ERASED, [(mark, call.id) for mark, call in zip(marks, calls, strict=True)])
+            rollups.subtract(database, [enter(call, labels) for call in calls], "tag:")
+            erased_calls = [_erase(call, labels) for call in calls]
+            labels.number_new()
+            database.executemany(_ERASED, [(entry.label.number, entry.row[0], entry.row[1]) for entry in erased_calls])
         erased += len(calls)
     with transaction(database):
         database.execute(f"DELETE FROM spans WHERE {match}", values)  # noqa: S608  own words
@@ -133,6 +139,23 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str]) -> int:
             database.execute("DELETE FROM rollups WHERE dimension = ? AND value = ?", ("tag:" + name, value))
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return erased
+
+
+def _erase(call: Call, labels: Labels) -> Entry:
+    """Return the entry of ``call`` without what leads to a person."""
+    return enter(
+        msgspec.structs.replace(
+            call,
+            tags={},
+            trace_id="",
+            parent_id=None,
+            response_id=None,
+            request_id=None,
+            raw_usage=NO_RAW_USAGE,
+            marks=(*call.marks, FORGOTTEN),
+        ),
+        labels,
+    )
 
 
 def _batches(database: sqlite3.Connection, match: str, values: list[str]) -> Iterator[list[tuple[object, ...]]]:

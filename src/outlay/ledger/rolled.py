@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from outlay.ledger.calendar import Piece
+from outlay.ledger.counters import SUMS
 from outlay.ledger.questions import OTHER, Question
 from outlay.ledger.rollups import HOUR
-from outlay.ledger.rows import SUMS
 from outlay.ledger.sums import Found, Place, Sums, add
 
 _PIECES = (

@@ -10,7 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from outlay.ledger.rows import SUMS, Entry, unpack
+from outlay.ledger.counters import COMMON, SUMS, unpack, unpack_common
+from outlay.ledger.rows import Entry
 
 HOUR = 3_600 * 10**9
 """Nanoseconds of an hour: a rollup's slot is its start divided by it."""
@@ -28,10 +29,16 @@ _GROUPS = 64
 
 _HELD = f"SELECT {', '.join(KEYS)} FROM rollups WHERE dimension = ? AND hours = ? AND slot = ?"  # noqa: S608  own names
 _DROP_EMPTY = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KEYS)} AND attempts = 0"  # noqa: S608  own names
-_ADD = (
-    f"INSERT INTO rollups ({', '.join(KEYS + SUMS)}) VALUES ({', '.join('?' * len(KEYS + SUMS))})"  # noqa: S608  own names
-    f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
-)
+
+
+def _upsert(sums: tuple[str, ...]) -> str:
+    return (
+        f"INSERT INTO rollups ({', '.join(KEYS + sums)}) VALUES ({', '.join('?' * len(KEYS + sums))})"  # noqa: S608  own names
+        f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in sums)}"
+    )
+
+
+_ADD, _ADD_COMMON = _upsert(SUMS), _upsert(SUMS[:COMMON])
 
 
 class Known:
@@ -55,9 +62,17 @@ class Known:
 
 def add(database: sqlite3.Connection, entries: Iterable[Entry], known: Known) -> None:
     """Add ``entries`` to the rollups, inside the caller's transaction."""
+    common, whole = [], []
     for group, rows in _group(_gather(entries)).items():
-        kept = _fold(rows, known.rows(database, group), WIDTH[group[1]])
-        database.executemany(_ADD, [(*key, *unpack(packed)) for key, packed in kept.items()])
+        for key, packed in _fold(rows, known.rows(database, group), WIDTH[group[1]]).items():
+            counters = unpack_common(packed)
+            if counters is None:
+                whole.append((*key, *unpack(packed)))
+            else:
+                common.append((*key, *counters))
+    database.executemany(_ADD_COMMON, common)
+    if whole:
+        database.executemany(_ADD, whole)
 
 
 def subtract(database: sqlite3.Connection, entries: Iterable[Entry], dimensions: str = "") -> None:
@@ -72,18 +87,25 @@ def subtract(database: sqlite3.Connection, entries: Iterable[Entry], dimensions:
 
 def _gather(entries: Iterable[Entry]) -> dict[_Part, int]:
     """Sum the packed counters by dimension and hour."""
-    sums: dict[_Part, int] = {}
-    get = sums.get
+    labelled: dict[tuple[int, tuple[str, ...]], int] = {}
+    tagged: dict[tuple[str, int, str, str], int] = {}
     for entry in entries:
-        call, packed, model = entry.call, entry.counters, entry.model
-        hour, project, provider = call.start // HOUR, call.project, call.provider
-        part: _Part = ("total", hour, project, "", "", "", provider, model)
-        sums[part] = get(part, 0) + packed
-        part = ("feature", hour, project, call.feature, call.path, "", provider, model)
-        sums[part] = get(part, 0) + packed
-        for name, value in call.tags.items():
-            part = ("tag:" + name, hour, project, "", "", value, "", "")
-            sums[part] = get(part, 0) + packed
+        packed, names = entry.counters, entry.label.names
+        hour, project = entry.row[0] // HOUR, names[0]
+        label = hour, names
+        labelled[label] = labelled.get(label, 0) + packed
+        for name, value in entry.call.tags.items():
+            tag = name, hour, project, value
+            tagged[tag] = tagged.get(tag, 0) + packed
+    sums: dict[_Part, int] = {}
+    for (hour, (project, feature, path, provider, model)), packed in labelled.items():
+        for part in (
+            ("total", hour, project, "", "", "", provider, model),
+            ("feature", hour, project, feature, path, "", provider, model),
+        ):
+            sums[part] = sums.get(part, 0) + packed
+    for (name, hour, project, value), packed in tagged.items():
+        sums["tag:" + name, hour, project, "", "", value, "", ""] = packed
     return sums
 
 

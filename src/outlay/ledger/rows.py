@@ -2,67 +2,46 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from outlay.ledger.bounds import TOKEN_LIMIT, bounded
+from outlay.ledger.bounds import TOKEN_LIMIT, beyond, bounded
+from outlay.ledger.counters import COMMON, SUMS, pack, pack_common
+from outlay.ledger.labels import Key, Label, Labels
+from outlay.ledger.view import COLUMNS, KNOWN
 from outlay.records import INPUT_CLASSES, NO_RAW_USAGE, OUTPUT_CLASSES, Call, Cost, CostItem, Span, Usage
 
-COLUMNS = (
-    *("id", "trace_id", "parent_id", "project", "feature", "path", "site", "release", "tags", "provider", "api"),
-    *("operation", "transport", "host", "model", "request_model", "response_model", "response_id", "request_id"),
-    *("start", "end", "first_chunk", "streamed", "outcome", "status", "error_type", "attempt", "retry_of"),
-    *("finish_reasons", "terms", "requested_tier", "estimated", "input", "cache_read", "cache_write_5m"),
-    *("cache_write_1h", "cache_write_12h", "other_input", "output", "other_output", "reasoning", "usage", "raw_usage"),
-    *("cost_status", "cost", "cost_source", "cost_lower", "cost_upper", "cost_computed", "cost_by_class"),
-    *("cost_items", "unpriced", "unpriced_tokens", "price_id", "price_table", "price_match", "price_model", "marks"),
+ENTRY_COLUMNS = (
+    *("start", "id", "failed", "end", "input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h"),
+    *("other_input", "output", "other_output", "reasoning", "unpriced_tokens", "cost", "cost_lower", "cost_upper"),
+    *("first_chunk", "tags", "cost_by_class", "trace_id", "parent_id", "response_id", "request_id", "raw_usage"),
+    *("rest", "label"),
 )
-"""Columns of ``calls`` after ``seq``, in the order of ``Entry.row``."""
-
-NULLABLE = frozenset(
-    (
-        *("parent_id", "site", "release", "request_model", "response_model", "response_id", "request_id"),
-        *("first_chunk", "status", "error_type", "retry_of", "requested_tier", "estimated", "input", "cache_read"),
-        *("cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input", "output", "other_output"),
-        *("reasoning", "usage", "raw_usage", "cost", "cost_lower", "cost_upper", "cost_computed"),
-        *("unpriced_tokens", "price_id", "price_table", "price_match", "price_model"),
-    )
-)
-"""Those of them that may be NULL."""
+"""Columns of ``entries`` after ``seq``, in the order of ``Entry.row``, which lacks the label."""
 
 SPAN_COLUMNS = (
     *("id", "trace_id", "parent_id", "project", "name", "feature", "path", "site", "release", "tags", "start", "end"),
     "error_type",
 )
 
-ABSENT = "\x1a"
-"""Stands for NULL where rows are bound: the sqlite3 module takes six times as long to bind a None."""
-
-MILLI = 10**9
-"""Pico-USD in a milli-USD: sums are kept as both, so that they stay exact beyond 64 bits of pico-USD."""
-
-SUMS = (
-    *("attempts", "requests", "errors", "unpriced_calls", "unpriced_tokens", "estimated_calls", "unbounded_calls"),
-    *("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input"),
-    *("output", "other_output", "reasoning", "duration_us"),
-    *("cost_milli", "cost_pico", "lower_milli", "lower_pico", "upper_milli", "upper_pico"),
-)
-"""The summed columns of ``rollups``: what a call adds to them, in the order of a packed counter's lanes."""
-
-_DURATION_LIMIT = 10**12
 _PLAIN = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h", "output")
 _CACHE_READ = tuple(name for name in INPUT_CLASSES if name.startswith("cache_read"))
 _OTHER_INPUT = tuple(name for name in INPUT_CLASSES if name not in _PLAIN + _CACHE_READ)
 _OTHER_OUTPUT = tuple(name for name in OUTPUT_CLASSES if name not in _PLAIN)
 _TOKENS = frozenset(INPUT_CLASSES + OUTPUT_CLASSES)
-_NOTHING: tuple[Any, ...] = (None,) * 9
+_WHOLE = frozenset(("priced", "free", "included"))
+_NOTHING = (0,) * 9
+_BITS = {name: 1 << at for at, name in enumerate(KNOWN)}
+_UNPRICED, _COST, _LOWER, _UPPER, _FIRST_CHUNK, _PARENT, _RESPONSE, _REQUEST, _RAW = (
+    _BITS[name] for name in KNOWN[KNOWN.index("unpriced_tokens") :]
+)
+_RARE = _UNPRICED | _LOWER | _UPPER | sum(_BITS[name] for name in _BITS if name in SUMS[COMMON:])
 
-# One lane of 64 bits a counter: adding two packed integers adds all counters at once. No call's counter exceeds 2**40,
-# so 2**23 calls can be added before a lane runs over into the next.
-_LANES = struct.Struct(f"<{len(SUMS)}Q")
 _encode = msgspec.json.Encoder().encode
 _decode_usage: msgspec.json.Decoder[Usage] = msgspec.json.Decoder(Usage)
 _decode_items: msgspec.json.Decoder[tuple[CostItem, ...]] = msgspec.json.Decoder(tuple[CostItem, ...])
@@ -72,116 +51,163 @@ _decode_amounts: msgspec.json.Decoder[dict[str, int]] = msgspec.json.Decoder(dic
 
 
 class Entry(msgspec.Struct, gc=False):
-    """A call on its way into the ledger: its row, and what it adds to the rollups as one packed integer."""
+    """A call on its way into the ledger: its label, its row, and what it adds to the rollups as one packed integer."""
 
     call: Call
-    model: str
+    label: Label
     row: tuple[Any, ...]
     counters: int
 
 
-def enter(call: Call) -> Entry:
+def enter(call: Call, labels: Labels) -> Entry:
     """Return the entry of ``call``; numbers that are negative or beyond 64 bits become unknown, and marked."""
     try:
-        return _enter(call)
+        return _enter(call, labels)
     except (struct.error, OverflowError):
-        return _enter(bounded(call))
+        return _enter(bounded(call), labels)
 
 
-def unpack(counters: int) -> tuple[int, ...]:
-    """Return the counters that were packed into an integer, in the order of ``SUMS``."""
-    return _LANES.unpack(counters.to_bytes(_LANES.size, "little"))
-
-
-def _enter(call: Call) -> Entry:
+def _enter(call: Call, labels: Labels) -> Entry:
     cost, usage = call.cost, call.usage
-    tokens, detail = _NOTHING, None
-    if usage is not None:
-        tokens, detail = _tokens(usage)
-    if call.end >= 2**63 or call.start < -(2**63):
-        raise OverflowError
-    model = cost.model or call.response_model or call.request_model or "(unknown)"
-    unpriced = _unpriced_tokens(call)
-    raw_usage = None if call.raw_usage is NO_RAW_USAGE else bytes(memoryview(call.raw_usage)).decode() or None
+    tokens, known, detail = (_NOTHING, 0, None) if usage is None else _tokens(usage)
+    unpriced = None if cost.status in _WHOLE else _unpriced_tokens(call)
+    raw_usage = "" if call.raw_usage is NO_RAW_USAGE else str(call.raw_usage, "utf-8")
+    if raw_usage == "null":
+        raw_usage = ""
+    known |= (
+        (0 if unpriced is None else _UNPRICED)
+        | (0 if cost.amount is None else _COST)
+        | (0 if cost.lower is None else _LOWER)
+        | (0 if cost.upper is None else _UPPER)
+        | (0 if call.first_chunk is None else _FIRST_CHUNK)
+        | (0 if call.parent_id is None else _PARENT)
+        | (0 if call.response_id is None else _RESPONSE)
+        | (0 if call.request_id is None else _REQUEST)
+        | (_RAW if raw_usage else 0)
+    )
+    label = labels.find(_label_key(call, cost, usage, known))
+    rest = ""
+    if detail is not None or call.retry_of is not None or cost.computed is not None or cost.items:
+        rest = _rest(call, detail)
     row = (
+        call.start,
         call.id,
+        label.failed,
+        call.end,
+        *tokens,
+        unpriced or 0,
+        cost.amount or 0,
+        cost.lower or 0,
+        cost.upper or 0,
+        call.first_chunk or 0,
+        _encode(call.tags).decode() if call.tags else "{}",
+        _encode(cost.by_class).decode() if cost.by_class else "{}",
         call.trace_id,
-        call.parent_id,
+        call.parent_id or "",
+        call.response_id or "",
+        call.request_id or "",
+        raw_usage,
+        rest,
+    )
+    plain = not known & _RARE and not (usage is not None and usage.estimated)
+    return Entry(call, label, row, pack_common(call, label, tokens) if plain else pack(call, label, tokens, unpriced))
+
+
+def _label_key(call: Call, cost: Cost, usage: Usage | None, known: int) -> Key:
+    """Return what ``call`` has in common with others, in the order of the columns of ``labels``."""
+    return (
         call.project,
         call.feature,
         call.path,
         call.site,
         call.release,
-        _json(call.tags, "{}"),
         call.provider,
         call.api,
         call.operation,
         call.transport,
         call.host,
-        model,
+        cost.model or call.response_model or call.request_model or "(unknown)",
         call.request_model,
         call.response_model,
-        call.response_id,
-        call.request_id,
-        call.start,
-        call.end,
-        call.first_chunk,
-        int(call.streamed),
+        call.streamed,
         call.outcome,
         call.status,
         call.error_type,
         call.attempt,
-        call.retry_of,
-        _json(call.finish_reasons, "[]"),
-        _json(call.terms, "{}"),
+        call.finish_reasons,
+        tuple(call.terms.items()),
         call.requested_tier,
-        None if usage is None else int(usage.estimated),
-        *tokens,
-        detail,
-        None if raw_usage == "null" else raw_usage,
+        None if usage is None else usage.estimated,
         cost.status,
-        cost.amount,
         cost.source,
-        cost.lower,
-        cost.upper,
-        cost.computed,
-        _json(cost.by_class, "{}"),
-        _json(cost.items, "[]"),
-        _json(cost.unpriced, "[]"),
-        unpriced,
+        cost.unpriced,
         cost.price_id,
         cost.table,
         cost.match,
         cost.model,
-        _json(call.marks, "[]"),
+        call.marks,
+        known,
     )
-    bound = tuple([ABSENT if value is None else value for value in row])
-    return Entry(call, model, bound, _pack(call, tokens, unpriced))
 
 
-def _tokens(usage: Usage) -> tuple[tuple[Any, ...], str | None]:
-    """Return the nine token columns, and the usage as JSON where they do not tell all of it."""
+def _rest(call: Call, detail: Usage | None) -> str:
+    cost = call.cost
+    if beyond(cost.computed):
+        raise OverflowError
+    held = {"retry_of": call.retry_of, "usage": detail, "cost_computed": cost.computed, "cost_items": cost.items}
+    return _encode({name: value for name, value in held.items() if value is not None and value != ()}).decode()
+
+
+_Pick = Callable[[tuple[int, ...]], tuple[int, ...]]
+
+
+@functools.lru_cache(maxsize=1000)
+def _shape(names: tuple[str, ...]) -> tuple[int, _Pick] | None:
+    """Return how the quantities of the classes ``names``, a zero and the reasoning become the nine token columns.
+
+    With it come the columns' bits of ``known``. None where columns don't tell all of the classes.
+    """
+    if not set(names) <= set(_PLAIN):
+        return None
+    zero, thinking = len(names), len(names) + 1
+    places = [names.index(name) if name in names else zero for name in KNOWN[:8]]
+    return sum(_BITS[name] for name in (*names, "reasoning")), operator.itemgetter(*places, thinking)
+
+
+def _tokens(usage: Usage) -> tuple[tuple[int, ...], int, Usage | None]:
+    """Return the nine token columns, their bits of ``known``, and the usage where they do not tell all of it."""
     classes = usage.classes
-    get = classes.get
-    plain = [get(name) for name in _PLAIN]
-    total = sum([value for value in plain if value])
-    if type(total) is int and len(classes) + plain.count(None) == len(_PLAIN) and usage.lower is usage.upper is None:
-        detail, other_input, other_output, thinking = None, None, None, usage.reasoning
+    total = sum(classes.values())
+    shape = _shape(tuple(classes))
+    if shape is not None and type(total) is int and usage.lower is usage.upper is None:
+        known, pick = shape
+        tokens = pick((*classes.values(), 0, usage.reasoning))  # type: ignore[arg-type]  # whole, as their sum is
+        detail = None
     else:
-        detail = _encode(usage).decode()
-        plain = [None if value is None else int(value) for value in plain]
-        plain[1] = _sum(classes, _CACHE_READ)
-        other_input, other_output = _sum(classes, _OTHER_INPUT), _sum(classes, _OTHER_OUTPUT)
-        thinking = usage.reasoning_output_tokens
-        total = usage.total_tokens
+        tokens, known, detail, total = _whole_tokens(usage), _known(classes), usage, usage.total_tokens
     if not 0 <= total <= TOKEN_LIMIT:
         raise OverflowError
-    return (*plain[:5], other_input, plain[5], other_output, thinking), detail
+    return tokens, known, detail
 
 
-def _sum(classes: dict[str, int | float], names: tuple[str, ...]) -> int | None:
-    found = [classes[name] for name in names if name in classes]
-    return int(sum(found)) if found else None
+def _whole_tokens(usage: Usage) -> tuple[int, ...]:
+    classes = usage.classes
+    parts = (
+        {"cache_read": _CACHE_READ, "other_input": _OTHER_INPUT, "other_output": _OTHER_OUTPUT}.get(name, (name,))
+        for name in KNOWN[:8]
+    )
+    return (
+        *[int(sum([classes[name] for name in names if name in classes])) for names in parts],
+        usage.reasoning_output_tokens,
+    )
+
+
+def _known(classes: dict[str, int | float]) -> int:
+    there = {name for name in _PLAIN if name in classes}
+    for name, parts in (("cache_read", _CACHE_READ), ("other_input", _OTHER_INPUT), ("other_output", _OTHER_OUTPUT)):
+        if any(part in classes for part in parts):
+            there.add(name)
+    return sum(_BITS[name] for name in {*there, "reasoning"})
 
 
 def _unpriced_tokens(call: Call) -> int | None:
@@ -190,40 +216,11 @@ def _unpriced_tokens(call: Call) -> int | None:
     A call that failed without usage costs nothing as far as anyone knows: it is not counted as unpriced.
     """
     cost, usage = call.cost, call.usage
-    if cost.status not in {"unknown", "partial"}:
-        return None
     if usage is None:
         return None if call.outcome in ("error", "cancelled") else 0
     if cost.status == "unknown":
         return usage.total_tokens
     return int(sum(quantity for name, quantity in usage.classes.items() if name in cost.unpriced and name in _TOKENS))
-
-
-def _pack(call: Call, tokens: tuple[Any, ...], unpriced: int | None) -> int:
-    cost, usage, outcome = call.cost, call.usage, call.outcome
-    request = outcome in {"ok", "abandoned"}
-    amount = cost.amount or 0
-    lower = amount if cost.lower is None else cost.lower
-    upper = amount if cost.upper is None else cost.upper
-    estimated = usage is not None and usage.estimated
-    lanes = _LANES.pack(
-        1,
-        request,
-        outcome == "error",
-        unpriced is not None,
-        unpriced or 0,
-        estimated,
-        estimated and cost.amount is not None and cost.upper is None,
-        *[value or 0 for value in tokens],
-        min(max(call.end - call.start, 0) // 1000, _DURATION_LIMIT) if request else 0,
-        amount // MILLI,
-        amount % MILLI,
-        lower // MILLI,
-        lower % MILLI,
-        upper // MILLI,
-        upper % MILLI,
-    )
-    return int.from_bytes(lanes, "little")
 
 
 def _json(value: Any, empty: str) -> str:
@@ -236,7 +233,7 @@ def enter_span(span: Span) -> tuple[Any, ...]:
 
 
 def read_call(row: Sequence[Any]) -> Call:
-    """Return the call that a row of ``COLUMNS`` was made from."""
+    """Return the call that a row of the view ``calls`` shows, ``seq`` left out."""
     held = dict(zip(COLUMNS, row, strict=True))
     fields = {name: held[name] for name in Call.__struct_fields__ if name in held}
     fields["streamed"] = bool(held["streamed"])
@@ -259,7 +256,7 @@ def read_call(row: Sequence[Any]) -> Call:
         table=held["price_table"],
         match=held["price_match"],
         model=held["price_model"],
-        items=_decode_items.decode(held["cost_items"]),
+        items=() if held["cost_items"] is None else _decode_items.decode(held["cost_items"]),
     )
     return Call(**fields)
 

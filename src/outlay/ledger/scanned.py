@@ -8,24 +8,43 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from outlay.ledger.calendar import Piece
+from outlay.ledger.counters import MILLI
 from outlay.ledger.questions import Question
 from outlay.ledger.rollups import HOUR
-from outlay.ledger.rows import MILLI
 from outlay.ledger.sums import Found, Place, add
+from outlay.ledger.view import KNOWN, column
 
 Progress = Callable[[float], None]
 """Told the share that is done, from 0 to 1."""
 
 _SLICES = 100
+_SOURCE = "FROM entries e CROSS JOIN labels l ON l.number = e.label WHERE e.start >= ? AND e.start < ?"
+_SERVED = "l.outcome IN ('ok', 'abandoned')"
+
+
+def _bit(name: str) -> int:
+    return 1 << KNOWN.index(name)
+
+
+def _bounds(amount: str) -> str:
+    """Return the two sums of an amount over the calls that have bounds."""
+    bounded = f"l.known & {_bit('cost_lower') | _bit('cost_upper')}"
+    return ", ".join(f"sum(iif({bounded}, {amount} {part} {MILLI}, 0))" for part in "/%")
+
+
+def _bound(name: str) -> str:
+    return f"iif(l.known & {_bit(name)}, e.{name}, e.cost)"
+
+
 _CALL_SUMS = (
-    "count(*), sum(outcome IN ('ok', 'abandoned')), sum(outcome = 'error'), count(unpriced_tokens),"
-    " sum(unpriced_tokens), sum(estimated), sum(estimated = 1 AND cost IS NOT NULL AND cost_upper IS NULL),"
-    " sum(input), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h), sum(cache_write_12h), sum(other_input),"
-    " sum(output), sum(other_output), sum(reasoning),"
-    " sum(iif(outcome IN ('ok', 'abandoned'), min(max(\"end\" - start, 0) / 1000, 1000000000000), 0)),"
-    f" sum(cost / {MILLI}), sum(cost % {MILLI}),"
-    f" sum(coalesce(cost_lower, cost) / {MILLI}), sum(coalesce(cost_lower, cost) % {MILLI}),"
-    f" sum(coalesce(cost_upper, cost) / {MILLI}), sum(coalesce(cost_upper, cost) % {MILLI})"
+    f"count(*), sum({_SERVED}), sum(l.outcome = 'error'), sum(e.input), sum(e.cache_read), sum(e.output),"
+    f' sum(e.reasoning), sum(iif({_SERVED}, min(max(e."end" - e.start, 0) / 1000, 1000000000000), 0)),'
+    f" sum(e.cost / {MILLI}), sum(e.cost % {MILLI}), sum(l.known & {_bit('unpriced_tokens')} > 0),"
+    f" sum(e.unpriced_tokens), sum(l.estimated = 1),"
+    f" sum(l.estimated = 1 AND l.known & {_bit('cost') | _bit('cost_upper')} = {_bit('cost')}),"
+    " sum(e.cache_write_5m), sum(e.cache_write_1h), sum(e.cache_write_12h), sum(e.other_input), sum(e.other_output),"
+    f" {_bounds('e.cost')},"
+    f" {_bounds(_bound('cost_lower'))}, {_bounds(_bound('cost_upper'))}"
 )
 """``SUMS`` of calls. Amounts are summed in two parts, each far from 64 bits."""
 
@@ -42,7 +61,7 @@ def read_calls(
     where = "".join(f" AND {expression(database, name)} IS ?" for name in question.filters)
     grouped = "".join(f", {key}" for key in keys)
     group = f" GROUP BY {', '.join(str(index + 2) for index in range(len(keys)))}" if keys else ""
-    sql = f"SELECT count(*){grouped}, {_CALL_SUMS} FROM calls WHERE start >= ? AND start < ?{where}{group}"  # noqa: S608  own words
+    sql = f"SELECT count(*){grouped}, {_CALL_SUMS} {_SOURCE}{where}{group}"
     width = 1 + len(keys)
     slices = list(_slices(pieces))
     for index, piece in enumerate(slices):
@@ -54,10 +73,11 @@ def read_calls(
             progress((index + 1) / len(slices))
 
 
+_PARTS = "CROSS JOIN json_each(iif(l.cost_source = 'computed', e.cost_by_class, '{}')) part"
 _AMOUNTS = (
-    f"part.key, sum(part.value / {MILLI}), sum(part.value % {MILLI}) FROM calls,"
+    f"part.key, sum(part.value / {MILLI}), sum(part.value % {MILLI})"
     # A provider that states its charge does not say what it was for.
-    " json_each(iif(cost_source = 'computed', cost_by_class, '{}')) AS part"
+    f" {_SOURCE.replace('WHERE', _PARTS + ' WHERE')}"
 )
 """Pico-USD by usage class, summed in two parts as amounts are everywhere."""
 
@@ -70,7 +90,7 @@ def read_amounts(
     where = "".join(f" AND {expression(database, name)} IS ?" for name in question.filters)
     grouped = "".join(f"{key}, " for key in keys)
     group = ", ".join(str(index + 1) for index in range(len(keys) + 1))
-    sql = f"SELECT {grouped}{_AMOUNTS} WHERE start >= ? AND start < ?{where} GROUP BY {group}"
+    sql = f"SELECT {grouped}{_AMOUNTS}{where} GROUP BY {group}"
     found: dict[Place, dict[str, int]] = {}
     slices = list(_slices(pieces))
     for index, piece in enumerate(slices):
@@ -86,15 +106,15 @@ def read_amounts(
 def expression(database: sqlite3.Connection, name: str) -> str:
     """Return the SQL that gives a call's ``name``: a column, or ``tag:NAME``."""
     if not name.startswith("tag:"):
-        return name
+        return column(name)
     tag = name[4:]
     if tag.isprintable() and not set(tag) & set("\"\\'?"):
-        return f"json_extract(tags, '$.\"{tag}\"')"
+        return f"json_extract(e.tags, '$.\"{tag}\"')"
     # JSON paths have no way to write such a name.
     decode = msgspec.json.Decoder(dict[str, str]).decode
     function = f"tag_{tag.encode().hex()}"
     database.create_function(function, 1, lambda tags: decode(tags).get(tag), deterministic=True)
-    return f"{function}(tags)"
+    return f"{function}(e.tags)"
 
 
 def _slices(pieces: list[Piece]) -> Iterable[Piece]:

@@ -7,19 +7,17 @@ import time
 from collections.abc import Callable
 
 from outlay.errors import LedgerError
+from outlay.ledger.view import CALLS
 
 _FIRST = """
-CREATE TABLE calls (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    trace_id TEXT NOT NULL,
-    parent_id TEXT,
+CREATE TABLE labels (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
     project TEXT NOT NULL,
     feature TEXT NOT NULL,
     path TEXT NOT NULL,
     site TEXT,
     release TEXT,
-    tags TEXT NOT NULL,
     provider TEXT NOT NULL,
     api TEXT NOT NULL,
     operation TEXT NOT NULL,
@@ -28,50 +26,57 @@ CREATE TABLE calls (
     model TEXT NOT NULL,
     request_model TEXT,
     response_model TEXT,
-    response_id TEXT,
-    request_id TEXT,
-    start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL,
-    first_chunk INTEGER,
     streamed INTEGER NOT NULL,
     outcome TEXT NOT NULL,
     status INTEGER,
     error_type TEXT,
     attempt INTEGER NOT NULL,
-    retry_of TEXT,
     finish_reasons TEXT NOT NULL,
     terms TEXT NOT NULL,
     requested_tier TEXT,
     estimated INTEGER,
-    input INTEGER,
-    cache_read INTEGER,
-    cache_write_5m INTEGER,
-    cache_write_1h INTEGER,
-    cache_write_12h INTEGER,
-    other_input INTEGER,
-    output INTEGER,
-    other_output INTEGER,
-    reasoning INTEGER,
-    usage TEXT,
-    raw_usage TEXT,
     cost_status TEXT NOT NULL,
-    cost INTEGER,
     cost_source TEXT NOT NULL,
-    cost_lower INTEGER,
-    cost_upper INTEGER,
-    cost_computed INTEGER,
-    cost_by_class TEXT NOT NULL,
-    cost_items TEXT NOT NULL,
     unpriced TEXT NOT NULL,
-    unpriced_tokens INTEGER,
     price_id TEXT,
     price_table TEXT,
     price_match TEXT,
     price_model TEXT,
-    marks TEXT NOT NULL
+    marks TEXT NOT NULL,
+    known INTEGER NOT NULL
 );
-CREATE INDEX calls_start ON calls (start);
-CREATE INDEX calls_failed ON calls (start) WHERE outcome IN ('error', 'cancelled', 'uncertain');
+CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    start INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    label INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    cache_write_5m INTEGER NOT NULL,
+    cache_write_1h INTEGER NOT NULL,
+    cache_write_12h INTEGER NOT NULL,
+    other_input INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    other_output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    unpriced_tokens INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    cost_lower INTEGER NOT NULL,
+    cost_upper INTEGER NOT NULL,
+    first_chunk INTEGER NOT NULL,
+    tags TEXT NOT NULL,
+    cost_by_class TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    parent_id TEXT NOT NULL,
+    response_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    raw_usage TEXT NOT NULL,
+    rest TEXT NOT NULL,
+    UNIQUE (start, id)
+);
+CREATE INDEX entries_failed ON entries (start) WHERE failed = 1;
 CREATE TABLE spans (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -103,26 +108,28 @@ CREATE TABLE rollups (
     attempts INTEGER NOT NULL,
     requests INTEGER NOT NULL,
     errors INTEGER NOT NULL,
-    unpriced_calls INTEGER NOT NULL,
-    unpriced_tokens INTEGER NOT NULL,
-    estimated_calls INTEGER NOT NULL,
-    unbounded_calls INTEGER NOT NULL,
     input INTEGER NOT NULL,
     cache_read INTEGER NOT NULL,
-    cache_write_5m INTEGER NOT NULL,
-    cache_write_1h INTEGER NOT NULL,
-    cache_write_12h INTEGER NOT NULL,
-    other_input INTEGER NOT NULL,
     output INTEGER NOT NULL,
-    other_output INTEGER NOT NULL,
     reasoning INTEGER NOT NULL,
     duration_us INTEGER NOT NULL,
     cost_milli INTEGER NOT NULL,
     cost_pico INTEGER NOT NULL,
-    lower_milli INTEGER NOT NULL,
-    lower_pico INTEGER NOT NULL,
-    upper_milli INTEGER NOT NULL,
-    upper_pico INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL DEFAULT 0,
+    unpriced_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_calls INTEGER NOT NULL DEFAULT 0,
+    unbounded_calls INTEGER NOT NULL DEFAULT 0,
+    cache_write_5m INTEGER NOT NULL DEFAULT 0,
+    cache_write_1h INTEGER NOT NULL DEFAULT 0,
+    cache_write_12h INTEGER NOT NULL DEFAULT 0,
+    other_input INTEGER NOT NULL DEFAULT 0,
+    other_output INTEGER NOT NULL DEFAULT 0,
+    bounded_milli INTEGER NOT NULL DEFAULT 0,
+    bounded_pico INTEGER NOT NULL DEFAULT 0,
+    lower_milli INTEGER NOT NULL DEFAULT 0,
+    lower_pico INTEGER NOT NULL DEFAULT 0,
+    upper_milli INTEGER NOT NULL DEFAULT 0,
+    upper_pico INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (dimension, hours, slot, project, feature, path, value, folded, provider, model)
 ) WITHOUT ROWID;
 CREATE TABLE coverage (
@@ -168,6 +175,7 @@ def _first(database: sqlite3.Connection) -> None:
     for statement in _FIRST.split(";"):
         if statement.strip():
             database.execute(statement)
+    database.execute(CALLS)
 
 
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (("first tables", _first),)

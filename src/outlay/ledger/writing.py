@@ -9,7 +9,9 @@ import msgspec
 
 from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
-from outlay.ledger.rows import ABSENT, COLUMNS, NULLABLE, SPAN_COLUMNS, Entry, enter, enter_span, read_call
+from outlay.ledger.labels import Labels
+from outlay.ledger.rows import ENTRY_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
+from outlay.ledger.view import COLUMNS
 from outlay.records import Call, Coverage, Loss, Record, Span, Swallowed
 
 UNSETTLED = ("pending", "uncertain")
@@ -21,10 +23,12 @@ def quote(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-_VALUES = ", ".join(f"NULLIF(?, '{ABSENT}')" if name in NULLABLE else "?" for name in COLUMNS)
-_CALL = f"INSERT INTO calls ({quote(COLUMNS)}) VALUES ({_VALUES})"  # noqa: S608  own names
+_ENTRY = f"INSERT INTO entries ({quote(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"  # noqa: S608  own names
 _SPAN = f"INSERT OR IGNORE INTO spans ({quote(SPAN_COLUMNS)}) VALUES ({', '.join('?' * len(SPAN_COLUMNS))})"  # noqa: S608  own names
-_KNOWN = f"SELECT {quote(COLUMNS)} FROM calls WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608  own names
+_HELD = (
+    f"SELECT {quote(COLUMNS)} FROM calls WHERE (start, id) IN"  # noqa: S608  own names
+    " (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+)
 _COVERAGE = (
     "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
     " requests = requests + excluded.requests, metered = metered + excluded.metered, free = free + excluded.free"
@@ -45,12 +49,12 @@ class Batch(msgspec.Struct):
     swallowed: list[Swallowed] = []
 
     @classmethod
-    def of(cls, records: Iterable[Record]) -> Batch:
-        """Sort ``records`` by kind."""
+    def of(cls, records: Iterable[Record], labels: Labels) -> Batch:
+        """Sort ``records`` by kind, and give their labels numbers."""
         batch = cls()
         for record in records:
             if isinstance(record, Call):
-                batch.entries.append(enter(record))
+                batch.entries.append(enter(record, labels))
             elif isinstance(record, Span):
                 batch.spans.append(enter_span(record))
             elif isinstance(record, Coverage):
@@ -59,13 +63,14 @@ class Batch(msgspec.Struct):
                 batch.swallowed.append(record)
             else:
                 batch.losses.append(record)
+        labels.number_new()
         return batch
 
 
-def write(database: sqlite3.Connection, batch: Batch, known: rollups.Known) -> None:
+def write(database: sqlite3.Connection, batch: Batch, labels: Labels, known: rollups.Known) -> None:
     """Write ``batch`` inside the caller's transaction."""
     if batch.entries:
-        _write_calls(database, batch.entries, known)
+        _write_calls(database, batch.entries, labels, known)
     if batch.spans:
         database.executemany(_SPAN, batch.spans)
     for seen in batch.coverage:
@@ -90,37 +95,45 @@ def count(database: sqlite3.Connection, name: str, number: int) -> None:
     )
 
 
-def _write_calls(database: sqlite3.Connection, entries: list[Entry], known: rollups.Known) -> None:
+def _write_calls(database: sqlite3.Connection, entries: list[Entry], labels: Labels, known: rollups.Known) -> None:
     database.execute("SAVEPOINT calls")
     try:
-        database.executemany(_CALL, [entry.row for entry in entries])
+        database.executemany(_ENTRY, [(*entry.row, entry.label.number) for entry in entries])
     except (sqlite3.IntegrityError, OverflowError):
         database.execute("ROLLBACK TO calls")
-        entries = _settle(database, [enter(bounded(entry.call)) for entry in entries])
-        database.executemany(_CALL, [entry.row for entry in entries])
+        entries = _settle(database, [enter(bounded(entry.call), labels) for entry in entries], labels)
+        database.executemany(_ENTRY, [(*entry.row, entry.label.number) for entry in entries])
     database.execute("RELEASE calls")
     rollups.add(database, entries, known)
 
 
-def _settle(database: sqlite3.Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries to write: the first of each id, or the one that settles it; take out what they replace."""
-    ids = msgspec.json.encode([entry.call.id for entry in entries]).decode()
-    known = {call.id: call for call in map(read_call, database.execute(_KNOWN, (ids,)))}
-    fresh: dict[str, Entry] = {}
+def _settle(database: sqlite3.Connection, entries: Sequence[Entry], labels: Labels) -> list[Entry]:
+    """Return the entries to write: the first of each call, or the one that settles it; take out what they replace.
+
+    Records of one call have its id and its start in common.
+    """
+    labels.number_new()
+    sought = msgspec.json.encode([_identity(entry.call) for entry in entries]).decode()
+    held = {_identity(call): call for call in map(read_call, database.execute(_HELD, (sought,)))}
+    fresh: dict[tuple[int, str], Entry] = {}
     replaced: list[Call] = []
     repeated = 0
     for entry in entries:
-        call = entry.call
-        before = fresh[call.id].call if call.id in fresh else known.get(call.id)
+        call, identity = entry.call, _identity(entry.call)
+        before = fresh[identity].call if identity in fresh else held.get(identity)
         if before is not None and (before.outcome not in UNSETTLED or call.outcome in UNSETTLED):
             repeated += 1
             continue
-        if before is not None and call.id not in fresh:
+        if before is not None and identity not in fresh:
             replaced.append(before)
-        fresh[call.id] = entry
+        fresh[identity] = entry
     if replaced:
-        rollups.subtract(database, [enter(call) for call in replaced])
-        database.executemany("DELETE FROM calls WHERE id = ?", [(call.id,) for call in replaced])
+        rollups.subtract(database, [enter(call, labels) for call in replaced])
+        database.executemany("DELETE FROM entries WHERE start = ? AND id = ?", map(_identity, replaced))
     if repeated:
         count(database, "repeated_records", repeated)
     return list(fresh.values())
+
+
+def _identity(call: Call) -> tuple[int, str]:
+    return call.start, call.id
