@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -119,7 +120,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _machine() -> str:
     versions = ", ".join(f"{tool.distribution} {version}" for tool in TOOLS if (version := installed(tool)))
-    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}; {versions}."
+    waiting = f"{os.getloadavg()[0]:.1f} programs wanting {os.cpu_count()} cores at the run's end"
+    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {waiting}; {versions}."
 
 
 def _ceilings(results: Results) -> str:

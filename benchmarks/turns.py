@@ -146,6 +146,6 @@ SHAPES = {
     "process": Shape(200, lambda c: whole(calls.plain(c.sync), c.running.flush), PROCESS),
     "32 threads": Shape(320, lambda c: crowd(calls.plain(c.sync)), WALL),
     "100 tasks": Shape(300, lambda c: crowd_async(c.loop, calls.plain_async(c.tasks)), WALL),
-    "track a no-op": Shape(20, lambda c: each(_tracked(c), batch=100)),
+    "track a no-op": Shape(20, lambda c: each(_tracked(c), batch=20)),
     "track a no-op, process": Shape(1000, lambda c: whole(_tracked(c), c.running.flush), PROCESS),
 }
