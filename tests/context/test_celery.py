@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -68,7 +69,9 @@ def worker() -> Iterator[None]:
     celery.install()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kombu's and celery's own
+        level = logging.root.level
         with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=20):
+            logging.root.setLevel(level)  # the worker raised it, for every test that comes after
             yield
     celery.uninstall()
 
