@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from importlib.resources import files
+from pathlib import Path
 
 from outlay.integration import Provider
 
 
 def _rows() -> tuple[Provider, ...]:
-    table = tomllib.loads((files(__package__) / "providers.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     free = tuple(table.pop("free"))
     return tuple(
         Provider(

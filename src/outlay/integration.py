@@ -8,8 +8,9 @@ model calls, sends, and tells the exchange what came back. A **wire format** is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from outlay.guard import guard
 from outlay.wire.api import API, Answer, Provider, Request, Stream, Total, UsageTable
@@ -38,8 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(msgspec.Struct, frozen=True):
     """One function of an HTTP client's module that outlay puts a wrapper around when the module is imported."""
 
     module: str
@@ -49,13 +49,12 @@ class Patch:
     """From the module and the function to the function that takes its place; it must set ``__wrapped__``."""
 
 
-@dataclass(frozen=True)
-class Transport:
+class Transport(msgspec.Struct, frozen=True):
     """An HTTP client library."""
 
     name: str
     patches: tuple[Patch, ...]
-    sdks: tuple[str, ...] = field(default=())
+    sdks: tuple[str, ...] = ()
     """Well-known packages that call through it, for doctor."""
 
 
