@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hosts: dict[str, str] = {}
     """Host → provider, for gateways and self-hosted models: ``"llm.corp.example" = "openai"``."""
     declared_tags: tuple[str, ...] = ("user", "tenant", "session")
-    """Tags that reports can break down by in a moment, over millions of calls; any other is read call by call."""
+    """Tags that the command line knows by their bare name; any other is written ``tag:NAME``."""
     timezone: str = "UTC"
     """IANA zone of days and months in reports; invoices are in UTC."""
     price_book: str | None = None
