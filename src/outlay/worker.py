@@ -24,6 +24,9 @@ TICK = 0.25
 IDLE_TICK = 1.0
 """Seconds between two looks when nothing has come in: the patches are still watched."""
 
+PATIENCE = 5.0
+"""Seconds that records of other processes, alive or dead, may wait for this one."""
+
 PRUNE_TICK = 3600.0
 """Seconds between two looks at what the ledger may let go of."""
 
@@ -132,7 +135,8 @@ class Worker:
         except LedgerError as error:
             self._tell(str(error))
             return 0, 1
-        done = ledger.ingest(self._spool.directory, deadline=deadline, own=self._spool)
+        patience = PATIENCE if deadline is None else 0.0
+        done = ledger.ingest(self._spool.directory, deadline=deadline, own=self._spool, patience=patience)
         self._tell(done.trouble)
         return done.records, done.left
 

@@ -27,8 +27,6 @@ from outlay.records import Loss, Record
 
 LINES = 2_000
 """Lines that one transaction carries at most."""
-LOOK = 2.0
-"""Seconds between two looks at what other processes left; a pass in between carries this process's lines alone."""
 _BLOCK = 1 << 20
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)
@@ -68,6 +66,7 @@ class Ingestion:
         labels: Labels,
         known: Known,
         look: Look,
+        patience: float,
     ) -> None:
         self._database = database
         self._directory = directory
@@ -76,11 +75,12 @@ class Ingestion:
         self._labels = labels
         self._known = known
         self._look = look
+        self._patience = patience
         self._records = self._torn = 0
 
     def run(self) -> Ingested:
         """Carry every whole line; stop softly where the database or the deadline says so."""
-        if self._own is not None and self._deadline is None and time.monotonic() - self._look.at < LOOK:
+        if self._own is not None and time.monotonic() - self._look.at < self._patience:
             return self._run_own(self._own)
         trouble, self._look.at = None, time.monotonic()
         try:

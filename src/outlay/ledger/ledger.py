@@ -68,17 +68,30 @@ class Ledger:
         self._database = _closed
 
     def ingest(
-        self, spool: str | os.PathLike[str], *, deadline: float | None = None, own: Spool | None = None
+        self,
+        spool: str | os.PathLike[str],
+        *,
+        deadline: float | None = None,
+        own: Spool | None = None,
+        patience: float = 0.0,
     ) -> Ingested:
         """Carry what stands in the spool directory into the ledger, until ``deadline`` (``time.monotonic()``).
 
-        ``own`` is this process's spool, whose rotated segments are let go once they are carried. Never fails for the
+        ``own`` is this process's spool, whose rotated segments are let go once they are carried. What other processes
+        left may wait for ``patience`` seconds: until then a pass looks at this one's lines alone. Never fails for the
         database or the disk: what could not be carried stays in the spool, and ``trouble`` says why.
         """
         directory = Path(spool)
         look = self._looks.setdefault(directory, Look())
         return Ingestion(
-            self._database, directory, deadline=deadline, own=own, labels=self._labels, known=self._known, look=look
+            self._database,
+            directory,
+            deadline=deadline,
+            own=own,
+            labels=self._labels,
+            known=self._known,
+            look=look,
+            patience=patience,
         ).run()
 
     def write(self, records: Iterable[Record]) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 
 from outlay.ledger.calendar import Piece, Stretch, cover, divide
 from outlay.ledger.counters import MILLI, SUMS
-from outlay.ledger.questions import ROLLED, TIME_UNITS, Line, Question, Report, check
+from outlay.ledger.questions import FIELDS, TIME_UNITS, Line, Question, Report, check
 from outlay.ledger.rolled import holds_folded, read_rollups
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.scanned import Progress, read_amounts, read_calls
 from outlay.ledger.sums import Found, Key, Sums
 
 _COST, _BOUNDED = SUMS.index("cost_milli"), SUMS.index("bounded_milli")
-_COUNTS = frozenset(SUMS) & frozenset(Line.__struct_fields__)
+_COUNTS = tuple(name for name in SUMS if name in Line.__struct_fields__)
+_pick_counts = operator.itemgetter(*map(SUMS.index, _COUNTS))
 
 
 def answer(database: sqlite3.Connection, question: Question, progress: Progress | None = None) -> Report:
@@ -64,8 +66,8 @@ def _dimension(question: Question) -> str | None:
     asked = {*question.keys, *question.filters} - {"project"}
     if asked <= {"provider", "model"}:
         return "total"
-    if asked <= set(ROLLED):
-        return "feature"
+    if asked <= set(FIELDS):
+        return "label"
     if len(asked) == 1:
         (name,) = asked
         # That a tag is absent is known as a difference only.
@@ -98,13 +100,11 @@ def _report(
     folded: bool,
     approximate: bool,
 ) -> Report:
-    total = [0] * len(SUMS)
-    lines = []
     # In order of time; the dearest first within.
-    for (stretch, key), sums in sorted(found.items(), key=lambda item: (item[0][0], -_amount(item[1]))):
-        total = [left + right for left, right in zip(total, sums, strict=True)]
-        lines.append(_line(_full(question, stretches[stretch], key), sums))
-    return Report(by=question.by, lines=tuple(lines), total=_line((), total), folded=folded, approximate=approximate)
+    ordered = sorted(found.items(), key=lambda item: (item[0][0], -_amount(item[1])))
+    lines = tuple([_line(_full(question, stretches[stretch], key), sums) for (stretch, key), sums in ordered])
+    total = _line((), list(map(sum, zip(*found.values(), strict=True))) or [0] * len(SUMS))
+    return Report(by=question.by, lines=lines, total=total, folded=folded, approximate=approximate)
 
 
 def _full(question: Question, stretch: Stretch, key: Key) -> Key:
@@ -118,8 +118,8 @@ def _amount(sums: Sums) -> int:
 
 
 def _line(key: tuple[str | None, ...], sums: Sums) -> Line:
-    counts = {name: value for name, value in zip(SUMS, sums, strict=True) if name in _COUNTS}
-    cost, bounded, lower, upper = (
+    counts = dict(zip(_COUNTS, _pick_counts(sums), strict=True))
+    cost, bounded, lower, upper = [
         sums[at] * MILLI + sums[at + 1] for at in (_COST, _BOUNDED, _BOUNDED + 2, _BOUNDED + 4)
-    )
+    ]
     return Line(key=key, **counts, cost=cost, lower=cost - bounded + lower, upper=cost - bounded + upper)

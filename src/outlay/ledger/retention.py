@@ -126,7 +126,8 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
     for rows in _batches(database, match, values):
         calls = [read_call(row) for row in rows]
         with transaction(database):
-            rollups.subtract(database, [enter(call, labels) for call in calls], "tag:")
+            gone = [enter(call, labels) for call in calls]
+            rollups.subtract(database, gone, "tag:")
             erased_calls = [_erase(call, labels) for call in calls]
             labels.number_new()
             database.executemany(_ERASED, [(entry.label.number, entry.row[0], entry.row[1]) for entry in erased_calls])

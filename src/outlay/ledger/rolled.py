@@ -9,7 +9,7 @@ import msgspec
 
 from outlay.ledger.calendar import Piece
 from outlay.ledger.counters import SUMS
-from outlay.ledger.questions import OTHER, Question
+from outlay.ledger.questions import OTHER, ROLLED, Question
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.sums import Found, Place, Sums, add
 
@@ -21,6 +21,7 @@ _JOIN = (
     " FROM pieces CROSS JOIN rollups r ON r.dimension = ? AND r.hours = pieces.hours"
     " AND r.slot >= pieces.first AND r.slot < pieces.last"
 )
+_LABELLED = " LEFT JOIN labels l ON l.number = CAST(r.value AS INTEGER)"
 
 
 def holds_folded(database: sqlite3.Connection, dimension: str, pieces: list[Piece]) -> bool:
@@ -55,15 +56,26 @@ def _read(
     keys: Sequence[str],
     filters: Mapping[str, str | None],
 ) -> Iterator[tuple[Place, Sums]]:
-    columns = ["value" if name.startswith("tag:") else name for name in keys]
-    shown = [name if name == "project" else f"iif(r.folded, '{OTHER}', r.{name})" for name in columns]
-    grouped = "".join(f", {name}" for name in shown)
-    where = "".join(f" AND r.{'value' if name.startswith('tag:') else name} = ?" for name in filters)
+    shown = [_column(name) for name in keys]
+    grouped = "".join(f", {name if of == 'project' else _unfolded(name)}" for name, of in zip(shown, keys, strict=True))
+    where = "".join(f" AND {_column(name)} IS ?" for name in filters)
+    asked = {*keys, *filters}
+    labelled = "" if dimension != "label" or asked <= set(ROLLED) else _LABELLED
     sums = ", ".join(f"sum(r.{name})" for name in SUMS)
-    sql = f"{_PIECES} SELECT stretch{grouped}, {sums} {_JOIN} WHERE true{where} GROUP BY stretch{grouped}"
+    sql = f"{_PIECES} SELECT stretch{grouped}, {sums} {_JOIN}{labelled} WHERE true{where} GROUP BY stretch{grouped}"
     width = 1 + len(keys)
     for row in database.execute(sql, (_slots(pieces), dimension, *filters.values())):
-        yield (row[0], row[1:width]), list(row[width:])
+        yield (row[0], tuple(None if part is None else str(part) for part in row[1:width])), list(row[width:])
+
+
+def _column(name: str) -> str:
+    if name.startswith("tag:"):
+        return "r.value"
+    return f"r.{name}" if name in ROLLED else f"l.{name}"
+
+
+def _unfolded(column: str) -> str:
+    return f"iif(r.folded, '{OTHER}', {column})"
 
 
 def _add_untagged(

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from outlay.ledger.bounds import TOKEN_LIMIT, beyond, bounded
-from outlay.ledger.counters import COMMON, SUMS, pack, pack_common
+from outlay.ledger.counters import pack, pack_common
 from outlay.ledger.labels import Key, Label, Labels
-from outlay.ledger.view import COLUMNS, KNOWN
+from outlay.ledger.view import COLUMNS, KNOWN, RARE
 from outlay.records import INPUT_CLASSES, NO_RAW_USAGE, OUTPUT_CLASSES, Call, Cost, CostItem, Span, Usage
 
 ENTRY_COLUMNS = (
@@ -40,7 +40,7 @@ _BITS = {name: 1 << at for at, name in enumerate(KNOWN)}
 _UNPRICED, _COST, _LOWER, _UPPER, _FIRST_CHUNK, _PARENT, _RESPONSE, _REQUEST, _RAW = (
     _BITS[name] for name in KNOWN[KNOWN.index("unpriced_tokens") :]
 )
-_RARE = _UNPRICED | _LOWER | _UPPER | sum(_BITS[name] for name in _BITS if name in SUMS[COMMON:])
+_RARE = sum(_BITS[name] for name in RARE)
 
 _encode = msgspec.json.Encoder().encode
 _decode_usage: msgspec.json.Decoder[Usage] = msgspec.json.Decoder(Usage)

@@ -132,6 +132,7 @@ CREATE TABLE rollups (
     upper_pico INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (dimension, hours, slot, project, feature, path, value, folded, provider, model)
 ) WITHOUT ROWID;
+CREATE INDEX rollups_folded ON rollups (dimension, hours, slot) WHERE folded = 1;
 CREATE TABLE coverage (
     slot INTEGER NOT NULL,
     provider TEXT NOT NULL,

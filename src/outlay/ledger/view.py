@@ -9,6 +9,12 @@ KNOWN = (
 )
 """Columns of an entry that may be unknown: bit n of its label's ``known`` says that the nth of them is not."""
 
+RARE = (
+    *("cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input", "other_output", "unpriced_tokens"),
+    *("cost_lower", "cost_upper"),
+)
+"""Those of them that most calls don't have, and sums of plain calls need not look at."""
+
 _ENTRY = frozenset(("seq", "start", "id", "end", "tags", "cost_by_class", "trace_id"))
 _REST = frozenset(("retry_of", "usage", "cost_computed", "cost_items"))
 

@@ -128,7 +128,9 @@ def _settle(database: sqlite3.Connection, entries: Sequence[Entry], labels: Labe
             replaced.append(before)
         fresh[identity] = entry
     if replaced:
-        rollups.subtract(database, [enter(call, labels) for call in replaced])
+        gone = [enter(call, labels) for call in replaced]
+        labels.number_new()
+        rollups.subtract(database, gone)
         database.executemany("DELETE FROM entries WHERE start = ? AND id = ?", map(_identity, replaced))
     if repeated:
         count(database, "repeated_records", repeated)
