@@ -55,9 +55,9 @@ def test_segments_are_carried_once_while_their_carriers_are_killed(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_thousands_of_kills_lose_nothing(tmp_path: Path) -> None:
+def test_a_thousand_kills_lose_nothing(tmp_path: Path) -> None:
     """The same for longer, with other seeds."""
-    for seed in range(10, 15):
+    for seed in (10, 11):
         folder = tmp_path / str(seed)
         folder.mkdir()
         check(folder, run("killed_writers", folder, seed, 600))
