@@ -46,9 +46,14 @@ def stream(client: openai.OpenAI, **options: Any) -> Call:
 
 
 def first_chunk(client: openai.OpenAI) -> Call:
-    """Wait for a stream's first event; the rest is left to be closed with it."""
+    """Wait for a stream's first event; the stream is returned with it, so that its closing can be left out."""
     messages = prompt()
-    return lambda: next(iter(client.chat.completions.create(model=MODEL, messages=messages, stream=True)))
+
+    def call() -> object:
+        stream = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
+        return stream, next(iter(stream))
+
+    return call
 
 
 def embeddings(client: openai.OpenAI) -> Call:

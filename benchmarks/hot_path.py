@@ -125,8 +125,9 @@ def timed(pair: Pair, count: int) -> list[tuple[float, float]]:
         for index in (0, 1) if number % 2 else (1, 0):
             call = pair[index]
             began = clock()
-            call()
+            result = call()
             times[index] = (clock() - began) / 1000
+            del result  # what an abandoned stream takes with it is no part of the call
         took.append((times[0], times[1]))
     return took
 
