@@ -81,6 +81,6 @@ def test_line_separators_of_unicode_are_no_line_ends() -> None:
 
 
 def test_a_stream_with_comments_between_its_events_is_read_whole() -> None:
-    """A reason of the end may stand before as many keep-alives as there are places at the edge."""
+    """A reason of the end may stand before as many keep-alive comments as there are places at the edge."""
     body = b"".join(b": keep-alive\n\ndata: %d\n\n" % n for n in range(100))
     assert sse.edges(body, 2, 4) is None
