@@ -181,7 +181,7 @@ def _tokens(usage: Usage) -> tuple[tuple[int, ...], int, Usage | None]:
     shape = _shape(tuple(classes))
     if shape is not None and type(total) is int and usage.lower is usage.upper is None:
         known, pick = shape
-        tokens = pick((*classes.values(), 0, usage.reasoning))  # type: ignore[arg-type]  # whole, as their sum is
+        tokens = pick((*classes.values(), 0, usage.reasoning))  # type: ignore[arg-type]  # whole numbers, as their sum is
         detail = None
     else:
         tokens, known, detail, total = _whole_tokens(usage), _known(classes), usage, usage.total_tokens
