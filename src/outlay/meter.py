@@ -167,7 +167,7 @@ class Meter:
             path=span.path if span else "",
             site=span.site if span else None,
             release=home.release,
-            tags={**home.tags, **scope.tags} if home.tags else scope.tags,
+            tags={**home.tags, **scope.tags} if home.tags and scope.tags else scope.tags or home.tags,
             provider=match.provider.name,
             api=api.name,
             operation=api.operation,

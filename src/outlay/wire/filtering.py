@@ -16,6 +16,9 @@ _SCALAR = rb'(?:"(?:[^"\\]|\\.)*"|[-+.0-9eE]+|true|false|null)'
 _NULL_LAST = re.compile(_NULL.pattern + rb'((?:\s*,\s*"\w+"\s*:\s*' + _SCALAR + rb")*\s*\}\s*)$")
 """With only scalars between it and the end, so that it stands at the top level: OpenAI's place for it."""
 
+_SCALARS = re.compile(rb'(?:,"\w+":' + _SCALAR + rb")+\}\n\n")
+"""What OpenAI has behind it: ``"obfuscation"``."""
+
 _EVENT_END = re.compile(rb"\n\n")
 _ANY_EVENT_END = re.compile(rb"(?:\r\n|\n)(?:\r\n|\n|\r(?=[^\n]))|\r(?:\r\n|\r)")
 """A blank line of any kind; of CR LF, CR LF the last may be still to come."""
@@ -34,8 +37,14 @@ class UsageFilter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what of the stream so far can go on."""
-        if not self._held and b'"usage"' not in chunk and chunk.endswith(b"\n\n"):
-            return chunk
+        if not self._held and chunk.endswith(b"\n\n"):
+            at = chunk.rfind(b'"usage"')
+            if at < 0:
+                return chunk
+            if chunk[at - 1 : at + 12] == b',"usage":null' and _is_one_line(chunk):
+                rest = chunk[at + 12 :]
+                if rest == b"}\n\n" or _SCALARS.fullmatch(rest):
+                    return chunk[: at - 1] + rest
         data = self._held + chunk
         out, at = [], 0
         for end in (_ANY_EVENT_END if b"\r" in data else _EVENT_END).finditer(data):
@@ -48,6 +57,11 @@ class UsageFilter:
         """Return what was held back when the stream ended inside an event."""
         held, self._held = self._held, b""
         return _without_usage(held)
+
+
+def _is_one_line(chunk: bytes) -> bool:
+    """Return whether a chunk is one event of one line: what nearly every server sends at once."""
+    return chunk.startswith(b"data: {") and chunk.find(b"\n") == len(chunk) - 2 and b"\r" not in chunk
 
 
 def _without_usage(event: bytes) -> bytes:

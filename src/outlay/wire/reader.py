@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from decimal import Decimal
@@ -169,7 +170,7 @@ class Reader:
         if len(raw) > RAW_LIMIT:
             reading.marks += ("raw_usage_dropped",)
         else:
-            reading.raw_usage = raw if raw.isascii() else raw.decode(errors="replace").encode()
+            reading.raw_usage = _one_line(raw)
         values = self._counts.fetch(raw)
         if values is None:
             reading.marks += ("usage_invalid",)
@@ -219,6 +220,16 @@ def _pico_usd(value: Any) -> int | None:
     if type(value) not in (int, float) or not 0 <= value < ABSURD:
         return None
     return pico(Decimal(str(value)))
+
+
+def _one_line(raw: bytes) -> bytes:
+    """Return a usage object without its line breaks (OpenAI indents its answers), in valid UTF-8."""
+    if not raw.isascii():
+        raw = raw.decode(errors="replace").encode()
+    if b"\n" in raw:
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.json.format(raw, indent=-1)
+    return raw
 
 
 def _merged(usages: list[bytes]) -> bytes:
