@@ -145,6 +145,8 @@ class Meter:
         home, scope, match = self._home, exchange.scope, exchange.match
         span, api = scope.span, match.reader.api
         end = exchange.start + exchange.ended - exchange.began
+        # A record is known by id and start: whoever polls a background answer must write the same.
+        start = exchange.start if reading.created is None else reading.created
         request_model, requested_tier = match.reader.request.model(exchange.body)
         terms = reading.terms if not match.provider.terms else {**match.provider.terms, **reading.terms}
         usage = _usage(exchange, reading, outcome)
@@ -177,7 +179,7 @@ class Meter:
             response_model=reading.model,
             response_id=reading.id,
             request_id=exchange.request_id,
-            start=exchange.start,
+            start=start,
             end=end,
             first_chunk=exchange.first - exchange.began if exchange.events and exchange.first else None,
             streamed=exchange.events,

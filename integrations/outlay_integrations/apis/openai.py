@@ -77,6 +77,7 @@ RESPONSES = API(
         finish=("incomplete_details.reason", "response.incomplete_details.reason"),
         error=("error", "response.error"),
         background=("background", "response.background"),
+        created=("created_at", "response.created_at"),
         running=("queued", "in_progress"),
         terms={"tier": ("service_tier", "response.service_tier")},
         reported="cost",

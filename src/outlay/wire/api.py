@@ -53,6 +53,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Price term → where the usage object tells it: ``tier``, ``speed``, ``inference_geo``."""
     background: Paths = ()
     """Where the flag stands that says: this answer was made in the background."""
+    created: Paths = ()
+    """Where the time stands at which such an answer was begun, in seconds since the epoch."""
     running: tuple[str, ...] = ()
     """Values of ``status`` of an answer that is not there yet."""
     request_id: str = "x-request-id"

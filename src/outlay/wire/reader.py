@@ -42,6 +42,8 @@ class Reading:
     status: str | None = None
     """State of an answer made in the background: ``queued``, ``in_progress``, ``completed``, …"""
     background = False
+    created: int | None = None
+    """When an answer made in the background was begun, in nanoseconds since the epoch: every poll says the same."""
     error: str | None = None
     terms: dict[str, str]
     usage: dict[str, Quantity] | None = None
@@ -75,7 +77,7 @@ class Reader:
             for place in places(of)
         ]
         self._usage, self._finish, self._error = places(answer.usage), places(answer.finish), places(answer.error)
-        self._background = places(answer.background)
+        self._background, self._created = places(answer.background), places(answer.created)
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
         self._fields = Fields(tuple(paths), raw=answer.usage)
@@ -165,6 +167,7 @@ class Reader:
         for place in self._background:
             if values[place] is True:
                 reading.background = True
+                reading.created = next((_moment(values[at]) for at in self._created if values[at]), None)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
@@ -214,6 +217,10 @@ def _length(text: Any) -> int:
 def _set_term(reading: Reading, name: str, value: Any) -> None:
     if isinstance(value, str) and value:
         reading.terms[name] = value[:64]
+
+
+def _moment(seconds: Any) -> int | None:
+    return int(seconds * 10**9) if type(seconds) in (int, float) and 0 < seconds < ABSURD else None
 
 
 def _pico_usd(value: Any) -> int | None:
