@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from outlay.context import Home, foreign_trace, scope
 from outlay.pricing import Prices
+from outlay.pricing.calculation import disjoint
 from outlay.providers import canonical
-from outlay.records import Call, Cost, Usage
+from outlay.records import Call, Cost
 from outlay.tagging import merged
 
 
@@ -42,7 +43,7 @@ def recorded(home: Home, prices: Prices, told: Told) -> Call:
     trace_id, parent_id = (
         (span.trace_id, span.id) if span and span.tally else foreign_trace() or (os.urandom(16).hex(), None)
     )
-    usage = disjoint(told)
+    usage = disjoint(**{name: getattr(told, name) for name in _COUNTS})
     provider = canonical(told.provider)
     terms = {"tier": told.tier} if told.tier else {}
     if told.error_type is not None and not usage.classes and told.reported is None:
@@ -81,35 +82,3 @@ _COUNTS = (
     "cache_write_1h_input_tokens",
     "reasoning_output_tokens",
 )
-
-
-def disjoint(told: Told) -> Usage:
-    """Return usage in disjoint classes.
-
-    Raises ``ValueError`` where a count is negative or no whole number, and where parts exceed their total.
-    """
-    for name in _COUNTS:
-        count = getattr(told, name)
-        if type(count) is not int or count < 0:
-            raise ValueError(f"{name}={count!r} must be a whole number of tokens, 0 or more.")
-    read, write, hour = told.cache_read_input_tokens, told.cache_write_input_tokens, told.cache_write_1h_input_tokens
-    if read + write > told.input_tokens or hour > write:
-        raise ValueError(
-            f"cache reads ({read}) and writes ({write}, of them {hour} for an hour) are parts: "
-            f"input_tokens={told.input_tokens} must include them."
-        )
-    if told.reasoning_output_tokens > told.output_tokens:
-        raise ValueError(
-            f"reasoning_output_tokens={told.reasoning_output_tokens} is a part: "
-            f"output_tokens={told.output_tokens} must include it."
-        )
-    classes = {
-        "input": told.input_tokens - read - write,
-        "cache_read": read,
-        "cache_write_5m": write - hour,
-        "cache_write_1h": hour,
-        "output": told.output_tokens,
-    }
-    return Usage(
-        classes={name: count for name, count in classes.items() if count}, reasoning=told.reasoning_output_tokens
-    )
