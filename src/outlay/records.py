@@ -177,7 +177,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     request_id: str | None = None
     """The provider's id of the HTTP request, by which its support and its usage export find it."""
     start: int
-    """Nanoseconds since the epoch at which the request was handed to the HTTP client. Reports go by it."""
+    """Nanoseconds since the epoch at which the request was handed to the HTTP client, or the provider created what runs
+    in the background. Reports go by it."""
     end: int
     """Nanoseconds since the epoch at which the answer was whole (or given up). Prices go by it."""
     first_chunk: int | None = None
