@@ -23,6 +23,9 @@ PROGRAM = """if True:
     assert outlay.flush() == 0
 """
 
+KEEP = {"OUTLAY_RETENTION_DAYS": "0"}
+"""The host's answers claim to be made long ago, whatever the clock says: no call of theirs is too old to keep."""
+
 
 def test_other_processes_polls_settle_the_call_once(tmp_path: Path) -> None:
     """One process begins it, two others see it completed: one call, with the usage that was billed."""
@@ -48,7 +51,7 @@ def run(host: ModelHost, argument: str, folder: Path) -> str:
     """Run the program in a process of its own, on the ledger in ``folder``."""
     command = [sys.executable, "-c", PROGRAM, host.openai_url, argument]
     done = subprocess.run(
-        command, env=os.environ | {"OUTLAY_DATA": str(folder)}, check=False, capture_output=True, text=True
+        command, env=os.environ | KEEP | {"OUTLAY_DATA": str(folder)}, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -157,7 +157,7 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     logger = logging.getLogger("outlay")
     logger.addHandler(handler)
     monkeypatch.setattr(logger, "level", logging.DEBUG)
-    outlay.init(data=seen.folder, hosts=HOSTS, tags={"marker": "FoundMarker"})
+    outlay.init(data=seen.folder, hosts=HOSTS, retention_days=0, tags={"marker": "FoundMarker"})
     gc.freeze()  # collect what a call leaves, not the SDKs' own classes each time
     try:
         yield seen
