@@ -11,8 +11,10 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Literal
 
+import aiohttp
 import anthropic
 import openai
+import requests
 
 from outlay.loopback import Behaviour, ModelHost, Received
 from outlay.records import Outcome
@@ -55,7 +57,8 @@ def failed(status: int) -> Expect:
 def errors() -> tuple[type[Exception], ...]:
     """Return every exception that the SDKs and their HTTP clients may raise at a caller."""
     clients = [importlib.import_module(name).HTTPError for name in LIBRARIES]
-    return (openai.OpenAIError, anthropic.AnthropicError, TimeoutError, *clients)
+    others = (requests.RequestException, aiohttp.ClientError)
+    return (openai.OpenAIError, anthropic.AnthropicError, TimeoutError, *clients, *others)
 
 
 @dataclass(frozen=True, kw_only=True)
