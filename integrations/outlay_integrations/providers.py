@@ -18,6 +18,8 @@ def _rows() -> tuple[Provider, ...]:
             free=free,
             ask_usage=row.get("ask_usage", True),
             terms=row.get("terms", {}),
+            served_by=row.get("served_by"),
+            cost_header=row.get("cost_header"),
         )
         for name, row in table.items()
     )

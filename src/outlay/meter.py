@@ -21,12 +21,15 @@ from outlay.context import Home, LiveSpan, foreign_trace
 from outlay.guard import guarded
 from outlay.ids import getrandbits
 from outlay.ledger.inflight import Journal
+from outlay.providers import canonical
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
 from outlay.wire import encodings
+from outlay.wire.api import Provider
 from outlay.wire.estimate import estimate
+from outlay.wire.framing import is_stream
 from outlay.wire.exchange import OPEN, Exchange, Send, sending, sent_by
 from outlay.wire.pending import Pending
-from outlay.wire.reader import Reading
+from outlay.wire.reader import Reading, charged_usd
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
 from outlay.wire.request import SMALL
 from outlay.wire.rewrite import Asking
@@ -159,17 +162,23 @@ class Meter:
     def _record(self, exchange: Exchange, reading: Reading, outcome: Outcome, error_type: str | None) -> Call:
         home, scope, match = self._home, exchange.scope, exchange.match
         span, api, provider, tags = scope.span, match.reader.api, match.provider, scope.tags
+        biller = provider.name if provider.served_by is None else _served(provider, exchange)
         end = exchange.start + exchange.ended - exchange.began
-        request_model, requested_tier = match.reader.request.model(exchange.body)
+        request = match.reader.request
+        request_model, requested_tier = request.model(exchange.body)
+        if api.request.in_path is not None:
+            request_model = request.model_in(exchange.path) or request_model
         terms = reading.terms if not provider.terms else {**provider.terms, **reading.terms}
         if reading.whole and reading.usage is not None:
             usage: Usage | None = Usage(classes=reading.usage, reasoning=reading.reasoning)
         else:
             usage = _estimated(exchange, reading, outcome)
         if usage is not None:
-            models = (reading.model, request_model)
+            models = (reading.model, request_model) if not api.request.asked_first else (request_model, reading.model)
             prices = self._prices or self._load()
-            cost = prices.cost(provider.name, models, usage, at=end, terms=terms, reported=reading.reported)
+            cost = prices.cost(biller, models, usage, at=end, terms=terms, reported=reading.reported)
+            if reading.items:
+                cost = prices.with_items(cost, biller, reading.items, at=end, terms=terms)
         else:
             cost = NOT_BILLED if outcome == "error" and (exchange.status or not exchange.sent) else UNKNOWN_COST
         if span is not None and span.tally:
@@ -177,7 +186,7 @@ class Meter:
         else:
             trace, parent = exchange.trace or (f"{getrandbits(128):032x}", None)
         return Call(
-            id=background_id(provider.name, reading.id) if reading.background and reading.id else exchange.id,
+            id=background_id(biller, reading.id) if reading.background and reading.id else exchange.id,
             trace_id=trace,
             parent_id=parent,
             project=home.project,
@@ -186,7 +195,7 @@ class Meter:
             site=span.site if span else None,
             release=home.release,
             tags={**home.tags, **tags} if home.tags and tags else tags or home.tags,
-            provider=provider.name,
+            provider=biller,
             api=api.name,
             operation=api.operation,
             transport=exchange.transport,
@@ -237,6 +246,12 @@ def background_id(provider: str, response_id: str) -> str:
     return hashlib.blake2b(f"{provider}:{response_id}".encode(), digest_size=8).hexdigest()
 
 
+def _served(router: Provider, exchange: Exchange) -> str:
+    """Return who bills for what a router has sent on: it sells each provider's models at that one's price."""
+    told = exchange.header(router.served_by) if exchange.header is not None and router.served_by is not None else None
+    return router.name if not told else canonical(f"{router.name}_{told}")
+
+
 def _link(exchange: Exchange) -> None:
     """Make an exchange the next attempt of the one before it, where that failed with the same request."""
     last = last_failure()
@@ -248,6 +263,13 @@ def _link(exchange: Exchange) -> None:
 
 
 def _read(exchange: Exchange) -> Reading:
+    reading, charged = _read_body(exchange), exchange.match.provider.cost_header
+    if charged is not None and exchange.header is not None and reading.reported is None:
+        reading.reported = charged_usd(exchange.header(charged))
+    return reading
+
+
+def _read_body(exchange: Exchange) -> Reading:
     answer = exchange.answer
     if answer is None:
         body = b"".join(exchange.chunks)
@@ -255,12 +277,24 @@ def _read(exchange: Exchange) -> Reading:
         exchange.answer = answer = answer or b""
         exchange.chunks = []
     reader = exchange.match.reader
+    reading: Reading | None
     if exchange.events:
+        reading = reader.stream(answer)
+        if reader.tells_in_headers and exchange.header is not None:
+            reader.headers(reading, exchange.header)
+        return reading
+    if answer[:1] == b"[" and exchange.status == 200 and reader.api.stream is not None:
+        exchange.events = True  # Gemini's stream is an array of JSON, and nothing but its first byte says so
         return reader.stream(answer)
     reading = reader.plain(answer) if answer else None
+    if reading is None and answer and is_stream(exchange.header and exchange.header("content-type")):
+        exchange.events = True  # lines of JSON that were read at once
+        return reader.stream(answer)
     if reading is None:
         reading = Reading()
         reading.marks = () if exchange.status is None or _declined(exchange) else ("unreadable",)
+    elif reader.tells_in_headers and exchange.header is not None:
+        reader.headers(reading, exchange.header)
     return reading
 
 

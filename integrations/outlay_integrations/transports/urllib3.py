@@ -178,7 +178,12 @@ class Reading:
         super().__del__()  # type: ignore[misc] # as the docstring says
 
     def _read(
-        self, name: str, amt: int | None, said: bool | None, more: Any = (), named: Any = MappingProxyType({})  # noqa: FBT001
+        self,
+        name: str,
+        amt: int | None,
+        said: bool | None,
+        more: Any = (),
+        named: Any = MappingProxyType({}),  # noqa: FBT001
     ) -> bytes:
         inner, watch = getattr(super(), name), self._outlay
         if watch.depth:

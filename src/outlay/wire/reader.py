@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +11,10 @@ import msgspec
 
 from outlay.money import pico
 from outlay.records import Quantity
-from outlay.wire import sse
+from outlay.wire import framing, sse
 from outlay.wire.api import API, Paths
+from outlay.wire.apart import Classes, Item, read_apart
+from outlay.wire.derived import fields, total
 from outlay.wire.paths import UNREADABLE, Fields
 from outlay.wire.request import RequestReader
 from outlay.wire.usage import ABSURD, InvalidUsage, UsageReader
@@ -50,6 +52,10 @@ class Reading(msgspec.Struct):
     terms: dict[str, str] = {}
     usage: dict[str, Quantity] | None = None
     reasoning: int = 0
+    uses: dict[str, int] = {}
+    """What was used that is billed per use."""
+    items: tuple[Item, ...] = ()
+    """What other models were used for."""
     raw_usage: bytes = b""
     reported: int | None = None
     """Pico-USD that the provider says it charged."""
@@ -79,13 +85,18 @@ class Reader:
         self._background, self._created = places(answer.background), places(answer.created)
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
+        self._told = [(name, place) for name, path in answer.counts.items() for place in places((path,))]
+        self._uses = [(name, text, place) for name, (path, text) in answer.uses.items() for place in places((path,))]
         self._fields = Fields(tuple(paths), raw=answer.usage)
         self._usage_terms = tuple(answer.usage_terms)
         self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
+        self._apart = answer.apart
+        self._apart_key = b'"%s"' % answer.apart.path.encode() if answer.apart else b""
         self._text = Fields(answer.text) if answer.text else None
-        self._reported = Fields((answer.reported,)) if answer.reported else None
+        self._reported = fields((answer.reported,)) if answer.reported else None
+        self.tells_in_headers = bool(answer.headers or answer.header_terms)
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
 
@@ -101,21 +112,33 @@ class Reader:
         reading.whole = True
         return reading
 
+    def headers(self, reading: Reading, header: Callable[[str], str | None]) -> None:
+        """Add what an answer's headers tell: terms, and the usage where its body does not."""
+        answer = self.api.answer
+        for name, place in answer.header_terms.items():
+            if term := header(place):
+                reading.terms[name] = term[:TERM_LIMIT]
+        if reading.usage is None and reading.error is None:
+            said = {name: header(place) for name, place in answer.headers.items()}
+            told = {name: int(value) for name, value in said.items() if value is not None and value.isdecimal()}
+            if told:
+                self._count(reading, msgspec.json.encode(told))
+
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
-        edges = sse.edges(body, HEAD, TAIL)
+        edges = sse.edges(body, HEAD, TAIL) if framing.is_sse(body) else None
         if edges is not None:
             reading = self._read_events(edges)
             if reading.whole and reading.usage is not None and reading.model is not None:
                 return reading
-        return self._read_events(sse.events(body))
+        return self._read_events(framing.documents(body))
 
     def text_length(self, body: bytes, *, streamed: bool) -> int:
         """Return the bytes of generated text in an answer, or in what a stream has delivered of it."""
         if self._text is None:
             return 0
         length = 0
-        for data in sse.events(body) if streamed else (body,):
+        for data in framing.documents(body) if streamed else (body,):
             length += sum(map(_length, self._text.read(data) or ()))
         return length
 
@@ -161,10 +184,16 @@ class Reader:
         for name, place in self._terms:
             if (term := values[place]) and term.__class__ is str:
                 reading.terms[name] = term[:TERM_LIMIT]
+        for name, text, place in self._uses:
+            if (said := values[place]) and said.__class__ is list and (count := said.count(text)):
+                reading.uses[name] = max(count, reading.uses.get(name, 0))
         for place in self._usage:
             raw = values[place]
             if raw and raw != _NULL:
                 return bytes(raw)
+        if self._told:
+            told = {name: total(values[place]) for name, place in self._told if values[place] is not None}
+            return msgspec.json.encode(told) if told else None
         return None
 
     def _count(self, reading: Reading, raw: bytes) -> None:
@@ -181,7 +210,7 @@ class Reader:
                 if value and value.__class__ is str:
                     reading.terms[name] = value[:TERM_LIMIT]
         if self._reported is not None and b"cost" in raw:
-            reading.reported = _pico_usd((self._reported.read(raw) or (None,))[0])
+            reading.reported = _pico_usd((self._reported.read(raw) or (None,))[0], self.api.answer.reported_per)
         try:
             counted = self._counts.count(values)
         except InvalidUsage:
@@ -191,6 +220,23 @@ class Reader:
             reading.usage, reading.reasoning, consistent = counted
             if not consistent:
                 reading.marks += ("usage_inconsistent",)
+            for name, count in reading.uses.items():
+                reading.usage.setdefault(name, count)
+            if self._apart is not None and self._apart_key in raw:
+                self._count_apart(reading, reading.usage, raw)
+
+    def _count_apart(self, reading: Reading, usage: Classes, raw: bytes) -> None:
+        table = self._apart
+        assert table is not None
+        try:
+            added, items = read_apart(table, self._counts, raw)
+        except InvalidUsage:
+            reading.marks += ("usage_invalid",)
+            return
+        reading.items = tuple(items)
+        for classes in added:
+            for name, quantity in classes.items():
+                usage[name] = usage.get(name, 0) + quantity
 
 
 _NULL = msgspec.Raw(b"null")
@@ -211,10 +257,18 @@ def _moment(seconds: Any) -> int | None:
     return int(seconds * 10**9) if type(seconds) in (int, float) and 0 < seconds < ABSURD else None
 
 
-def _pico_usd(value: Any) -> int | None:
-    if type(value) not in (int, float) or not 0 <= value < ABSURD:
+def charged_usd(text: str | None) -> int | None:
+    """Return the pico-USD that a header tells; None where it tells none."""
+    try:
+        return None if not text else _pico_usd(float(text))
+    except ValueError:
         return None
-    return pico(Decimal(str(value)))
+
+
+def _pico_usd(value: Any, per: int = 1) -> int | None:
+    if type(value) not in (int, float) or not 0 <= value < ABSURD * per:
+        return None
+    return pico(Decimal(str(value)) / per)
 
 
 def _one_line(raw: bytes) -> bytes:

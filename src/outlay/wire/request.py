@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from outlay.wire.api import Request
 from outlay.wire.paths import Fields
@@ -37,6 +38,8 @@ class RequestReader:
         self._head = re.compile(_HEAD % model)
         self._tail = re.compile(_TAIL % model)
         self._tier = b'"%s"' % (table.tier or "tier").encode()
+        place = None if table.in_path is None else re.escape(table.in_path).replace(r"\*", "([^/]+)")
+        self._in_path = None if place is None else re.compile(f"(?:^|/){place}")
         self._first = b'{"%s":"' % table.model.encode()
         self._last = b',"%s":"' % table.model.encode()
 
@@ -60,6 +63,11 @@ class RequestReader:
                 return found[1].decode(errors="replace")[:TEXT], None
         values = self._fields.read(body)
         return (None, None) if values is None else (_text(values[0]), _text(values[1]))
+
+    def model_in(self, path: str) -> str | None:
+        """Return the model that a request's path names."""
+        found = self._in_path.search(path) if self._in_path is not None else None
+        return None if found is None else unquote(found[1])[:TEXT]
 
     def limit(self, body: bytes | None) -> int | None:
         """Return the most output tokens that the request allows, all choices together; None where it names no limit."""

@@ -1,0 +1,14 @@
+"""Every way of calling the SDKs of the rest of the field."""
+
+from __future__ import annotations
+
+from tests.conformance.bedrock_shapes import BEDROCK_SHAPES
+from tests.conformance.field import FieldShape
+from tests.conformance.gemini_shapes import GEMINI_SHAPES
+from tests.conformance.shape import KINDS, Kind
+
+FIELD_SHAPES: tuple[FieldShape, ...] = (*GEMINI_SHAPES, *BEDROCK_SHAPES)
+
+FIELD_WAYS: tuple[tuple[FieldShape, Kind], ...] = tuple(
+    (shape, kind) for shape in FIELD_SHAPES for kind in KINDS if shape.possible(kind)
+)
