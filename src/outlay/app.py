@@ -49,7 +49,7 @@ class Outlay:
             self.recogniser,
             self.prices,
             self.home,
-            lambda: self.spool.journal,
+            self.spool,
             ask_usage=settings.ask_usage,
             worker=self.worker if self.settles_later else None,
         )
@@ -96,7 +96,7 @@ def reviver(settings: Settings) -> Callable[[bytes], Call | None]:
     @functools.cache
     def meter() -> Meter:
         recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
-        return Meter(recogniser, lambda: _load_prices(settings.price_book), Home(lambda _: None, ""), lambda: None)
+        return Meter(recogniser, lambda: _load_prices(settings.price_book), Home(lambda _: None, ""), None)
 
     return lambda facts: meter().revive(facts)
 
