@@ -41,7 +41,7 @@ class RequestReader:
         self._last = b',"%s":"' % table.model.encode()
 
     def named(self, body: bytes) -> str | None:
-        """Return the model where it is written last or first, as SDKs do; in a text a backslash would stand before it."""
+        """Return the model where it is written last or first, as SDKs do: in a text a backslash is before it."""
         at = body.rfind(self._last, -END)
         if at >= 0:
             name, _, rest = body[at + len(self._last) :].partition(b'"')
