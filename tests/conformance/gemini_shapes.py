@@ -1,7 +1,7 @@
 """Ways of calling Gemini and Vertex AI.
 
-Bodies: https://ai.google.dev/api/generate-content, https://ai.google.dev/api/embeddings, and for what Vertex AI serves of
-others https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude.
+Bodies: https://ai.google.dev/api/generate-content, https://ai.google.dev/api/embeddings, and for what Vertex AI serves
+of others https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude.
 """
 
 from __future__ import annotations

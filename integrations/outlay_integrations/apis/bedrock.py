@@ -41,6 +41,11 @@ CONVERSE = API(
     ),
 )
 
+_FINISH = (
+    "stop_reason", "delta.stop_reason", "stopReason", "messageStop.stopReason", "finish_reason", "completionReason",
+    "results.*.completionReason", "outputs.*.stop_reason", "choices.*.finish_reason",
+)  # fmt: skip
+
 INVOKE = API(
     name="bedrock.invoke_model",
     operation="chat",
@@ -54,17 +59,7 @@ INVOKE = API(
         model=("model", "message.model"),
         id=("id", "message.id"),
         usage=("usage", "message.usage", "metadata.usage", "amazon-bedrock-invocationMetrics"),
-        finish=(
-            "stop_reason",
-            "delta.stop_reason",
-            "stopReason",
-            "messageStop.stopReason",
-            "finish_reason",
-            "completionReason",
-            "results.*.completionReason",
-            "outputs.*.stop_reason",
-            "choices.*.finish_reason",
-        ),  # fmt: skip
+        finish=_FINISH,
         headers={
             "inputTokenCount": "x-amzn-bedrock-input-token-count",
             "outputTokenCount": "x-amzn-bedrock-output-token-count",

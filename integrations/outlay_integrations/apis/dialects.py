@@ -67,7 +67,7 @@ GROQ = replace(CHAT, providers=("groq",), answer=replace(CHAT.answer, usage=("us
 PERPLEXITY = replace(
     CHAT,
     providers=("perplexity",),
-    answer=replace(CHAT.answer, reported="cost.total_cost", usage_terms={"search_context_size": "search_context_size"}),
+    answer=replace(CHAT.answer, reported="cost.total_cost", usage_terms={"search_context": "search_context_size"}),
     usage=replace(
         CHAT.usage,
         others={"web_search": "num_search_queries", "citation": "citation_tokens"},

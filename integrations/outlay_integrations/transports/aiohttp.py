@@ -68,7 +68,7 @@ def _open(module: Any, session: Any, method: str, url: Any, kwargs: dict[str, An
     match = meter.find(method.upper(), host, built.raw_path)
     if match is None:
         return None
-    return meter.begin("aiohttp", match, host, built.raw_path, _body(module, session, kwargs), False)  # noqa: FBT003 - by position
+    return meter.begin("aiohttp", match, host, built.raw_path, _body(module, session, kwargs), streams=False)
 
 
 def _body(module: Any, session: Any, kwargs: dict[str, Any]) -> bytes | None:
@@ -127,7 +127,7 @@ def _follow(module: Any, exchange: Exchange, response: Any) -> None:
     exchange.answered(response.status, _header(response.headers), body)
     if body is None:
         response.content = Watched(module, exchange, response.content)
-        response._outlay = exchange  # noqa: SLF001 - ours, in its dict
+        response._outlay = exchange  # noqa: SLF001 - an attribute of ours
         response.__class__ = _teed(response.__class__)
     elif exchange.filter is not None:
         response._body = exchange.filtered(body)  # noqa: SLF001 - as above
@@ -180,24 +180,24 @@ class Watched(wrapt.ObjectProxy):  # type: ignore[type-arg] # older versions kno
 
     def __init__(self, module: Any, exchange: Exchange, content: Any) -> None:
         super().__init__(content)
-        self._self_streams = module.streams
+        self._self_streams: Any = module.streams
         self._self_exchange = exchange
         self._self_left = b""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._self_streams.AsyncStreamIterator(self.readline)  # type: ignore[no-any-return]
+        return self._self_streams.AsyncStreamIterator(self.readline)  # type: ignore[no-any-return] # as the module
 
     def iter_chunked(self, n: int) -> AsyncIterator[bytes]:
         """Iterate over pieces of up to ``n`` bytes."""
-        return self._self_streams.AsyncStreamIterator(lambda: self.read(n))  # type: ignore[no-any-return]
+        return self._self_streams.AsyncStreamIterator(lambda: self.read(n))  # type: ignore[no-any-return] # as the module
 
     def iter_any(self) -> AsyncIterator[bytes]:
         """Iterate over pieces as they come."""
-        return self._self_streams.AsyncStreamIterator(self.readany)  # type: ignore[no-any-return]
+        return self._self_streams.AsyncStreamIterator(self.readany)  # type: ignore[no-any-return] # as the module
 
     def iter_chunks(self) -> AsyncIterator[tuple[bytes, bool]]:
         """Iterate over pieces, each with whether an HTTP chunk ends with it."""
-        return self._self_streams.ChunkTupleAsyncStreamIterator(self)  # type: ignore[no-any-return]
+        return self._self_streams.ChunkTupleAsyncStreamIterator(self)  # type: ignore[no-any-return] # as the module
 
     async def read(self, n: int = -1) -> bytes:
         """Read up to ``n`` bytes, or all."""

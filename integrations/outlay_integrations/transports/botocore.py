@@ -47,7 +47,7 @@ def _open(request: Any) -> Exchange | None:
     if isinstance(body, str):
         body = body.encode()
     known = bytes(body) if isinstance(body, bytes | bytearray) else None
-    exchange = meter.begin("botocore", match, host, path, known, bool(request.stream_output))
+    exchange = meter.begin("botocore", match, host, path, known, streams=bool(request.stream_output))
     if exchange is not None and exchange.rewritten is not None:
         exchange.leave_as_is()
     return exchange

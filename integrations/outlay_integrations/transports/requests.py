@@ -65,7 +65,7 @@ def _open(request: Any, kwargs: dict[str, Any]) -> Exchange | None:
         body = body.encode()
     # Only a body that is in memory already: reading a generator or an upload would use it up.
     return meter.begin(
-        "requests", match, host, path, body if isinstance(body, bytes) else None, kwargs.get("stream", False)
+        "requests", match, host, path, body if isinstance(body, bytes) else None, streams=kwargs.get("stream", False)
     )
 
 

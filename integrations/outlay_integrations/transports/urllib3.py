@@ -14,13 +14,15 @@ from typing import Any
 
 from outlay.integration import Exchange, guarded
 
+NONE: MappingProxyType[str, Any] = MappingProxyType({})
+
 MANY = 8192
 """Pieces that are kept apart; more are joined."""
 
 
 def tee(exchange: Exchange, raw: Any) -> None:
     """Watch the rest of a response as its reader reads it."""
-    raw._outlay = Watch(exchange, raw.headers.get("content-encoding") or "")  # noqa: SLF001 - ours, in its dict
+    raw._outlay = Watch(exchange, raw.headers.get("content-encoding") or "")  # noqa: SLF001 - an attribute of ours
     raw.__class__ = _teed(raw.__class__)
 
 
@@ -110,7 +112,7 @@ class Watch:
         finally:
             self.depth -= 1
 
-    def read(self, read: Callable[[int | None], bytes], amount: int | None, decoded: bool) -> bytes:  # noqa: FBT001
+    def read(self, read: Callable[[int | None], bytes], amount: int | None, decoded: bool) -> bytes:  # noqa: FBT001 - as note
         """Return up to ``amount`` bytes by a reading method, filtered where they must be."""
         strip = self.exchange.filter
         while True:
@@ -126,7 +128,7 @@ class Watch:
         self.left = self.left[len(given) :]
         return given
 
-    def _read(self, read: Callable[[int | None], bytes], amount: int | None, decoded: bool) -> bytes:  # noqa: FBT001
+    def _read(self, read: Callable[[int | None], bytes], amount: int | None, decoded: bool) -> bytes:  # noqa: FBT001 - as note
         self.depth += 1
         try:
             chunk = read(amount)
@@ -149,19 +151,19 @@ class Reading:
     _outlay: Watch
     decode_content: Any
 
-    def read(self, amt: int | None = None, decode_content: bool | None = None, *more: Any, **named: Any) -> bytes:  # noqa: FBT001 - urllib3's
+    def read(self, amt: int | None = None, decode_content: bool | None = None, *more: Any, **named: Any) -> bytes:  # noqa: FBT001 - as urllib3 has it
         """Read up to ``amt`` bytes, or all."""
         return self._read("read", amt, decode_content, more, named)
 
-    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:  # noqa: FBT001 - urllib3's
+    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:  # noqa: FBT001 - as urllib3 has it
         """Read what one system call gives."""
         return self._read("read1", amt, decode_content)
 
-    def read_chunked(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001 - urllib3's
+    def read_chunked(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001 - as urllib3 has it
         """Iterate over the HTTP chunks."""
         return self._pieces("read_chunked", amt, decode_content)
 
-    def stream(self, amt: int | None = 2**16, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001 - urllib3's
+    def stream(self, amt: int | None = 2**16, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001 - as urllib3 has it
         """Iterate over pieces of up to ``amt`` bytes."""
         return self._pieces("stream", amt, decode_content)
 
@@ -177,14 +179,7 @@ class Reading:
         self._outlay.exchange.drop()
         super().__del__()  # type: ignore[misc] # as the docstring says
 
-    def _read(
-        self,
-        name: str,
-        amt: int | None,
-        said: bool | None,
-        more: Any = (),
-        named: Any = MappingProxyType({}),  # noqa: FBT001
-    ) -> bytes:
+    def _read(self, name: str, amt: int | None, said: bool | None, more: Any = (), named: Any = NONE) -> bytes:  # noqa: FBT001 - as above
         inner, watch = getattr(super(), name), self._outlay
         if watch.depth:
             return bytes(inner(amt, said, *more, **named))

@@ -89,7 +89,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     header_terms: Mapping[str, str] = {}
     """Price term → the header that tells it."""
     uses: Mapping[str, tuple[str, str]] = {}
-    """Class billed per use → (path of a list's texts, the text that is one use): ``output.*.type``, ``web_search_call``."""
+    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``."""
     apart: Apart | None = None
     text: Paths = ()
     """Where an answer or an event carries generated text: what a call without usage is estimated from."""

@@ -36,7 +36,7 @@ def documents(body: bytes) -> Iterator[bytes]:
 
 
 def _lines(body: bytes) -> Iterator[bytes]:
-    """Yield JSON lines: https://github.com/ndjson/ndjson-spec. A last line that was cut is no JSON, which readers see."""
+    """Yield JSON lines: https://github.com/ndjson/ndjson-spec. A line that was cut is no JSON, which readers see."""
     return (line for line in body.split(b"\n") if line.strip())
 
 

@@ -23,9 +23,10 @@ class Fields:
         self._paths = [path.split(".") for path in paths]
         self._raw = [path in raw for path in paths]
         stars = [(index, parts[parts.index("*") + 1 :]) for index, parts in enumerate(self._paths) if "*" in parts]
-        self._simple = [(index, attrgetter(".".join(map(_identifier, rest)))) for index, rest in stars if rest and "*" not in rest]
+        self._simple = [(index, _getter(rest)) for index, rest in stars if rest and "*" not in rest]
         self._deep = [(index, ["*", *rest]) for index, rest in stars if not rest or "*" in rest]
-        self._decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
+        self.decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
+        """From JSON to an object with what is asked for; raises one of ``UNREADABLE``."""
         # One C call fetches everything; where a document has null for an object on the way, _walk does it by steps.
         heads = [
             ".".join(map(_identifier, parts[: parts.index("*")] if "*" in parts else parts)) for parts in self._paths
@@ -35,13 +36,13 @@ class Fields:
     def read(self, body: bytes) -> tuple[Any, ...] | None:
         """Return the values in the order of the paths, None for an absent one; None if ``body`` is no JSON object."""
         try:
-            document = self._decode(body)
+            document = self.decode(body)
         except UNREADABLE:
             return self._read_plainly(body)
         try:
             values = self._get(document)
             if not self._simple and not self._deep:
-                return values  # type: ignore[no-any-return]  # of several names, attrgetter makes a tuple
+                return values
             filled = list(values)
             for index, get in self._simple:
                 if found := filled[index]:
@@ -123,7 +124,11 @@ def _type(tree: Any) -> Any:
             fields.append((name, kind | None, None if "*" in below else kind()))
         else:
             fields.append((name, kind, None if kind is Any else msgspec.Raw()))
-    return msgspec.defstruct("Answer", fields, frozen=True, gc=False, rename=names)
+    return msgspec.defstruct("Answer", fields, frozen=True, gc=False, omit_defaults=True, rename=names)
+
+
+def _getter(parts: list[str]) -> attrgetter[Any]:
+    return attrgetter(".".join(map(_identifier, parts)))
 
 
 def _identifier(name: str) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from outlay.money import pico
 from outlay.records import Quantity
 from outlay.wire import framing, sse
-from outlay.wire.api import API, Paths
 from outlay.wire.apart import Classes, Item, read_apart
+from outlay.wire.api import API, Paths
 from outlay.wire.derived import fields, total
 from outlay.wire.paths import UNREADABLE, Fields
 from outlay.wire.request import RequestReader
-from outlay.wire.usage import ABSURD, InvalidUsage, UsageReader
+from outlay.wire.usage import InvalidUsage, UsageReader
+from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text
 
 RAW_LIMIT = 16 * 1024
 """Bytes of a provider's usage object that are kept."""
@@ -33,8 +32,6 @@ REASONS = 128
 
 HEAD, TAIL = 2, 4
 """Events at a stream's edges that say everything in all formats known; where they don't, all are read."""
-
-_CODE = re.compile(r"[\w.:-]{1,64}")
 
 
 class Reading(msgspec.Struct):
@@ -97,6 +94,13 @@ class Reader:
         self._text = Fields(answer.text) if answer.text else None
         self._reported = fields((answer.reported,)) if answer.reported else None
         self.tells_in_headers = bool(answer.headers or answer.header_terms)
+        self.by_bodies = not self.tells_in_headers and api.request.in_path is None
+        """Whether a call can be read from its bodies alone, without its path and its headers."""
+        self.tells_text = bool(answer.text)
+        """Whether answers have text, by whose length a call without usage is estimated."""
+        # What an answer has that is as usual; a format whose answers name no model has none.
+        usual = [of[0] for of in (answer.model, answer.usage, answer.error, answer.background) if of]
+        self._said = attrgetter(*usual) if answer.model and answer.usage else None
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
 
@@ -124,6 +128,22 @@ class Reader:
             if told:
                 self._count(reading, msgspec.json.encode(told))
 
+    def reduced(self, body: bytes) -> bytes | None:
+        """Return a JSON answer with nothing in it but what ``plain`` reads: no content.
+
+        None where an answer is not as it usually is: no model or no usage, an error, one made in the background.
+        """
+        if self._said is None:
+            return None
+        try:
+            document = self._fields.decode(body)
+            model, usage, *unusual = self._said(document)
+        except (AttributeError, *UNREADABLE):
+            return None
+        if model.__class__ is not str or not usage or usage == _NULL or any(unusual):
+            return None
+        return _encode(document)
+
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
         edges = sse.edges(body, HEAD, TAIL) if framing.is_sse(body) else None
@@ -137,10 +157,10 @@ class Reader:
         """Return the bytes of generated text in an answer, or in what a stream has delivered of it."""
         if self._text is None:
             return 0
-        length = 0
+        size = 0
         for data in framing.documents(body) if streamed else (body,):
-            length += sum(map(_length, self._text.read(data) or ()))
-        return length
+            size += sum(map(length, self._text.read(data) or ()))
+        return size
 
     def _read_events(self, events: Iterable[bytes]) -> Reading:
         reading = Reading()
@@ -157,18 +177,34 @@ class Reader:
                 usages.append(raw)
             # Some servers tell the usage so far in every event: it is final only after the reason of the end.
             ended = self._ends_with_usage and raw is not None and (reading.finish_reasons or not self._finish)
-            if ended or _text(values[self._type]) in self._final:
+            if ended or text(values[self._type]) in self._final:
                 reading.whole = True
         if usages:
-            self._count(reading, usages[0] if len(usages) == 1 else _merged(usages))
+            self._count(reading, usages[0] if len(usages) == 1 else merged(usages))
         return reading
 
     def _take(self, reading: Reading, values: tuple[Any, ...]) -> bytes | None:
         """Take from one document what it says, and return its usage object, if it has one."""
         for name, place in self._texts:
-            text = values[place]
-            if text.__class__ is str:
-                setattr(reading, name, text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT])
+            said = values[place]
+            if said.__class__ is str:
+                setattr(reading, name, said if len(said) <= TEXT_LIMIT else said[:TEXT_LIMIT])
+        self._take_end(reading, values)
+        for name, kind, place in self._uses:
+            if (said := values[place]) and said.__class__ is list and (count := said.count(kind)):
+                reading.uses[name] = max(count, reading.uses.get(name, 0))
+        for name, place in self._terms:
+            if (term := values[place]) and term.__class__ is str:
+                reading.terms[name] = term[:TERM_LIMIT]
+        for place in self._usage:
+            raw = values[place]
+            if raw and raw != _NULL:
+                return bytes(raw)
+        told = {name: total(values[place]) for name, place in self._told if values[place] is not None}
+        return _encode(told) if told else None
+
+    def _take_end(self, reading: Reading, values: tuple[Any, ...]) -> None:
+        """Take how the answer ended, and whether it is one that runs in the background."""
         for place in self._finish:
             if said := values[place]:
                 for text in said if said.__class__ is list else (said,):
@@ -176,31 +212,17 @@ class Reader:
                         reading.finish_reasons += (text[:TEXT_LIMIT],)
         for place in self._error:
             if values[place] and reading.error is None:
-                reading.error = _code(values[place])
+                reading.error = code(values[place])
         for place in self._background:
             if values[place] is True:
                 reading.background = True
-                reading.created = next((_moment(values[at]) for at in self._created if values[at]), None)
-        for name, place in self._terms:
-            if (term := values[place]) and term.__class__ is str:
-                reading.terms[name] = term[:TERM_LIMIT]
-        for name, text, place in self._uses:
-            if (said := values[place]) and said.__class__ is list and (count := said.count(text)):
-                reading.uses[name] = max(count, reading.uses.get(name, 0))
-        for place in self._usage:
-            raw = values[place]
-            if raw and raw != _NULL:
-                return bytes(raw)
-        if self._told:
-            told = {name: total(values[place]) for name, place in self._told if values[place] is not None}
-            return msgspec.json.encode(told) if told else None
-        return None
+                reading.created = next((moment(values[at]) for at in self._created if values[at]), None)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
             reading.marks += ("raw_usage_dropped",)
         else:
-            reading.raw_usage = raw if raw.isascii() and b"\n" not in raw else _one_line(raw)
+            reading.raw_usage = raw if raw.isascii() and b"\n" not in raw else one_line(raw)
         values = self._counts.fields.read(raw)
         if values is None:
             reading.marks += ("usage_invalid",)
@@ -210,7 +232,7 @@ class Reader:
                 if value and value.__class__ is str:
                     reading.terms[name] = value[:TERM_LIMIT]
         if self._reported is not None and b"cost" in raw:
-            reading.reported = _pico_usd((self._reported.read(raw) or (None,))[0], self.api.answer.reported_per)
+            reading.reported = pico_usd((self._reported.read(raw) or (None,))[0], self.api.answer.reported_per)
         try:
             counted = self._counts.count(values)
         except InvalidUsage:
@@ -220,14 +242,15 @@ class Reader:
             reading.usage, reading.reasoning, consistent = counted
             if not consistent:
                 reading.marks += ("usage_inconsistent",)
-            for name, count in reading.uses.items():
-                reading.usage.setdefault(name, count)
-            if self._apart is not None and self._apart_key in raw:
-                self._count_apart(reading, reading.usage, raw)
+            self._count_beside(reading, reading.usage, raw)
 
-    def _count_apart(self, reading: Reading, usage: Classes, raw: bytes) -> None:
+    def _count_beside(self, reading: Reading, usage: Classes, raw: bytes) -> None:
+        """Add what stands in no total: what is billed per use, and what was used apart."""
+        for name, count in reading.uses.items():
+            usage.setdefault(name, count)
         table = self._apart
-        assert table is not None
+        if table is None or self._apart_key not in raw:
+            return
         try:
             added, items = read_apart(table, self._counts, raw)
         except InvalidUsage:
@@ -240,64 +263,4 @@ class Reader:
 
 
 _NULL = msgspec.Raw(b"null")
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _length(text: Any) -> int:
-    """Return the bytes of a text, or of all texts in a list of any depth: two stars in a path make lists of lists."""
-    if isinstance(text, list):
-        return sum(map(_length, text))
-    return len(text.encode(errors="replace")) if isinstance(text, str) else 0
-
-
-def _moment(seconds: Any) -> int | None:
-    return int(seconds * 10**9) if type(seconds) in (int, float) and 0 < seconds < ABSURD else None
-
-
-def charged_usd(text: str | None) -> int | None:
-    """Return the pico-USD that a header tells; None where it tells none."""
-    try:
-        return None if not text else _pico_usd(float(text))
-    except ValueError:
-        return None
-
-
-def _pico_usd(value: Any, per: int = 1) -> int | None:
-    if type(value) not in (int, float) or not 0 <= value < ABSURD * per:
-        return None
-    return pico(Decimal(str(value)) / per)
-
-
-def _one_line(raw: bytes) -> bytes:
-    """Return a usage object without its line breaks (OpenAI indents its answers), in valid UTF-8."""
-    if not raw.isascii():
-        raw = raw.decode(errors="replace").encode()
-    try:
-        return msgspec.json.format(raw, indent=-1)
-    except msgspec.DecodeError:
-        return raw
-
-
-def _merged(usages: list[bytes]) -> bytes:
-    """Lay later usage objects over earlier ones, key by key: Anthropic's message_delta is cumulative, never added."""
-    merged: dict[str, Any] = {}
-    for raw in usages:
-        try:
-            usage = msgspec.json.decode(raw)
-        except UNREADABLE:
-            continue
-        if isinstance(usage, dict):
-            merged.update((key, value) for key, value in usage.items() if value is not None or key not in merged)
-    return msgspec.json.encode(merged)
-
-
-def _code(error: Any) -> str:
-    """Return the provider's short code of an error, never its message: that may quote the prompt."""
-    candidates = [error.get("code"), error.get("type")] if isinstance(error, dict) else [error]
-    for candidate in candidates:
-        if isinstance(candidate, str | int) and _CODE.fullmatch(str(candidate)):
-            return str(candidate)
-    return "error"
+_encode = msgspec.json.Encoder().encode
