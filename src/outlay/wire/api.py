@@ -91,6 +91,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     uses: Mapping[str, tuple[str, str]] = {}
     """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``."""
     apart: Apart | None = None
+    binary: bool = False
+    """Whether the answer is no JSON: then what was used is what the request measures."""
     text: Paths = ()
     """Where an answer or an event carries generated text: what a call without usage is estimated from."""
 
@@ -116,6 +118,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Where the path names the model, with what stands before and after it: ``models/*:``."""
     asked_first: bool = False
     """Whether the model asked for decides the price, before the one that the answer names (Bedrock's profiles)."""
+    measures: Mapping[str, str] = {}
+    """Class → path of the text whose characters are what is billed."""
     choices: str | None = None
     """How many answers were asked for; each may be as long as the limit."""
     ask_usage: tuple[str, str] | None = None
@@ -136,6 +140,8 @@ class API(msgspec.Struct, frozen=True, kw_only=True):
     """Paths with ``*`` for the provider's id: ``responses/*``."""
     providers: tuple[str, ...] = ()
     """Providers that speak the format of these paths in this way of their own; all others do not."""
+    estimable: bool = True
+    """Whether what a call took whose answer does not tell can be estimated from its text."""
     request: Request = Request()
     answer: Answer = Answer()
     stream: Stream | None = None

@@ -31,6 +31,8 @@ def _read_body(exchange: Exchange) -> Reading:
         exchange.answer = answer = answer or b""
         exchange.chunks = []
     reader = exchange.match.reader
+    if reader.api.answer.binary and exchange.status == 200 and not exchange.events:
+        return Reading(usage=reader.request.measured(exchange.body), whole=True)
     if answer[:1] == b"[" and exchange.status == 200:
         exchange.events = reader.api.stream is not None  # Gemini's array of JSON: nothing but its first byte says so
     if exchange.events:
@@ -82,6 +84,8 @@ def judge(
 def estimated(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
     """Return what a call used whose provider gave no final figures; None where it is billed for nothing, or unknown."""
     events = exchange.events
+    if not exchange.match.reader.api.estimable:
+        return None
     if outcome == "pending" or not exchange.sent or _declined(exchange) or (reading.error and not events):
         return None
     reader, answer = exchange.match.reader, exchange.answer or b""

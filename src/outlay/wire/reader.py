@@ -83,7 +83,11 @@ class Reader:
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
         self._told = [(name, place) for name, path in answer.counts.items() for place in places((path,))]
-        self._uses = [(name, text, place) for name, (path, text) in answer.uses.items() for place in places((path,))]
+        self._uses = [
+            (name, kind, place)
+            for name, (either, kind) in answer.uses.items()
+            for place in places(tuple(either.split(" | ")))
+        ]
         self._fields = Fields(tuple(paths), raw=answer.usage)
         self._usage_terms = tuple(answer.usage_terms)
         self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
