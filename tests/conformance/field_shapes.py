@@ -8,6 +8,7 @@ from tests.conformance.compatible_shapes import COMPATIBLE_SHAPES
 from tests.conformance.field import FieldShape
 from tests.conformance.gemini_shapes import GEMINI_SHAPES
 from tests.conformance.media_shapes import MEDIA_SHAPES
+from tests.conformance.sdk_shapes import SDK_SHAPES
 from tests.conformance.shape import KINDS, Kind
 
 FIELD_SHAPES: tuple[FieldShape, ...] = (
@@ -16,6 +17,7 @@ FIELD_SHAPES: tuple[FieldShape, ...] = (
     *ANTHROPIC_EXTRAS,
     *COMPATIBLE_SHAPES,
     *MEDIA_SHAPES,
+    *SDK_SHAPES,
 )
 
 FIELD_WAYS: tuple[tuple[FieldShape, Kind], ...] = tuple(

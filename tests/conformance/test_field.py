@@ -16,7 +16,16 @@ from tests.conformance.shape import Expect, Kind
 from tests.conformance.shapes import way_id
 
 UNSTEADY = frozenset(
-    ("host", "authorization", "x-amz-date", "amz-sdk-invocation-id", "amz-sdk-request", "traceparent", "user-agent")
+    (
+        "host",
+        "authorization",
+        "x-amz-date",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "traceparent",
+        "user-agent",
+        "x-amzn-trace-id",
+    )
 )
 """Headers that differ from run to run: signatures have the time in them."""
 

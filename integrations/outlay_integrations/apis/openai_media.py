@@ -1,7 +1,7 @@
 """OpenAI's images, speech and transcriptions.
 
 Images are billed by tokens, of which those of pictures have a price of their own. Transcriptions tell tokens or
-seconds. Speech tells nothing unless it streams events; the characters of its request are what some models are billed by.
+seconds. Speech tells nothing unless it streams events; some of its models are billed by the characters of the request.
 Reference: https://platform.openai.com/docs/api-reference/images and https://platform.openai.com/docs/api-reference/audio
 """
 
