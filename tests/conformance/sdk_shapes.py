@@ -263,8 +263,8 @@ _OL: dict[str, Any] = {"sdk": "ollama", "make": ollama_client, "api": "ollama.ch
 _TO: dict[str, Any] = {"sdk": "together", "make": together_client, "api": "openai.chat", "model": "allenai/OLMo-7B",
                        "answered_by": "allenai/OLMo-7B", "usd": "0.000005", "text": TEXT}  # fmt: skip
 _HF: dict[str, Any] = {"sdk": "huggingface", "make": hub_client, "api": "openai.chat", "http": HTTPX2,
-                       "model": "deepseek-ai/DeepSeek-V3", "answered_by": "deepseek-ai/DeepSeek-V3", "usd": "0.00003125",
-                       "text": TEXT, "provider": "huggingface.together"}  # fmt: skip
+                       "model": "deepseek-ai/DeepSeek-V3", "answered_by": "deepseek-ai/DeepSeek-V3",
+                       "usd": "0.00003125", "text": TEXT, "provider": "huggingface.together"}  # fmt: skip
 _CHAT = "/chat/completions"
 _FROM = {"x-inference-provider": "together"}
 _OLLAMA_STREAM = Canned("/api/chat", pieces=_OLLAMA_LINES, kind="application/x-ndjson")
