@@ -63,13 +63,13 @@ class Outlay:
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""
         context.home = self.home
-        integration.connect(self.meter)
+        integration.meter.put(self.meter)
 
     def close(self, timeout: float = 1.0) -> None:
         """Meter no more; settle what is open and carry what was written to the ledger as far as time allows."""
         if context.home is self.home:
             context.home = None
-            integration.connect(None)
+            integration.meter.put(None)
         self.settle_open()
         self.worker.stop(timeout)
         self.spool.close()

@@ -45,15 +45,13 @@ class Scope:
 
     __slots__ = ("outer", "tags")
 
+    span: LiveSpan | None = None
+    """The innermost span."""
+
     def __init__(self, tags: dict[str, str], outer: Scope | None) -> None:
         self.tags = tags
         self.outer = outer
         """What to return to; None once this scope was left."""
-
-    @property
-    def span(self) -> LiveSpan | None:
-        """The innermost span."""
-        return None
 
 
 OUTSIDE = Scope({}, None)
@@ -88,17 +86,12 @@ def leave(mine: Scope) -> None:
 class Inside(Scope):
     """A scope in ``span``, if any, with tags of its own."""
 
-    __slots__ = ("_span",)
+    __slots__ = ("span",)
 
     def __init__(self, span: LiveSpan | None, tags: dict[str, str], outer: Scope) -> None:
-        self._span = span
+        self.span = span
         self.tags = tags
         self.outer = outer
-
-    @property
-    def span(self) -> LiveSpan | None:
-        """The innermost span."""
-        return self._span
 
 
 class LiveSpan(Scope):
@@ -129,7 +122,7 @@ class LiveSpan(Scope):
         self.ended = 0
 
     @property
-    def span(self) -> LiveSpan:
+    def span(self) -> LiveSpan:  # type: ignore[override]  # a slot that held the span itself would be a cycle
         """This span."""
         return self
 

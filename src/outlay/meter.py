@@ -7,30 +7,35 @@ arithmetic in memory, and one write at the end.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from sys import modules
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec import Raw
 
 from outlay import context
 from outlay.context import Home, LiveSpan, foreign_trace
-from outlay.ids import trace_id
+from outlay.guard import guarded
+from outlay.ids import getrandbits
 from outlay.ledger.inflight import Journal
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
 from outlay.wire import encodings
 from outlay.wire.estimate import estimate
-from outlay.wire.exchange import Exchange, nested
+from outlay.wire.exchange import OPEN, Exchange, Send, sending, sent_by
 from outlay.wire.pending import Pending
 from outlay.wire.reader import Reading
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
-from outlay.wire.rewrite import Asking, may_stream
+from outlay.wire.request import SMALL
+from outlay.wire.rewrite import Asking
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices  # loaded with the first call
 
 NOT_BILLED = Cost(status="free", amount=0)
+UNKNOWN_COST = Cost(status="unknown")
 RETRIED_WITHIN = 600 * 10**9
 """Nanoseconds after a failure within which the same request from the same task is its retry."""
 
@@ -47,6 +52,7 @@ class Failure(NamedTuple):
 
 
 _failure: ContextVar[Failure | None] = ContextVar("outlay_failure", default=None)
+last_failure, failed = _failure.get, _failure.set
 
 
 class Meter:
@@ -62,7 +68,8 @@ class Meter:
         ask_usage: bool = True,
     ) -> None:
         self._recogniser = recogniser
-        self._prices = prices
+        self._load_prices = prices
+        self._prices: Prices | None = None
         self._home = home
         self._journal = journal
         self._asking = Asking() if ask_usage else None
@@ -70,27 +77,34 @@ class Meter:
         self.find = recogniser.find
 
     def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, streams: bool, /  # noqa: FBT001 - see integration.Meter
     ) -> Exchange | None:
-        """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open.
-
-        ``streams``: whether the client was told to leave the answer unread.
-        """
-        if nested(host, path):
+        """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open."""
+        outer = sending()
+        while outer is not None and not outer.alive:
+            outer = outer.outer
+        if outer is not None and outer.path == path and outer.host == host:
             return None
         match.requests += 1
-        exchange = Exchange(transport, match, host, path, body, context.scope(), self.settle)
+        send = Send(host, path, outer)
+        scope = context.scope()
+        exchange = Exchange(
+            transport, match, host, path, body, scope, self.settle, f"{getrandbits(64):016x}", time_ns(),
+            perf_counter_ns(), send,
+        )  # fmt: skip
+        OPEN[id(exchange)] = exchange
+        sent_by(send)
         if match.poll:
             return exchange
-        if exchange.scope.span is None:
+        span = scope.span
+        if span is None and "opentelemetry.trace" in modules:
             exchange.trace = foreign_trace()
-        if _failure.get() is not None:
+        if last_failure() is not None:
             _link(exchange)
-        if self._asking is not None and (streams or may_stream(body)):
+        if self._asking is not None and (streams or (body is not None and len(body) <= SMALL and b'"stream"' in body)):
             self._asking.ask(exchange)
         journal = self._journal()
         if journal is not None:
-            span = exchange.scope.span
             exchange.free = journal.end
             exchange.slot = journal.begin(
                 exchange.id, exchange.start, match.provider.name, match.reader.api.name, host,
@@ -98,31 +112,33 @@ class Meter:
             )  # fmt: skip
         return exchange
 
+    @guarded("settling a call")
     def settle(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> None:
         """Read what the answer says, price it, keep the record, and add it to the spans that are open around it."""
+        match, status = exchange.match, exchange.status
         reading = _read(exchange)
-        match = exchange.match
         if match.poll:
             self._settle_poll(exchange, reading)
             return
-        if exchange.slot is not None:
+        if exchange.slot is not None and exchange.free is not None:
             exchange.free(exchange.slot)
-        if match.provider is UNKNOWN and reading.usage is None and reading.model is None and exchange.status:
+        if match.provider is UNKNOWN and reading.usage is None and reading.model is None and status:
             return  # a path like a model's on a host that is none
         match.metered += 1
-        outcome, error_type = _judge(exchange, reading, outcome, error)
-        call = self._record(exchange, reading, outcome, error_type)
-        if reading.background and outcome != "pending" and not self._pending.settle(reading.id):
-            return
-        self.take(call, exchange.scope.span)
+        if status == 200 and reading.whole and reading.error is None and not reading.background:
+            call = self._record(exchange, reading, "ok", None)
+        else:
+            call = self._record(exchange, reading, *_judge(exchange, reading, outcome, error))
+            if reading.background and call.outcome != "pending" and not self._pending.settle(reading.id):
+                return
+        span = exchange.scope.span
+        self.take(call, span)
         if call.outcome == "pending":
-            self._pending.note(call, exchange.scope.span)
-        elif outcome == "error" and (
-            exchange.status is None or exchange.status in (408, 409, 429) or exchange.status >= 500
-        ):
-            _failure.set(Failure(call.end, exchange.host, exchange.path, hash(exchange.body), call.id, call.attempt))
-        elif _failure.get() is not None:
-            _failure.set(None)
+            self._pending.note(call, span)
+        elif call.outcome == "error" and (status is None or status in (408, 409, 429) or status >= 500):
+            failed(Failure(call.end, exchange.host, exchange.path, hash(exchange.body), call.id, call.attempt))
+        elif last_failure() is not None:
+            failed(None)
 
     def _settle_poll(self, exchange: Exchange, reading: Reading) -> None:
         """Settle a call that ran in the background, the first time that a poll shows its end."""
@@ -134,34 +150,34 @@ class Meter:
         begun = self._pending.take(reading.id)
         outcome, error_type = _judge(exchange, reading, "ok", None)
         call = self._record(exchange, reading, outcome, error_type)
-        if begun is None:
-            self.take(call, exchange.scope.span)
-            return
-        first, span = begun
-        changes = {name: getattr(call, name) for name in _TOLD_BY_POLL}
-        self.take(msgspec.structs.replace(first, **changes), span, again=True)
+        span = exchange.scope.span
+        if begun is not None:
+            first, span = begun
+            call = msgspec.structs.replace(first, **{name: getattr(call, name) for name in _TOLD_BY_POLL})
+        self.take(call, span, again=begun is not None)
 
     def _record(self, exchange: Exchange, reading: Reading, outcome: Outcome, error_type: str | None) -> Call:
         home, scope, match = self._home, exchange.scope, exchange.match
-        span, api = scope.span, match.reader.api
+        span, api, provider, tags = scope.span, match.reader.api, match.provider, scope.tags
         end = exchange.start + exchange.ended - exchange.began
-        # A record is known by id and start: whoever polls a background answer must write the same.
-        start = exchange.start if reading.created is None else reading.created
         request_model, requested_tier = match.reader.request.model(exchange.body)
-        terms = reading.terms if not match.provider.terms else {**match.provider.terms, **reading.terms}
-        usage = _usage(exchange, reading, outcome)
-        if usage is None and outcome == "error" and (exchange.status or not exchange.sent):
-            cost = NOT_BILLED
-        elif usage is None:
-            cost = Cost(status="unknown")
+        terms = reading.terms if not provider.terms else {**provider.terms, **reading.terms}
+        if reading.whole and reading.usage is not None:
+            usage: Usage | None = Usage(classes=reading.usage, reasoning=reading.reasoning)
         else:
+            usage = _estimated(exchange, reading, outcome)
+        if usage is not None:
             models = (reading.model, request_model)
-            cost = self._prices().cost(
-                match.provider.name, models, usage, at=end, terms=terms, reported=reading.reported
-            )
-        trace, parent = (span.trace_id, span.id) if span and span.tally else exchange.trace or (trace_id(), None)
+            prices = self._prices or self._load()
+            cost = prices.cost(provider.name, models, usage, at=end, terms=terms, reported=reading.reported)
+        else:
+            cost = NOT_BILLED if outcome == "error" and (exchange.status or not exchange.sent) else UNKNOWN_COST
+        if span is not None and span.tally:
+            trace, parent = span.trace_id, span.id
+        else:
+            trace, parent = exchange.trace or (f"{getrandbits(128):032x}", None)
         return Call(
-            id=background_id(match.provider.name, reading.id) if reading.background and reading.id else exchange.id,
+            id=background_id(provider.name, reading.id) if reading.background and reading.id else exchange.id,
             trace_id=trace,
             parent_id=parent,
             project=home.project,
@@ -169,8 +185,8 @@ class Meter:
             path=span.path if span else "",
             site=span.site if span else None,
             release=home.release,
-            tags={**home.tags, **scope.tags} if home.tags and scope.tags else scope.tags or home.tags,
-            provider=match.provider.name,
+            tags={**home.tags, **tags} if home.tags and tags else tags or home.tags,
+            provider=provider.name,
             api=api.name,
             operation=api.operation,
             transport=exchange.transport,
@@ -179,7 +195,8 @@ class Meter:
             response_model=reading.model,
             response_id=reading.id,
             request_id=exchange.request_id,
-            start=start,
+            # A record is known by id and start: whoever polls a background answer must write the same.
+            start=exchange.start if reading.created is None else reading.created,
             end=end,
             first_chunk=exchange.first - exchange.began if exchange.events and exchange.first else None,
             streamed=exchange.events,
@@ -192,7 +209,7 @@ class Meter:
             terms=terms,
             requested_tier=requested_tier,
             usage=usage,
-            raw_usage=msgspec.Raw(reading.raw_usage) if reading.raw_usage else NO_RAW_USAGE,
+            raw_usage=Raw(reading.raw_usage) if reading.raw_usage else NO_RAW_USAGE,
             cost=cost,
             marks=exchange.marks + reading.marks,
         )
@@ -200,8 +217,14 @@ class Meter:
     def take(self, call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
         """Keep a record, and add it to the span that it happened in and to those around it."""
         self._home.keep(call)
-        for around in span.lineage() if span else ():
-            around.tally.add(call, again=again)
+        if span is not None:
+            for around in span.lineage():
+                around.tally.add(call, again=again)
+
+    def _load(self) -> Prices:
+        """Return the prices, loaded with the first call."""
+        self._prices = prices = self._load_prices()
+        return prices
 
 
 _TOLD_BY_POLL = (
@@ -215,8 +238,9 @@ def background_id(provider: str, response_id: str) -> str:
 
 
 def _link(exchange: Exchange) -> None:
-    last = _failure.get()
-    if last is None or time.time_ns() - last.at > RETRIED_WITHIN or exchange.body is None:
+    """Make an exchange the next attempt of the one before it, where that failed with the same request."""
+    last = last_failure()
+    if last is None or time_ns() - last.at > RETRIED_WITHIN or exchange.body is None:
         return
     if (last.host, last.path, last.body) == (exchange.host, exchange.path, hash(exchange.body)):
         exchange.attempt = last.attempt + 1
@@ -266,9 +290,8 @@ def _judge(
     return outcome, None if error is None else type(error).__qualname__
 
 
-def _usage(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
-    if reading.usage is not None and reading.whole:
-        return Usage(classes=reading.usage, reasoning=reading.reasoning)
+def _estimated(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
+    """Return what a call used whose provider gave no final figures; None where it is billed for nothing, or unknown."""
     events = exchange.events
     if outcome == "pending" or not exchange.sent or _declined(exchange) or (reading.error and not events):
         return None

@@ -51,11 +51,11 @@ class Metered:
     @contextmanager
     def off(self) -> Iterator[None]:
         """Let requests inside the block go by: what a caller sees then is the measure."""
-        integration.connect(None)
+        integration.meter.put(None)
         try:
             yield
         finally:
-            integration.connect(self.meter)
+            integration.meter.put(self.meter)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,7 @@ def metered() -> Iterator[Metered]:
     """Meter every httpx and httpx2 client, and leave no call open and no patch behind."""
     made = Metered()
     before, context.home = context.home, made.home
-    meter = integration.connect(made.meter)
+    meter = integration.meter.put(made.meter)
     app.patcher().install()
     try:
         yield made
@@ -80,5 +80,5 @@ def metered() -> Iterator[Metered]:
         assert made.open() == []
     finally:
         app.patcher().uninstall()
-        integration.connect(meter)
+        integration.meter.put(meter)
         context.home = before

@@ -268,8 +268,9 @@ def _exchange(metered: Metered) -> exchange.Exchange:
     match = metered.meter.find("POST", "127.0.0.1", "/v1/chat/completions")
     assert match is not None
     path = "/v1/chat/completions"
-    left = metered.meter.begin("test", match, "127.0.0.1", path, b"{}", streams=True)
+    left = metered.meter.begin("test", match, "127.0.0.1", path, b"{}", True)
     assert left is not None
+    left.send.alive = False
     left.answered(200, {"content-type": "text/event-stream"}.get)
     return left
 

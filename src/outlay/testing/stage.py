@@ -125,14 +125,14 @@ class Stage:
     def _begin(self) -> None:
         self._patched = not app.patcher().active
         app.patcher().install()
-        self._before = (integration.connect(self), context.home)
+        self._before = (integration.meter.put(self), context.home)
         context.home = StageHome(self)
         app.stand_in = self
 
     def _end(self) -> None:
         app.stand_in = None
         meter, context.home = self._before
-        integration.connect(meter)
+        integration.meter.put(meter)
         if self._patched:
             app.patcher().uninstall()
 
@@ -164,13 +164,13 @@ class Stage:
         return None if instance is None else instance.meter.find(method, host, path)
 
     def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, streams: bool, /  # noqa: FBT001 - see integration.Meter
     ) -> Exchange | None:
         """Open an exchange with the instance of this context."""
         instance = self.current()
         if instance is None:
             return None
-        return instance.meter.begin(transport, match, host, path, body, streams=streams)
+        return instance.meter.begin(transport, match, host, path, body, streams)
 
 
 NOWHERE = Home(lambda _: None, "")

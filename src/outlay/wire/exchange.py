@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 
+import msgspec
+
 from outlay.context import Scope
-from outlay.guard import guard
-from outlay.ids import span_id
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
@@ -20,8 +20,6 @@ MANY = 8192
 KEPT_HEAD, KEPT_TAIL = 1 << 16, 1 << 22
 """Bytes of a stream of events that are kept from its start and its end, once it has many chunks."""
 
-_settling = guard("settling a call")
-
 OPEN: dict[int, Exchange] = {}
 """Exchanges that are not settled. Taking one out decides which of several ends settles it: dict.pop is atomic."""
 
@@ -30,37 +28,49 @@ DROPPED: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
 is done there but this put, which is re-entrant, and the worker settles them."""
 
 
-class Nesting:
-    """The exchange that is being sent: an inner client that sends the same request (httpx over aiohttp) is not counted.
+Settle = Callable[["Exchange", Outcome, BaseException | None], None]
+
+
+class Send(msgspec.Struct):
+    """A send that is under way: an inner client that sends the same request (httpx over aiohttp) is not counted.
 
     It dies with its send, since tasks that are born inside inherit it for ever.
     """
 
-    __slots__ = ("alive", "host", "path")
-
-    def __init__(self, host: str, path: str) -> None:
-        self.host = host
-        self.path = path
-        self.alive = True
-
-
-_nesting: ContextVar[Nesting | None] = ContextVar("outlay_nesting", default=None)
+    host: str
+    path: str
+    outer: Send | None
+    """The send that this one happens inside of, if it is still under way."""
+    alive: bool = True
 
 
-def nested(host: str, path: str) -> bool:
-    """Return whether an outer client is just sending this very request."""
-    outer = _nesting.get()
-    return outer is not None and outer.alive and outer.host == host and outer.path == path
+_sending: ContextVar[Send | None] = ContextVar("outlay_sending", default=None)
+sending, sent_by = _sending.get, _sending.set
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """What is known of a request and its answer so far.
 
     A transport makes the calls marked *transport*; none of them raises, and none does more than note and hand on.
     """
 
-    # Most calls keep most of these: what is not set costs nothing.
-    attempt = 1
+    transport: str
+    match: Match
+    host: str
+    path: str
+    body: bytes | None
+    """The request's body; None where it could only be known by using it up."""
+    scope: Scope
+    settle: Settle
+    """Reads, prices and keeps; guarded, so that it never raises."""
+    id: str
+    start: int
+    """Nanoseconds since the epoch at the begin."""
+    began: int
+    """The clock at the begin."""
+    send: Send
+    """Alive until the send has returned, however it did: then the transport sets ``send.alive`` to False."""
+    attempt: int = 1
     retry_of: str | None = None
     marks: tuple[str, ...] = ()
     rewritten: bytes | None = None
@@ -75,78 +85,47 @@ class Exchange:
     """Looks up a header of the answer by its lower-case name."""
     answer: bytes | None = None
     """The answer's body, decoded, where it came at once."""
-    streamed = False
-    first = 0
+    chunks: list[bytes] = []
+    """The answer's body as it came, where it came in pieces."""
+    events: bool = False
+    """Whether the answer is a stream of events."""
+    encoding: str = ""
+    """The answer's content encoding; empty where what we hold of it is decoded."""
+    first: int = 0
     """Clock at the first chunk of a stream."""
-    ended = 0
-    sent = True
+    ended: int = 0
+    sent: bool = True
     """Whether the request may have reached the provider."""
     trace: tuple[str, str | None] | None = None
     """OpenTelemetry's (trace id, span id) at the begin, for a call in no span of ours."""
     slot: int | None = None
     """Where the journal of calls in flight names this one, and what takes it out there."""
-    free: Callable[[int], None]
-
-    def __init__(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, scope: Scope, settle: Settle
-    ) -> None:
-        self.transport = transport
-        self.match = match
-        self.host = host
-        self.path = path
-        self.body = body
-        """The request's body; None where it could only be known by using it up."""
-        self.scope = scope
-        self.settle = settle
-        self.id = span_id()
-        self.chunks: list[bytes] = []
-        OPEN[id(self)] = self
-        self.start = time.time_ns()
-        self.began = time.perf_counter_ns()
-
-    @property
-    def content_type(self) -> str:
-        """The answer's media type."""
-        return (self.header and self.header("content-type")) or ""
-
-    @property
-    def encoding(self) -> str:
-        """The answer's content encoding; empty where what we hold of it is decoded."""
-        return (self.answer is None and self.header and self.header("content-encoding")) or ""
-
-    @property
-    def events(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return (self.answer is None or self.answer[:1] != b"{") and "event-stream" in self.content_type
+    free: Callable[[int], None] | None = None
 
     def leave_as_is(self) -> None:
-        """Send the request as it was given (*transport*): a signature covers its body."""
+        """Send the request as it was given (*transport*): a signature covers its body, or it can't be changed."""
         self.rewritten = self.refused = None
-        self.marks = ()
+        self.marks = tuple([mark for mark in self.marks if mark != "usage_requested"])
 
-    def enter(self) -> None:
-        """Mark the send as begun (*transport*): the same request inside it belongs to this exchange."""
-        self.nesting = Nesting(self.host, self.path)
-        self.outer = _nesting.get()
-        _nesting.set(self.nesting)
+    def answered(self, status: int, header: Callable[[str], str | None], body: bytes | None = None) -> None:
+        """Note the head of the answer (*transport*); ``header`` looks one up by its lower-case name.
 
-    def leave(self) -> None:
-        """Mark the send as returned, however it did (*transport*)."""
-        self.nesting.alive = False
-        _nesting.set(self.outer)
-
-    def answered(self, status: int, header: Callable[[str], str | None]) -> None:
-        """Note the head of the answer (*transport*); ``header`` looks one up by its lower-case name."""
+        With its ``body``, decoded, if that came at once: then the exchange is settled. Otherwise the answer is a stream
+        that is watched from now on.
+        """
         self.status = status
         self.header = header
         self.request_id = header(self.match.reader.api.answer.request_id)
+        if body is None:
+            self.events = "event-stream" in (header("content-type") or "")
+            self.encoding = header("content-encoding") or ""
+        elif body[:1] != b"{":
+            self.events = "event-stream" in (header("content-type") or "")
         if self.rewritten is not None and self.events:
             self.filter = make_filter(self.encoding)
-
-    def whole(self, body: bytes) -> None:
-        """Take a body that came at once, decoded, and settle (*transport*)."""
-        self.answer = body
-        self.finish("ok")
+        if body is not None:
+            self.answer = body
+            self.finish("ok")
 
     def filtered(self, body: bytes) -> bytes:
         """Return a streamed body that was read at once without what was only asked for by us (*transport*)."""
@@ -171,8 +150,7 @@ class Exchange:
         if OPEN.pop(id(self), None) is None:
             return
         self.ended = self.ended or time.perf_counter_ns()
-        with _settling:
-            self.settle(self, outcome, error)
+        self.settle(self, outcome, error)
 
     def drop(self) -> None:
         """Leave the settling to the worker: the end was seen by a finaliser (*transport*)."""
@@ -192,9 +170,6 @@ class Exchange:
             self.marks += ("stream_shortened",)
 
 
-Settle = Callable[[Exchange, Outcome, BaseException | None], None]
-
-
 def settle_dropped() -> int:
     """Settle what finalisers left, on the worker; return how many."""
     count = 0
@@ -210,7 +185,7 @@ def settle_dropped() -> int:
 def settle_open(settle: Settle) -> None:
     """Settle what is still open of those that ``settle`` is to settle, when their instance is closed."""
     for exchange in [exchange for exchange in list(OPEN.values()) if exchange.settle == settle]:
-        exchange.finish("abandoned" if exchange.streamed else "cancelled")
+        exchange.finish("abandoned" if exchange.status is not None else "cancelled")
 
 
 def forget_open() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from enum import Enum
 
 from outlay.records import Coverage
 from outlay.wire.api import API, Provider
@@ -14,6 +15,16 @@ UNKNOWN = Provider(name="unknown", hosts=())
 
 CACHED = 4096
 """Hosts and paths that are remembered; past it, memory starts anew."""
+
+
+
+class _Unseen(Enum):
+    """What stands for a request that was not looked at before."""
+
+    UNSEEN = 0
+
+
+_UNSEEN = _Unseen.UNSEEN
 
 _IDENTIFIER = re.compile(r"[^/]*\d[^/]*|[^/]{25,}")
 _VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
@@ -58,15 +69,19 @@ class Recogniser:
 
     def find(self, method: str, host: str, path: str) -> Match | None:
         """Return the match of a request, or None for one that is no model call. ``path`` comes without its query."""
+        found = self._matches.get((method, host, path), _UNSEEN)
+        return self._look(method, host, path) if found is _UNSEEN else found
+
+    def _look(self, method: str, host: str, path: str) -> Match | None:
         last = path.rpartition("/")[2]
         if not last:
             path = path.rstrip("/")
             last = path.rpartition("/")[2]
         if method == "POST":
             if last in self._posts:
-                return self._remembered(method, host, path)
+                return self._remember(method, host, path)
         elif method == "GET" and self._polls and path[: -len(last) - 1].rpartition("/")[2] in self._polls:
-            return self._remembered(method, host, path)
+            return self._remember(method, host, path)
         if self.provider(host) is not None:
             self._miss(method, host, path)
         return None
@@ -107,12 +122,8 @@ class Recogniser:
             taken.append(_coverage(at, provider, host, method, path, count, 0, count if free else 0))
         return taken
 
-    def _remembered(self, method: str, host: str, path: str) -> Match | None:
+    def _remember(self, method: str, host: str, path: str) -> Match | None:
         key = (method, host, path)
-        try:
-            return self._matches[key]
-        except KeyError:
-            pass
         match = self._match(method, host, path)
         if len(self._matches) >= CACHED:
             self._matches.clear()
