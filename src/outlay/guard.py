@@ -1,9 +1,9 @@
 """The one place where outlay swallows its own errors, so that they never reach the application.
 
-``guard("reading an answer")`` is a context manager around work of ours, and ``guarded`` the same around a function, for
-the way of every call, where entering a block costs a microsecond. Under them any error of outlay's is counted, the first
-of each kind is logged on the ``outlay`` logger, and the application goes on. With ``OUTLAY_STRICT=1`` (our own tests set
-it) the error is raised. The application's own call must never stand inside a guard.
+``guard("reading an answer")`` is a context manager around work of ours; ``guarded`` is the same around a function, for
+the way of every call. Under them any error of outlay's is counted, the first of each kind is logged on the ``outlay``
+logger, and the application goes on. With ``OUTLAY_STRICT=1`` (our own tests set it) the error is raised. The
+application's own call must never stand inside a guard.
 """
 
 from __future__ import annotations

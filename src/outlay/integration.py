@@ -1,8 +1,9 @@
 """The surface for authors of transports, wire formats and providers: nothing else of outlay is theirs to import.
 
 A **transport** patches an HTTP client. It asks ``meter.find`` about every request, opens an exchange for those that are
-model calls with ``meter.begin``, sends, and tells the exchange what came back. A **wire format** is an ``API`` table; a **provider** is a
-``Provider`` row. They are found by the entry points ``outlay.transports``, ``outlay.apis`` and ``outlay.providers``.
+model calls with ``meter.begin``, sends, and tells the exchange what came back. A **wire format** is an ``API`` table; a
+**provider** is a ``Provider`` row. They are found by the entry points ``outlay.transports``, ``outlay.apis`` and
+``outlay.providers``.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Transport(msgspec.Struct, frozen=True):
     """Well-known packages that call through it, for doctor."""
 
 
-class Meter(Protocol):
+class _Meter(Protocol):
     """What transports ask."""
 
     def find(self, method: str, host: str, path: str, /) -> Match | None:
@@ -67,7 +68,7 @@ class Meter(Protocol):
         """
 
     def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, streams: bool, /  # noqa: FBT001 - by position: it is on the way of every call
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:
         """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open.
 
@@ -75,7 +76,7 @@ class Meter(Protocol):
         """
 
 
-class InForce:
+class _InForce:
     """The meter that is in force, or one that lets everything by."""
 
     __slots__ = ("begin", "find", "held")
@@ -83,7 +84,7 @@ class InForce:
     def __init__(self) -> None:
         self.put(None)
 
-    def put(self, held: Meter | None) -> Meter | None:
+    def put(self, held: _Meter | None) -> _Meter | None:
         """Meter with ``held`` from now on, or with nothing; return what metered before."""
         before = getattr(self, "held", None)
         self.held = held
@@ -93,9 +94,9 @@ class InForce:
         return before
 
 
-def _let_by(*_: object) -> None:
+def _let_by(*_: object, streams: bool = False) -> None:  # noqa: ARG001 - what ``begin`` takes
     return None
 
 
-meter = InForce()
+meter = _InForce()
 """What a transport asks about every request: ``meter.find``, then ``meter.begin``."""

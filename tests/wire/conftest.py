@@ -15,7 +15,7 @@ from outlay.meter import Meter
 from outlay.pricing import Prices
 from outlay.records import Call, Record
 from outlay.wire import exchange
-from outlay.wire.exchange import Exchange, settle_dropped
+from outlay.wire.exchange import Exchange, settle_waiting
 from outlay.wire.recognise import Recogniser
 
 PRICES = Prices.load()
@@ -33,7 +33,7 @@ class Metered:
     @property
     def calls(self) -> list[Call]:
         """Every call that has ended, those included that only a finaliser saw."""
-        settle_dropped()
+        settle_waiting()
         return [record for record in self.kept if isinstance(record, Call)]
 
     def only(self) -> Call:
@@ -76,7 +76,7 @@ def metered() -> Iterator[Metered]:
         yield made
         if made.open():
             gc.collect()
-            settle_dropped()
+            settle_waiting()
         assert made.open() == []
     finally:
         app.patcher().uninstall()

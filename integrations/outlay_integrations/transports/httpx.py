@@ -17,7 +17,8 @@ def _send(module: Any, wrapped: Any) -> Any:
             return wrapped(client, *args, **kwargs)
         asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
         try:
-            response = wrapped(client, *args, **kwargs) if asked is None else wrapped(client, *asked[0], **asked[1])
+            request, options = asked or (args, kwargs)
+            response = wrapped(client, *request, **options)
             if asked and _may_refuse(response) and _refused(exchange, response.status_code, response.read()):
                 response.close()
                 response = wrapped(client, *args, **kwargs)
@@ -40,7 +41,9 @@ def _send_async(module: Any, wrapped: Any) -> Any:
             return await wrapped(client, *args, **kwargs)
         asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
         try:
-            response = await (wrapped(client, *args, **kwargs) if asked is None else wrapped(client, *asked[0], **asked[1]))
+            response = await (
+                wrapped(client, *args, **kwargs) if asked is None else wrapped(client, *asked[0], **asked[1])
+            )
             if asked and _may_refuse(response) and _refused(exchange, response.status_code, await response.aread()):
                 await response.aclose()
                 response = await wrapped(client, *args, **kwargs)
@@ -86,7 +89,7 @@ def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchang
         return None
     # Only a body that is in memory already: reading a generator or an upload would use it up.
     body = request.__dict__.get("_content")
-    return meter.begin(module.__name__, match, host, url.path, body, kwargs.get("stream", False))
+    return meter.begin(module.__name__, match, host, url.path, body, streams=kwargs.get("stream", False))
 
 
 @guarded("asking for a stream's usage")
@@ -157,6 +160,8 @@ def _connects(module: Any, client: Any) -> bool:
     """Return whether the library itself sends for ``client``: without a connection, a mock has answered."""
     transport = type(getattr(client, "_transport", None))
     return bool(transport.__module__.partition(".")[0] == module.__name__)
+
+
 # What a tee wraps stays reachable through it: httpx2 reads ``elapsed`` off a response's stream.
 
 

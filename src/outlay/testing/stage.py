@@ -27,6 +27,8 @@ _carried: ContextVar[Seat | None] = ContextVar("outlay_test", default=None)
 class Instance(Outlay):
     """An outlay that also shows its records to a test, and has no thread to carry them on."""
 
+    settles_later = False
+
     def __init__(self, settings: Settings, folder: Path, note: Callable[[Record], None]) -> None:
         self._note = note
         super().__init__(settings, folder)
@@ -164,13 +166,13 @@ class Stage:
         return None if instance is None else instance.meter.find(method, host, path)
 
     def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, streams: bool, /  # noqa: FBT001 - see integration.Meter
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:
         """Open an exchange with the instance of this context."""
         instance = self.current()
         if instance is None:
             return None
-        return instance.meter.begin(transport, match, host, path, body, streams)
+        return instance.meter.begin(transport, match, host, path, body, streams=streams)
 
 
 NOWHERE = Home(lambda _: None, "")

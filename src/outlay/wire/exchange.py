@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Protocol
 
 import msgspec
 
+from outlay import context
 from outlay.context import Scope
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
+
+BATCH = 16
+"""Waiting exchanges that are settled in a row, in about half a millisecond, before other threads get a turn."""
 
 MANY = 8192
 """Chunks of a stream that are kept apart; more are joined."""
@@ -23,9 +30,25 @@ KEPT_HEAD, KEPT_TAIL = 1 << 16, 1 << 22
 OPEN: dict[int, Exchange] = {}
 """Exchanges that are not settled. Taking one out decides which of several ends settles it: dict.pop is atomic."""
 
-DROPPED: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
-"""Exchanges whose end only a garbage collection saw. It may have interrupted any code of ours, locks held: so nothing
-is done there but this put, which is re-entrant, and the worker settles them."""
+WAITING: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
+"""Exchanges that the worker shall settle, or whoever asks before it what was spent.
+
+Those that were answered and noted in the journal: reading and pricing them there costs a third, since many in a row
+find the caches warm. And those whose end only a garbage collection saw: it may have interrupted any code of ours, locks
+held, so nothing is done there but a put, which is re-entrant."""
+
+_settling = threading.RLock()
+"""Held while what waits is settled: who asks what was spent waits for the one that is just being priced."""
+
+
+class Journal(Protocol):
+    """Where calls in flight are noted (``outlay.ledger.inflight``)."""
+
+    def note(self, slot: int, facts: bytes) -> bool:
+        """Keep what is known of a call by now; return False where there is no room for it."""
+
+    def end(self, slot: int) -> None:
+        """Take a call out."""
 
 
 Settle = Callable[["Exchange", Outcome, BaseException | None], None]
@@ -94,13 +117,17 @@ class Exchange(msgspec.Struct, eq=False):
     first: int = 0
     """Clock at the first chunk of a stream."""
     ended: int = 0
+    asked: tuple[str | None, str | None] | None = None
+    """(model, tier) that the request asks for, once somebody has looked."""
+    noted: bool = False
+    """Whether the journal holds what was answered: then the worker settles it."""
     sent: bool = True
     """Whether the request may have reached the provider."""
     trace: tuple[str, str | None] | None = None
     """OpenTelemetry's (trace id, span id) at the begin, for a call in no span of ours."""
+    journal: Journal | None = None
     slot: int | None = None
-    """Where the journal of calls in flight names this one, and what takes it out there."""
-    free: Callable[[int], None] | None = None
+    """Where the journal of calls in flight names this one."""
 
     def leave_as_is(self) -> None:
         """Send the request as it was given (*transport*): a signature covers its body, or it can't be changed."""
@@ -156,7 +183,7 @@ class Exchange(msgspec.Struct, eq=False):
         """Leave the settling to the worker: the end was seen by a finaliser (*transport*)."""
         if id(self) in OPEN:
             self.ended = self.ended or time.perf_counter_ns()
-            DROPPED.put(self)
+            WAITING.put(self)
 
     def compact(self) -> None:
         """Join a stream's many chunks; of a long one of events forget the middle: the usage stands at its edges."""
@@ -170,16 +197,23 @@ class Exchange(msgspec.Struct, eq=False):
             self.marks += ("stream_shortened",)
 
 
-def settle_dropped() -> int:
-    """Settle what finalisers left, on the worker; return how many."""
-    count = 0
-    while True:
-        try:
-            exchange = DROPPED.get_nowait()
-        except queue.Empty:
-            return count
-        exchange.finish("abandoned")
-        count += 1
+def settle_waiting() -> None:
+    """Settle what waits for it: when this returns, what was answered before is priced and kept."""
+    while WAITING.qsize():
+        with _settling:
+            for _ in range(BATCH):
+                try:
+                    exchange = WAITING.get_nowait()
+                except queue.Empty:
+                    return
+                if exchange.noted:
+                    exchange.settle(exchange, "ok", None)
+                else:
+                    exchange.finish("abandoned")
+        time.sleep(0)  # the application's threads go first
+
+
+context.catch_up = settle_waiting
 
 
 def settle_open(settle: Settle) -> None:
@@ -190,6 +224,9 @@ def settle_open(settle: Settle) -> None:
 
 def forget_open() -> None:
     """Disown everything after a fork: the calls in flight are the parent's."""
-    global DROPPED  # noqa: PLW0603 - the parent's queue may have been locked at the fork
+    global _settling  # noqa: PLW0603 - a thread that is not here any more may hold it
     OPEN.clear()
-    DROPPED = queue.SimpleQueue()
+    with contextlib.suppress(queue.Empty):
+        while True:
+            WAITING.get_nowait()
+    _settling = threading.RLock()

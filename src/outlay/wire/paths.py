@@ -25,7 +25,8 @@ class Fields:
         stars = [(index, parts[parts.index("*") + 1 :]) for index, parts in enumerate(self._paths) if "*" in parts]
         self._simple = [(index, attrgetter(".".join(rest))) for index, rest in stars if rest and "*" not in rest]
         self._deep = [(index, ["*", *rest]) for index, rest in stars if not rest or "*" in rest]
-        self._decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
+        self.decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
+        """From JSON to an object with what is asked for; raises one of ``UNREADABLE``."""
         # One C call fetches everything; where a document has null for an object on the way, _walk does it by steps.
         heads = [".".join(parts[: parts.index("*")] if "*" in parts else parts) for parts in self._paths]
         self._get = attrgetter(*heads) if len(heads) > 1 else lambda document: (attrgetter(*heads)(document),)
@@ -33,13 +34,13 @@ class Fields:
     def read(self, body: bytes) -> tuple[Any, ...] | None:
         """Return the values in the order of the paths, None for an absent one; None if ``body`` is no JSON object."""
         try:
-            document = self._decode(body)
+            document = self.decode(body)
         except UNREADABLE:
             return self._read_plainly(body)
         try:
             values = self._get(document)
             if not self._simple and not self._deep:
-                return values  # type: ignore[no-any-return]  # of several names, attrgetter makes a tuple
+                return values
             filled = list(values)
             for index, get in self._simple:
                 if found := filled[index]:
@@ -120,4 +121,4 @@ def _type(tree: Any) -> Any:
             fields.append((name, kind | None, None if "*" in below else kind()))
         else:
             fields.append((name, kind, None if kind is Any else msgspec.Raw()))
-    return msgspec.defstruct("Answer", fields, frozen=True, gc=False)
+    return msgspec.defstruct("Answer", fields, frozen=True, gc=False, omit_defaults=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -85,7 +86,10 @@ class Reader:
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
         self._text = Fields(answer.text) if answer.text else None
+        self.tells_text = bool(answer.text)
+        """Whether answers have text, by whose length a call without usage is estimated."""
         self._reported = Fields((answer.reported,)) if answer.reported else None
+        self._said = attrgetter(*[of[0] for of in (answer.model, answer.usage, answer.error, answer.background) if of])
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
 
@@ -100,6 +104,20 @@ class Reader:
             self._count(reading, raw)
         reading.whole = True
         return reading
+
+    def reduced(self, body: bytes) -> bytes | None:
+        """Return a JSON answer with nothing in it but what ``plain`` reads: no content.
+
+        None where an answer is not as it usually is: no model or no usage, an error, one made in the background.
+        """
+        try:
+            document = self._fields.decode(body)
+            model, usage, *unusual = self._said(document)
+        except (AttributeError, *UNREADABLE):
+            return None
+        if model.__class__ is not str or not usage or usage == _NULL or any(unusual):
+            return None
+        return _encode(document)
 
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
@@ -146,6 +164,18 @@ class Reader:
             text = values[place]
             if text.__class__ is str:
                 setattr(reading, name, text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT])
+        self._take_end(reading, values)
+        for name, place in self._terms:
+            if (term := values[place]) and term.__class__ is str:
+                reading.terms[name] = term[:TERM_LIMIT]
+        for place in self._usage:
+            raw = values[place]
+            if raw and raw != _NULL:
+                return bytes(raw)
+        return None
+
+    def _take_end(self, reading: Reading, values: tuple[Any, ...]) -> None:
+        """Take how the answer ended, and whether it is one that runs in the background."""
         for place in self._finish:
             if said := values[place]:
                 for text in said if said.__class__ is list else (said,):
@@ -158,14 +188,6 @@ class Reader:
             if values[place] is True:
                 reading.background = True
                 reading.created = next((_moment(values[at]) for at in self._created if values[at]), None)
-        for name, place in self._terms:
-            if (term := values[place]) and term.__class__ is str:
-                reading.terms[name] = term[:TERM_LIMIT]
-        for place in self._usage:
-            raw = values[place]
-            if raw and raw != _NULL:
-                return bytes(raw)
-        return None
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
@@ -194,6 +216,7 @@ class Reader:
 
 
 _NULL = msgspec.Raw(b"null")
+_encode = msgspec.json.Encoder().encode
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
 from outlay.records import Coverage
@@ -15,7 +15,6 @@ UNKNOWN = Provider(name="unknown", hosts=())
 
 CACHED = 4096
 """Hosts and paths that are remembered; past it, memory starts anew."""
-
 
 
 class _Unseen(Enum):
@@ -49,14 +48,15 @@ class Match:
 class Recogniser:
     """Find the format and the provider of a request; count what went to model hosts, met and missed."""
 
-    def __init__(self, apis: Iterable[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
+    def __init__(self, apis: Collection[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
         self._posts: dict[str, list[tuple[str, str, API]]] = {}
         self._polls: dict[str, list[tuple[str, str, API]]] = {}
         for api in apis:
             self._register(api)
         self._exact: dict[str, Provider] = {}
         self._wild: list[tuple[str, Provider]] = []
-        named = {provider.name: provider for provider in providers}
+        self._apis = {api.name: api for api in apis}
+        self._providers = named = {provider.name: provider for provider in providers}
         for provider in named.values():
             for host in provider.hosts:
                 self._name(host, provider)
@@ -106,6 +106,14 @@ class Recogniser:
             self._hosts.clear()
         self._hosts[host] = found
         return found
+
+    def named(self, api: str, provider: str) -> Match | None:
+        """Return the match of a call that another process recognised; None where its format is not known here."""
+        known = self._apis.get(api)
+        if known is None:
+            return None
+        billed = self._providers.get(provider) or Provider(name=provider, hosts=())
+        return Match(_reader(known), billed, "POST", "", "", poll=False)
 
     def coverage(self, at: int) -> list[Coverage]:
         """Return what was seen since the last time, and start anew. Counts are lost to no one but a race of one."""

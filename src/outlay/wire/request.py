@@ -45,7 +45,7 @@ class RequestReader:
         if not body:
             return None, None
         if len(body) > SMALL or self._tier not in body:
-            # What nearly all SDKs write: the model last or first. Inside of a text each quote has a backslash before it.
+            # What SDKs write: the model last or first. Inside of a text each quote has a backslash before it.
             at = body.rfind(self._last, -END)
             if at >= 0:
                 name, _, rest = body[at + len(self._last) :].partition(b'"')

@@ -56,6 +56,23 @@ class UsageReader:
         total they are cut to it. Raises ``InvalidUsage`` for what can't be a quantity.
         """
         classes: dict[str, Quantity] = {}
+        tokens, consistent = self._divide(values, classes)
+        for name, place in self._others:
+            if values[place]:
+                classes[name] = classes.get(name, 0) + _quantity(values[place])
+        if tokens is None and not classes:
+            return None
+        if self._sum is not None:
+            said = values[self._sum]
+            consistent = consistent and (said is None or said == tokens)
+        thinking = values[self._reasoning] if self._reasoning is not None else None
+        if thinking:
+            # Groq reports more thinking than output now and then; a part is never more than its total.
+            return classes, min(_tokens(thinking), int(classes.get("output", 0))), consistent
+        return classes, 0, consistent
+
+    def _divide(self, values: tuple[Any, ...], classes: dict[str, Quantity]) -> tuple[int | None, bool]:
+        """Divide every total among its classes; return the tokens in all of them, and whether each holds its parts."""
         tokens, consistent = None, True
         for place, rest, parts in self._totals:
             left = values[place]
@@ -75,19 +92,7 @@ class UsageReader:
                         classes[name] = classes.get(name, 0) + quantity
             if left:
                 classes[rest] = classes.get(rest, 0) + left
-        for name, place in self._others:
-            if values[place]:
-                classes[name] = classes.get(name, 0) + _quantity(values[place])
-        if tokens is None and not classes:
-            return None
-        if self._sum is not None:
-            said = values[self._sum]
-            consistent = consistent and (said is None or said == tokens)
-        thinking = values[self._reasoning] if self._reasoning is not None else None
-        if thinking:
-            # Groq reports more thinking than output now and then; a part is never more than its total.
-            return classes, min(_tokens(thinking), int(classes.get("output", 0))), consistent
-        return classes, 0, consistent
+        return tokens, consistent
 
     @staticmethod
     def _total(said: Any, values: tuple[Any, ...], parts: list[tuple[str, int]]) -> int | None:
