@@ -7,11 +7,15 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, EntryPoint, PathDistribution, distributions
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outlay.guard import guard
-from outlay.integration import API, Provider, Transport
+from outlay.integration import Transport
+
+if TYPE_CHECKING:
+    from outlay.integration import API, Provider
 
 
 @functools.cache
@@ -23,12 +27,16 @@ def transports() -> tuple[Transport, ...]:
 @functools.cache
 def apis() -> tuple[API, ...]:
     """Return every wire format that an installed package registers."""
+    from outlay.integration import API  # with the first request, as all that reads one
+
     return tuple(_load("outlay.apis", API))
 
 
 @functools.cache
 def providers() -> tuple[Provider, ...]:
     """Return every provider that an installed package registers."""
+    from outlay.integration import Provider  # as above
+
     return tuple(_load("outlay.providers", Provider))
 
 
@@ -50,7 +58,7 @@ def _registering() -> Iterator[Distribution]:
         return
     for place in sys.path:
         try:
-            names = os.listdir(place or ".")
+            names = os.listdir(place or ".")  # noqa: PTH208 - hundreds of names, and an object of each for nothing
         except NotADirectoryError:  # a zip file
             yield from distributions(path=[place])
         except OSError:  # it is not there, or not ours to read
@@ -68,7 +76,7 @@ _ENDINGS = (".dist-info", ".egg-info", "egg-info")
 def _registers(path: str) -> bool:
     if not os.access(path, os.R_OK):  # most have no entry points, and an exception takes five times as long
         return False
-    with open(path, "rb", buffering=0) as file:
+    with FileIO(path) as file:
         return b"[outlay." in file.read()
 
 
