@@ -86,7 +86,7 @@ class Outlay:
             self.recogniser,
             self.prices,
             self.home,
-            lambda: self.spool.journal,
+            self.spool,
             ask_usage=settings.ask_usage,
             worker=self.worker if self.settles_later else None,
         )
@@ -162,7 +162,7 @@ def reviver(settings: Settings) -> Callable[[bytes], Call | None]:
         from outlay.wire.recognise import Recogniser
 
         recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
-        return Meter(recogniser, lambda: _load_prices(settings.price_book), Home(lambda _: None, ""), lambda: None)
+        return Meter(recogniser, lambda: _load_prices(settings.price_book), Home(lambda _: None, ""), None)
 
     return lambda facts: meter().revive(facts)
 

@@ -52,6 +52,16 @@ class Worker(Protocol):
         """Start it, or have it look now."""
 
 
+class Flights(Protocol):
+    """Where the journal of calls in flight is had from: the spool."""
+
+    in_use: Journal | None
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal of this process; None where there is no room for one."""
+
+
 class Meter:
     """Turn exchanges into records: recognise, read, price, keep."""
 
@@ -60,7 +70,7 @@ class Meter:
         recogniser: Recogniser,
         prices: Callable[[], Prices],
         home: Home,
-        journal: Callable[[], Journal | None],
+        spool: Flights | None,
         *,
         ask_usage: bool = True,
         worker: Worker | None = None,
@@ -70,7 +80,7 @@ class Meter:
         self._load_prices = prices
         self._prices: Prices | None = None
         self._home = home
-        self._journal = journal
+        self._spool = spool
         self._asking = Asking() if ask_usage else None
         self._pending = Pending()
         self._worker = worker
@@ -101,10 +111,13 @@ class Meter:
             exchange.trace = foreign_trace()
         if last_failure() is not None:
             link(exchange)
-        if self._asking is not None and (streams or (body is not None and len(body) <= SMALL and b'"stream"' in body)):
+        if self._asking is not None and (
+            streams or (body is not None and len(body) <= SMALL and body.find(b'"stream"') >= 0)
+        ):
             self._asking.ask(exchange)
-        journal = self._journal()
-        if journal is not None:
+        spool = self._spool
+        journal = spool and (spool.in_use or spool.journal)
+        if journal:
             exchange.journal = journal
             exchange.slot = journal.begin(
                 exchange.id, exchange.start, match.provider.name, match.reader.api.name, host,

@@ -28,7 +28,7 @@ class Metered:
         self.kept: list[Record] = []
         self.home = Home(self.kept.append, "wire")
         self.recogniser = Recogniser(plugins.apis(), plugins.providers(), {"127.0.0.1": "openai"})
-        self.meter = Meter(self.recogniser, lambda: PRICES, self.home, lambda: None, ask_usage=ask_usage)
+        self.meter = Meter(self.recogniser, lambda: PRICES, self.home, None, ask_usage=ask_usage)
 
     @property
     def calls(self) -> list[Call]:

@@ -48,10 +48,11 @@ class Later:
 
     def __init__(self, metered: Metered, folder: Path) -> None:
         self.journal = Journal(folder, 1)
+        self.in_use: Journal | None = self.journal
         self.worker = Worker()
         self.home = metered.home
         self.kept = metered.kept
-        self.meter = Meter(metered.recogniser, lambda: PRICES, self.home, lambda: self.journal, worker=self.worker)
+        self.meter = Meter(metered.recogniser, lambda: PRICES, self.home, self, worker=self.worker)
 
     def revived(self) -> list[Call]:
         """Return what another process would make of the journal, were this one killed now."""
@@ -184,6 +185,22 @@ def test_a_full_journal_makes_calls_be_read_at_once(host: ModelHost, later: Late
     assert (len(later.kept), WAITING.qsize()) == (2, 0)
     assert later.revived() == []
     assert len(later.written()) == BYTES
+
+
+def test_a_tag_that_no_file_can_hold_costs_no_call(host: ModelHost, later: Later, client: httpx.Client) -> None:
+    """Half a surrogate pair: the call is kept at once, by the line's own repair."""
+    with tags(user="half \ud83d"):
+        ask(client, host, "chat")
+    assert len(later.kept) + WAITING.qsize() == 1
+
+
+def test_a_model_named_amid_the_body_is_read_at_once(host: ModelHost, later: Later, client: httpx.Client) -> None:
+    """A note must have it, since prices may go by it; to find it there takes more than a look at the ends."""
+    body = {"messages": CHAT["messages"], "model": "gpt-4o-mini", "metadata": {"a": "b"}}
+    client.post(f"{host.url}/v1/chat/completions", json=body)
+    (call,) = later.kept
+    assert isinstance(call, Call)
+    assert call.request_model == "gpt-4o-mini"
 
 
 def test_the_worker_is_woken_by_the_first_and_by_many(host: ModelHost, later: Later, client: httpx.Client) -> None:

@@ -102,12 +102,24 @@ def _rewritten(module: Any, exchange: Exchange, args: tuple[Any, ...], kwargs: d
     if request.headers.get("authorization", "").startswith("AWS4-"):  # signed: the body can't be changed any more
         exchange.leave_as_is()
         return None
-    body = exchange.rewritten
-    headers = request.headers.copy()
-    headers["content-length"] = str(len(body or b""))
-    headers["accept-encoding"] = "identity"  # what comes back is filtered on the way
-    asking = module.Request(request.method, request.url, headers=headers, content=body, extensions=request.extensions)
+    asking = _with_body(module, request, exchange.rewritten or b"")
     return ((asking, *args[1:]), kwargs) if args else (args, {**kwargs, "request": asking})
+
+
+def _with_body(module: Any, request: Any, body: bytes) -> Any:
+    """Return a request like this one with another body, whose answer comes uncompressed: it is filtered on the way."""
+    headers = request.headers.copy()
+    headers["content-length"] = str(len(body))
+    headers["accept-encoding"] = "identity"
+    made = object.__new__(type(request))  # making it anew would go through all headers and the URL again
+    made.__dict__.update(
+        request.__dict__,
+        headers=headers,
+        stream=module.ByteStream(body),
+        _content=body,
+        extensions=dict(request.extensions),
+    )
+    return made
 
 
 def _may_refuse(response: Any) -> bool:

@@ -119,7 +119,7 @@ class Exchange(msgspec.Struct, eq=False):
     """Clock at the first chunk of a stream."""
     ended: int = 0
     asked: tuple[str | None, str | None] | None = None
-    """(model, tier) that the request asks for, once somebody has looked."""
+    """(model, tier) that the request asks for, where its body is not there any more to be read."""
     noted: bool = False
     """Whether the journal holds what was answered: then the worker settles it."""
     sent: bool = True

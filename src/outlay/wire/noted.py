@@ -38,8 +38,7 @@ class Facts(msgspec.Struct, array_like=True, frozen=True, gc=False):
     attempt: int = 1
     retry_of: str | None = None
     marks: tuple[str, ...] = ()
-    asked: tuple[str | None, str | None] = (None, None)
-    """(model, tier) that the request asks for."""
+    request_model: str | None = None
     answer: msgspec.Raw = NO_RAW_USAGE
     """The answer, reduced to what its format's table reads."""
 
@@ -56,10 +55,9 @@ def note(exchange: Exchange, home: Home) -> bool:
     match, scope, large = exchange.match, exchange.scope, len(answer) > SMALL
     if len(body) > SMALL or (large and match.reader.tells_text):
         return False  # they would be held in memory until they are read
-    reduced = match.reader.reduced(answer)
-    if reduced is None:
+    reduced, asked = match.reader.reduced(answer), match.reader.request.named(body)
+    if reduced is None or asked is None:
         return False
-    exchange.asked = asked = match.reader.request.model(body)
     span, tags = scope.span, scope.tags
     facts = (
         exchange.id, exchange.start, exchange.start + exchange.ended - exchange.began,
@@ -69,7 +67,11 @@ def note(exchange: Exchange, home: Home) -> bool:
         exchange.request_id, exchange.attempt, exchange.retry_of, exchange.marks, asked,
         msgspec.Raw(reduced),
     )  # fmt: skip
-    if not journal.note(slot, _encode(facts)):
+    try:
+        written = journal.note(slot, _encode(facts))
+    except UnicodeEncodeError:  # half a surrogate pair in a tag
+        return False
+    if not written:
         return False
     if large:
         exchange.answer = reduced
@@ -99,5 +101,5 @@ def exchange_of(told: Facts, match: Match, settle: Settle) -> Exchange:
     again = Exchange(told.transport, match, told.host, "", None, scope, settle, told.id, told.start, 0, send)
     again.status, again.request_id, again.marks = told.status, told.request_id, told.marks
     again.attempt, again.retry_of, again.ended = told.attempt, told.retry_of, told.end - told.start
-    again.asked, again.answer = told.asked, bytes(told.answer)
+    again.asked, again.answer = (told.request_model, None), bytes(told.answer)
     return again

@@ -40,21 +40,27 @@ class RequestReader:
         self._first = b'{"%s":"' % table.model.encode()
         self._last = b',"%s":"' % table.model.encode()
 
+    def named(self, body: bytes) -> str | None:
+        """Return the model where it is written last or first, as SDKs do: in a text a backslash is before it."""
+        at = body.rfind(self._last, -END)
+        if at >= 0:
+            name, _, rest = body[at + len(self._last) :].partition(b'"')
+            if rest == b"}" and b"\\" not in name:
+                return name.decode(errors="replace")
+        elif body.startswith(self._first):
+            name, quote, _ = body[len(self._first) : END].partition(b'"')
+            if quote and b"\\" not in name:
+                return name.decode(errors="replace")
+        return None
+
     def model(self, body: bytes | None) -> tuple[str | None, str | None]:
         """Return (model, tier) as asked for; the tier only of a small body."""
         if not body:
             return None, None
-        if len(body) > SMALL or self._tier not in body:
-            # What SDKs write: the model last or first. Inside of a text each quote has a backslash before it.
-            at = body.rfind(self._last, -END)
-            if at >= 0:
-                name, _, rest = body[at + len(self._last) :].partition(b'"')
-                if rest == b"}" and b"\\" not in name:
-                    return name.decode(errors="replace"), None
-            elif body.startswith(self._first):
-                name, quote, _ = body[len(self._first) : END].partition(b'"')
-                if quote and b"\\" not in name:
-                    return name.decode(errors="replace"), None
+        if len(body) > SMALL or body.find(self._tier) < 0:  # `in` tries a number first, and formats its refusal
+            name = self.named(body)
+            if name is not None:
+                return name, None
             found = self._tail.search(body[-SHORT:]) or self._head.match(body[:SMALL])
             if found is not None:
                 return found[1].decode(errors="replace")[:TEXT], None
