@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -71,26 +72,28 @@ class Outlay:
         from outlay.wire.recognise import Recogniser
         from outlay.worker import Worker
 
+        importlib.import_module("outlay.wire.tee")  # transports ask for it with the first stream, without the lock
         settings = self.settings
-        self.spool = Spool(self.folder / "spool")
-        self.recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
-        self.worker = Worker(
+        spool = Spool(self.folder / "spool")
+        recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
+        worker = Worker(
             self.folder / "ledger.db",
-            self.spool,
-            self.recogniser,
+            spool,
+            recogniser,
             keep_days=settings.retention_days,
             keep_megabytes=settings.retention_megabytes,
         )
-        self.worker.watched = self.watched
-        self.meter = Meter(
-            self.recogniser,
+        meter = Meter(
+            recogniser,
             self.prices,
             self.home,
-            self.spool,
+            spool,
             ask_usage=settings.ask_usage,
-            worker=self.worker if self.settles_later else None,
+            worker=worker if self.settles_later else None,
         )
-        self.worker.revive = self.meter.revive
+        worker.watched, worker.revive = self.watched, meter.revive
+        if not self.at_work:  # else a finaliser came between, and has them made
+            self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 
     def prices(self) -> Prices:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
