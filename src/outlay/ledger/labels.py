@@ -19,8 +19,8 @@ COLUMNS = (
 """Columns of ``labels`` after ``number`` and ``key``, in the order of a ``Key``."""
 
 Key = tuple[Any, ...]
-_OUTCOME, _TERMS, _KNOWN = COLUMNS.index("outcome"), COLUMNS.index("terms"), COLUMNS.index("known")
-_NAMED = tuple(COLUMNS.index(name) for name in ("project", "feature", "path", "provider", "model"))
+_OUTCOME, _TERMS = COLUMNS.index("outcome"), COLUMNS.index("terms")
+_PROJECT, _PROVIDER, _MODEL = COLUMNS.index("project"), COLUMNS.index("provider"), COLUMNS.index("model")
 _CACHED = 20_000
 _INSERT = (
     f"INSERT INTO labels (key, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608  own names
@@ -37,8 +37,9 @@ class Label(msgspec.Struct, gc=False):
     failed: int
     request: bool
     error: bool
-    names: tuple[str, ...]
-    """Project, feature, path, provider and model."""
+    project: str
+    provider: str
+    model: str
 
 
 class Labels:
@@ -68,7 +69,9 @@ class Labels:
                 failed=int(outcome in ("error", "cancelled", "uncertain")),
                 request=outcome in ("ok", "abandoned"),
                 error=outcome == "error",
-                names=tuple([key[at] for at in _NAMED]),
+                project=key[_PROJECT],
+                provider=key[_PROVIDER],
+                model=key[_MODEL],
             )
         return found
 

@@ -13,7 +13,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from outlay.ledger import queries
-from outlay.ledger.database import connect, in_use, transaction
+from outlay.ledger.database import connect, in_use
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels
 from outlay.ledger.questions import Question, Report
@@ -22,7 +22,7 @@ from outlay.ledger.retention import forget, prune, remove
 from outlay.ledger.rollups import Known
 from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
-from outlay.ledger.writing import Batch, write
+from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span
 
 
@@ -96,9 +96,7 @@ class Ledger:
 
     def write(self, records: Iterable[Record]) -> None:
         """Write records without a spool: all of them or none."""
-        batch = Batch.of(records, self._labels)
-        with in_use, transaction(self._database):
-            write(self._database, batch, self._labels, self._known)
+        write(self._database, records, self._labels, self._known)
 
     def report(
         self,

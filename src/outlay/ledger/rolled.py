@@ -9,7 +9,7 @@ import msgspec
 
 from outlay.ledger.calendar import Piece
 from outlay.ledger.counters import SUMS
-from outlay.ledger.questions import OTHER, ROLLED, Question
+from outlay.ledger.questions import OTHER, Question
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.sums import Found, Place, Sums, add
 
@@ -56,11 +56,10 @@ def _read(
     keys: Sequence[str],
     filters: Mapping[str, str | None],
 ) -> Iterator[tuple[Place, Sums]]:
-    shown = [_column(name) for name in keys]
+    shown = [_column(name, dimension) for name in keys]
     grouped = "".join(f", {name if of == 'project' else _unfolded(name)}" for name, of in zip(shown, keys, strict=True))
-    where = "".join(f" AND {_column(name)} IS ?" for name in filters)
-    asked = {*keys, *filters}
-    labelled = "" if dimension != "label" or asked <= set(ROLLED) else _LABELLED
+    where = "".join(f" AND {_column(name, dimension)} IS ?" for name in filters)
+    labelled = _LABELLED if dimension == "label" else ""
     sums = ", ".join(f"sum(r.{name})" for name in SUMS)
     sql = f"{_PIECES} SELECT stretch{grouped}, {sums} {_JOIN}{labelled} WHERE true{where} GROUP BY stretch{grouped}"
     width = 1 + len(keys)
@@ -68,10 +67,10 @@ def _read(
         yield (row[0], tuple(None if part is None else str(part) for part in row[1:width])), list(row[width:])
 
 
-def _column(name: str) -> str:
+def _column(name: str, dimension: str) -> str:
     if name.startswith("tag:"):
         return "r.value"
-    return f"r.{name}" if name in ROLLED else f"l.{name}"
+    return f"r.{name}" if name == "project" or dimension == "total" else f"l.{name}"
 
 
 def _unfolded(column: str) -> str:

@@ -98,13 +98,11 @@ CREATE TABLE rollups (
     dimension TEXT NOT NULL,
     hours INTEGER NOT NULL,
     slot INTEGER NOT NULL,
-    project TEXT NOT NULL,
-    feature TEXT NOT NULL,
-    path TEXT NOT NULL,
     value TEXT NOT NULL,
-    folded INTEGER NOT NULL,
+    project TEXT NOT NULL,
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
+    folded INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     requests INTEGER NOT NULL,
     errors INTEGER NOT NULL,
@@ -130,7 +128,7 @@ CREATE TABLE rollups (
     lower_pico INTEGER NOT NULL DEFAULT 0,
     upper_milli INTEGER NOT NULL DEFAULT 0,
     upper_pico INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (dimension, hours, slot, project, feature, path, value, folded, provider, model)
+    PRIMARY KEY (dimension, hours, slot, value, project, provider, model, folded)
 ) WITHOUT ROWID;
 CREATE INDEX rollups_folded ON rollups (dimension, hours, slot) WHERE folded = 1;
 CREATE TABLE coverage (
