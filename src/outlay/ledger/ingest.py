@@ -27,7 +27,7 @@ from outlay.records import Loss, Record
 
 LINES = 2_000
 """Lines that one transaction carries at most."""
-_BLOCK = 1 << 20
+_BLOCK = 1 << 21
 _POSITION = "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)

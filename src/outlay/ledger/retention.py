@@ -129,7 +129,6 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
             gone = [enter(call, labels) for call in calls]
             rollups.subtract(database, gone, "tag:")
             erased_calls = [_erase(call, labels) for call in calls]
-            labels.number_new()
             database.executemany(_ERASED, [(entry.label.number, entry.row[0], entry.row[1]) for entry in erased_calls])
         erased += len(calls)
     with transaction(database):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
 from outlay.ledger.database import in_use, transaction
 from outlay.ledger.labels import Labels
-from outlay.ledger.rows import ENTRY_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
+from outlay.ledger.rows import ENTRY_COLUMNS, PLAIN_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
 from outlay.ledger.view import COLUMNS
 from outlay.records import Call, Coverage, Loss, Record, Span, Swallowed
 
@@ -28,7 +29,11 @@ def quote(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-_ENTRY = f"INSERT INTO entries ({quote(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"  # noqa: S608  own names
+def _insert(names: tuple[str, ...]) -> str:
+    return f"INSERT INTO entries ({quote(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  own names
+
+
+_ENTRIES = {len(names): _insert(names) for names in (PLAIN_COLUMNS, ENTRY_COLUMNS)}
 _SPAN = f"INSERT OR IGNORE INTO spans ({quote(SPAN_COLUMNS)}) VALUES ({', '.join('?' * len(SPAN_COLUMNS))})"  # noqa: S608  own names
 _HELD = (
     f"SELECT {quote(COLUMNS)} FROM calls WHERE (start, id) IN"  # noqa: S608  own names
@@ -66,15 +71,14 @@ class Batch:
                 entries.append(enter(record, self._labels))
             else:
                 self._others.append(record)
-        self._labels.number_new()
-        self._rows += [(*entry.row, entry.label.number) for entry in entries]
+        self._rows += [entry.row for entry in entries]
         self._sums.add(entries)
 
     def write(self, database: sqlite3.Connection, known: rollups.Known) -> None:
         """Write all of it inside the caller's transaction."""
         database.execute("SAVEPOINT calls")
         try:
-            database.executemany(_ENTRY, self._rows)
+            _write_rows(database, self._rows)
         except (sqlite3.IntegrityError, OverflowError):
             database.execute("ROLLBACK TO calls")
             self._settle(database)
@@ -86,7 +90,7 @@ class Batch:
         """Write calls some of which the ledger has already, or can't hold as they are."""
         calls = [bounded(record) for record in self._again() if type(record) is Call]
         entries = _settle(database, [enter(call, self._labels) for call in calls], self._labels)
-        database.executemany(_ENTRY, [(*entry.row, entry.label.number) for entry in entries])
+        _write_rows(database, [entry.row for entry in entries])
         self._sums = rollups.Sums()
         self._sums.add(entries)
 
@@ -99,6 +103,12 @@ def write(database: sqlite3.Connection, records: Iterable[Record], labels: Label
         batch.add(kept[first : first + CHUNK])
     with in_use, transaction(database):
         batch.write(database, known)
+
+
+def _write_rows(database: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write the rows of entries in their order: those of plain calls are shorter."""
+    for length, alike in itertools.groupby(rows, len):
+        database.executemany(_ENTRIES[length], alike)
 
 
 def _write_others(database: sqlite3.Connection, records: Iterable[Record]) -> None:
@@ -131,7 +141,6 @@ def _settle(database: sqlite3.Connection, entries: Sequence[Entry], labels: Labe
 
     Records of one call have its id and its start in common.
     """
-    labels.number_new()
     sought = msgspec.json.encode([_identity(entry.call) for entry in entries]).decode()
     held = {_identity(call): call for call in map(read_call, database.execute(_HELD, (sought,)))}
     fresh: dict[tuple[int, str], Entry] = {}
@@ -148,7 +157,6 @@ def _settle(database: sqlite3.Connection, entries: Sequence[Entry], labels: Labe
         fresh[identity] = entry
     if replaced:
         gone = [enter(call, labels) for call in replaced]
-        labels.number_new()
         rollups.subtract(database, gone)
         database.executemany("DELETE FROM entries WHERE start = ? AND id = ?", map(_identity, replaced))
     if repeated:
