@@ -17,10 +17,10 @@ from outlay.ledger.database import connect, in_use
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels
 from outlay.ledger.questions import Question, Report
+from outlay.ledger.reading import Progress
 from outlay.ledger.reports import amounts, answer
 from outlay.ledger.retention import forget, prune, remove
 from outlay.ledger.rollups import Known
-from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
 from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span

@@ -8,9 +8,10 @@ import sqlite3
 from outlay.ledger.calendar import Piece, Stretch, cover, divide
 from outlay.ledger.counters import MILLI, SUMS
 from outlay.ledger.questions import FIELDS, TIME_UNITS, Line, Question, Report, check
+from outlay.ledger.reading import Progress
 from outlay.ledger.rolled import holds_folded, read_rollups
 from outlay.ledger.rollups import HOUR
-from outlay.ledger.scanned import Progress, read_amounts, read_calls
+from outlay.ledger.scanned import read_amounts, read_calls
 from outlay.ledger.sums import Found, Key, Sums
 
 _COST, _BOUNDED = SUMS.index("cost_milli"), SUMS.index("bounded_milli")
