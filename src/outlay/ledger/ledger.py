@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from outlay.ledger import queries
 from outlay.ledger.database import connect, in_use
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels
+from outlay.ledger.pairing import Pairing
 from outlay.ledger.questions import Question, Report
 from outlay.ledger.reading import Progress
 from outlay.ledger.reports import amounts, answer
@@ -34,6 +36,7 @@ class Ledger:
         self._database = database
         self._labels = Labels(database)
         self._known = Known()
+        self._pairing = Pairing(database)
         self._looks: dict[Path, Look] = {}
         _open.add(self)
 
@@ -97,6 +100,17 @@ class Ledger:
     def write(self, records: Iterable[Record]) -> None:
         """Write records without a spool: all of them or none."""
         write(self._database, records, self._labels, self._known)
+
+    def sum_up(self, now: int, deadline: float | None = None) -> bool:
+        """Sum up days that are over at ``now`` by each tag and label, until ``deadline`` (``time.monotonic()``).
+
+        Reports by a tag and fields then read such days at once; without it they read the calls. Returns whether
+        something is left to do.
+        """
+        while self._pairing.step(now):
+            if deadline is not None and time.monotonic() >= deadline:
+                return True
+        return False
 
     def report(
         self,

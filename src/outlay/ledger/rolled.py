@@ -97,3 +97,29 @@ def _add_untagged(
     for place, sums in rest.items():
         if sums[0]:
             add(found, place, sums)
+
+
+_PAIRED = (
+    "WITH days(stretch, slot) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+)
+_PAIRS = " FROM days CROSS JOIN pairs r ON r.slot = days.slot AND r.tag = ? CROSS JOIN labels l ON l.number = r.label"
+
+
+def paired_days(database: sqlite3.Connection, tag: str) -> set[int]:
+    """Return the slots of the days that ``pairs`` knows by ``tag`` and label."""
+    return {slot for (slot,) in database.execute("SELECT slot FROM paired WHERE tag = ? AND state = 'done'", (tag,))}
+
+
+def read_pairs(database: sqlite3.Connection, question: Question, tag: str, pieces: list[Piece], found: Found) -> None:
+    """Add to ``found`` what is known of the whole days in ``pieces`` by ``tag`` and label."""
+    value = "iif(r.tagged, r.value, NULL)"
+    shown = "".join(f", {value if name == tag else f'l.{name}'}" for name in question.keys)
+    where = "".join(f" AND {value if name == tag else f'l.{name}'} IS ?" for name in question.filters)
+    group = ", ".join(str(index + 1) for index in range(1 + len(question.keys)))
+    sums = ", ".join(f"sum(r.{name})" for name in SUMS)
+    sql = f"{_PAIRED} SELECT stretch{shown}, {sums} {_PAIRS} WHERE true{where} GROUP BY {group}"
+    days = [(p.stretch, slot) for p in pieces for slot in range(p.start // HOUR, p.end // HOUR, 24)]
+    width = 1 + len(question.keys)
+    for row in database.execute(sql, (msgspec.json.encode(days).decode(), tag, *question.filters.values())):
+        place = row[0], tuple([None if part is None else str(part) for part in row[1:width]])
+        add(found, place, list(row[width:]))

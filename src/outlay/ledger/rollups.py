@@ -88,6 +88,10 @@ class Sums:
                     values = tagged[name] = {}
                 values[value] = values.get(value, 0) + packed
 
+    def days(self) -> set[int]:
+        """Return the slots of the days."""
+        return {hour - hour % 24 for hour, _ in self._labelled}
+
     def groups(self, dimensions: str = "") -> dict[_Group, dict[_Row, int]]:
         """Return the rows of each hour and day (of the dimensions that begin with ``dimensions``)."""
         groups: dict[_Group, dict[_Row, int]] = {}
@@ -122,18 +126,27 @@ def add(database: sqlite3.Connection, sums: Sums, known: Known) -> None:
                 common.append((*group, *row, folded, *counters))
     database.executemany(_ADD_COMMON, common)
     database.executemany(_ADD, whole)
+    spoil(database, sums.days())
 
 
 def subtract(database: sqlite3.Connection, entries: Iterable[Entry], dimensions: str = "") -> None:
     """Take ``entries`` out of the rollups (of the dimensions that begin with ``dimensions``)."""
     sums = Sums()
     sums.add(entries)
+    spoil(database, sums.days())
     for group, rows in sums.groups(dimensions).items():
         held = {hash(row) for row in database.execute(_HELD, group)}
         for row, packed, folded in _fold(rows, held, 0):
             key = (*group, *row, folded)
             database.execute(_ADD, (*key, *[-number for number in unpack(packed)]))
             database.execute(_DROP_EMPTY, key)
+
+
+def spoil(database: sqlite3.Connection, days: Iterable[int]) -> None:
+    """Throw away what was summed up by tag and label of ``days`` (their slots), whose calls change."""
+    for slot in days:
+        if database.execute("DELETE FROM paired WHERE slot = ?", (slot,)).rowcount:
+            database.execute("DELETE FROM pairs WHERE slot = ?", (slot,))
 
 
 def _fold(rows: dict[_Row, int], known: set[int], width: int) -> Iterator[tuple[_Row, int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -50,13 +50,16 @@ class _Label(msgspec.Struct, gc=False):
     estimated: bool
     known: int
 
-    def common(self, read: Sequence[int]) -> list[int]:
-        """Return the common sums of calls from what was ``read`` of them."""
+    def sums(self, read: Sequence[int], first: int) -> list[int]:
+        """Return what calls add to ``SUMS`` from ``first`` on, from what was ``read`` of them; the others are zero."""
+        made = self._rare(read) if first else self._common(read)
+        return [0] * first + made + [0] * (len(SUMS) - first - len(made))
+
+    def _common(self, read: Sequence[int]) -> list[int]:
         count, duration = read[0], read[5] if self.request else 0
         return [count, count * self.request, count * self.error, *read[1:5], duration, *read[6:8]]
 
-    def rare(self, read: Sequence[int]) -> list[int]:
-        """Return the other sums."""
+    def _rare(self, read: Sequence[int]) -> list[int]:
         count, unpriced_tokens, *tokens = read[:7]
         cost, lower, upper = read[7:9], read[9:11], read[11:13]
         if not self.known & (_LOWER | _UPPER):
@@ -117,7 +120,7 @@ def read_calls(
     sums = [_KEPT_SUMS, _RARE_SUMS] if labels.rare else [_KEPT_SUMS]
 
     def read(reader: sqlite3.Connection, piece: Piece) -> list[Rows]:
-        return [_read(reader, question, piece, tags, summed) for summed in sums]
+        return [_read(reader, question.filters, piece, tags, summed) for summed in sums]
 
     for piece, (kept, *rare) in read_slices(database, pieces, read, progress):
         for row in kept:
@@ -126,10 +129,25 @@ def read_calls(
             _add(found, piece.stretch, places, labels[row[0]], row, len(tags), COMMON)
 
 
-def _read(reader: sqlite3.Connection, question: Question, piece: Piece, tags: Sequence[str], summed: str) -> Rows:
+def read_by_label(database: sqlite3.Connection, piece: Piece, tag: str) -> Iterator[tuple[int, str | None, list[int]]]:
+    """Yield what the calls of ``piece`` add up to, by label and by the value of ``tag`` (None: they have none).
+
+    A label comes twice where its calls add to more than the common sums.
+    """
+    labels = _Labels(database, ())
+    for first, summed in ((0, _KEPT_SUMS), (COMMON, _RARE_SUMS)):
+        if first and not labels.rare:
+            return
+        for number, value, *read in _read(database, {}, piece, [tag], summed):
+            yield number, value, labels[number].sums(read, first)
+
+
+def _read(
+    reader: sqlite3.Connection, filters: Mapping[str, str | None], piece: Piece, tags: Sequence[str], summed: str
+) -> Rows:
     shown = "".join(f", {expression(reader, name)}" for name in tags)
     grouped = ", ".join(str(index + 1) for index in range(1 + len(tags)))
-    where, values = conditions(reader, question.filters)
+    where, values = conditions(reader, filters)
     if summed is _RARE_SUMS:
         where += f" AND e.label IN (SELECT number FROM labels WHERE {_RARE})"  # noqa: S608  own words
     sql = f"SELECT e.label{shown}, {summed} FROM entries e{_TIME}{where} GROUP BY {grouped}"  # noqa: S608  own words
@@ -140,10 +158,8 @@ def _add(
     found: Found, stretch: int, places: list[int], label: _Label, row: tuple[Any, ...], tags: int, first: int
 ) -> None:
     parts = label.parts + row[1 : 1 + tags]
-    read = row[1 + tags :]
-    made = label.rare(read) if first else label.common(read)
-    sums = [0] * first + made + [0] * (len(SUMS) - first - len(made))
-    add(found, (stretch, tuple([parts[place] for place in places])), sums)
+    key = tuple([parts[place] for place in places])
+    add(found, (stretch, key), label.sums(row[1 + tags :], first))
 
 
 _PARTS = "CROSS JOIN json_each(iif(l.cost_source = 'computed', e.cost_by_class, '{}')) part"

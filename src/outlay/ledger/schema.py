@@ -131,6 +131,45 @@ CREATE TABLE rollups (
     PRIMARY KEY (dimension, hours, slot, value, project, provider, model, folded)
 ) WITHOUT ROWID;
 CREATE INDEX rollups_folded ON rollups (dimension, hours, slot) WHERE folded = 1;
+CREATE TABLE pairs (
+    slot INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    tagged INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    label INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    cost_milli INTEGER NOT NULL,
+    cost_pico INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL DEFAULT 0,
+    unpriced_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_calls INTEGER NOT NULL DEFAULT 0,
+    unbounded_calls INTEGER NOT NULL DEFAULT 0,
+    cache_write_5m INTEGER NOT NULL DEFAULT 0,
+    cache_write_1h INTEGER NOT NULL DEFAULT 0,
+    cache_write_12h INTEGER NOT NULL DEFAULT 0,
+    other_input INTEGER NOT NULL DEFAULT 0,
+    other_output INTEGER NOT NULL DEFAULT 0,
+    bounded_milli INTEGER NOT NULL DEFAULT 0,
+    bounded_pico INTEGER NOT NULL DEFAULT 0,
+    lower_milli INTEGER NOT NULL DEFAULT 0,
+    lower_pico INTEGER NOT NULL DEFAULT 0,
+    upper_milli INTEGER NOT NULL DEFAULT 0,
+    upper_pico INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (slot, tag, tagged, value, label)
+) WITHOUT ROWID;
+CREATE TABLE paired (
+    slot INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (slot, tag)
+) WITHOUT ROWID;
 CREATE TABLE coverage (
     slot INTEGER NOT NULL,
     provider TEXT NOT NULL,
