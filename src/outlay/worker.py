@@ -23,7 +23,7 @@ TICK = 1.0
 the more lines a transaction carries, the less each costs."""
 
 PATIENCE = 5.0
-"""Seconds that records of other processes, alive or dead, may wait for this one."""
+"""Seconds that records may wait for the ledger: those of other processes, alive or dead, and a few of this one's."""
 
 SPARE = 0.05
 """Seconds of each tick in which past days are summed up for reports."""

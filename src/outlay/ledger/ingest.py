@@ -27,6 +27,8 @@ from outlay.records import Loss, Record
 
 LINES = 2_000
 """Lines that one transaction carries at most."""
+FEW = 1 << 16
+"""Bytes of this process's lines below which they wait as others' do: by the line, a small transaction costs most."""
 _BLOCK = 1 << 21
 _POSITION = "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -98,14 +100,14 @@ class Ingestion:
         return Ingested(records=self._records, torn=self._torn, left=self._left(), trouble=trouble)
 
     def _run_own(self, own: Spool) -> Ingested:
-        """Carry this process's lines, without a look at the directory or, where there are none, at the database."""
+        """Carry this process's lines, if they are many; without a look at the directory, or else at the database."""
         trouble, left = None, 0
         paths = own.draining if own.path is None else [*own.draining, own.path]
         try:
             for path, size in _sizes(paths):
-                if size != self._look.ends.get(path) or path != own.path:
+                if path != own.path or size - self._look.ends.get(path, 0) >= FEW:
                     self._carry(path)
-                    left += max(size - self._look.ends.get(path, size), 0)
+                left += max(size - self._look.ends.get(path, 0), 0)
         except (sqlite3.Error, OSError) as error:
             trouble, left = f"{type(error).__name__}: {error}", self._left()
         return Ingested(records=self._records, torn=self._torn, left=left, trouble=trouble)

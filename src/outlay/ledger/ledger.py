@@ -81,8 +81,9 @@ class Ledger:
         """Carry what stands in the spool directory into the ledger, until ``deadline`` (``time.monotonic()``).
 
         ``own`` is this process's spool, whose rotated segments are let go once they are carried. What other processes
-        left may wait for ``patience`` seconds: until then a pass looks at this one's lines alone. Never fails for the
-        database or the disk: what could not be carried stays in the spool, and ``trouble`` says why.
+        left, and a few lines of this one, may wait for ``patience`` seconds: until then a pass looks at this one's
+        lines alone, and carries them when they are many. Never fails for the database or the disk: what could not be
+        carried stays in the spool, and ``trouble`` says why.
         """
         directory = Path(spool)
         look = self._looks.setdefault(directory, Look())

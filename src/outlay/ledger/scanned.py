@@ -76,6 +76,11 @@ class _Label(msgspec.Struct, gc=False):
         ]
 
 
+def holds_rare(database: sqlite3.Connection) -> bool:
+    """Return whether some calls may add to more than the common sums."""
+    return database.execute(f"SELECT 1 FROM labels WHERE {_RARE}").fetchone() is not None  # noqa: S608  own words
+
+
 class _Labels(dict[int, _Label]):
     """The ledger's labels by number, as far as a report's ``fields`` need them."""
 
@@ -83,9 +88,8 @@ class _Labels(dict[int, _Label]):
         super().__init__()
         self._database = database
         self._sql = f"SELECT number, outcome, estimated, known{''.join(f', {name}' for name in fields)} FROM labels"  # noqa: S608  own words
-        self.rare = False
         self._read("")
-        self.rare = database.execute(f"SELECT 1 FROM labels WHERE {_RARE}").fetchone() is not None  # noqa: S608  own words
+        self.rare = holds_rare(database)
 
     def __missing__(self, number: int) -> _Label:
         """Read a label that came while calls were read."""
