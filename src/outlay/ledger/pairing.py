@@ -1,7 +1,7 @@
 """Past days by tag and label: summed up in the background, so that a report by a tag and a field reads no calls.
 
-A day is read hour by hour, once it is over, and once for each tag. Whatever changes a day's calls meanwhile or later
-takes its mark away: what was summed is thrown away then, and begun again.
+A day is read a few hours at a time, once it is over, and once for each tag. Whatever changes a day's calls meanwhile
+or later takes its mark away: what was summed is thrown away then, and begun again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ _PAUSE = 60 * 10**9
 """Nanoseconds to the next look, when nothing was to be done."""
 _GIVEN_UP = HOUR
 """Nanoseconds after which a day that another process began is begun again."""
-_DAYS = "SELECT DISTINCT slot FROM rollups WHERE dimension = 'total' AND hours = 24 AND slot <= ? ORDER BY slot DESC"
+_CALLS = 20_000
+"""Calls to read at a time, about."""
+_DAYS = (
+    "SELECT slot, sum(attempts) FROM rollups WHERE dimension = 'total' AND hours = 24 AND slot <= ?"
+    " GROUP BY slot ORDER BY slot DESC"
+)
 _COLUMNS = ("slot", "tag", "tagged", "value", "label", *SUMS)
 _INSERT = f"INSERT INTO pairs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  own names
 _UNTAGGED = (
@@ -56,12 +61,14 @@ class _Work(msgspec.Struct):
     slot: int
     tag: str
     token: str
+    step: int
+    """Hours to read at a time."""
     hour: int = 0
     found: Found = {}
 
 
 class Pairing:
-    """What one process does of it, an hour's calls at a time."""
+    """What one process does of it, some thousand calls at a time."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -78,11 +85,12 @@ class Pairing:
         if work is None:
             self._next = now + _PAUSE
             return False
-        start = (work.slot + work.hour) * HOUR
-        for label, value, sums in read_by_label(self._database, Piece(0, 0, start, start + HOUR), work.tag):
+        first, last = work.hour, min(work.hour + work.step, _HOURS)
+        piece = Piece(0, 0, (work.slot + first) * HOUR, (work.slot + last) * HOUR)
+        for label, value, sums in read_by_label(self._database, piece, work.tag):
             add(work.found, (label, (value,)), sums)
-        work.hour += 1
-        if work.hour == _HOURS:
+        work.hour = last
+        if last == _HOURS:
             self._work = None
             with in_use, transaction(self._database):
                 _finish(self._database, work)
@@ -93,9 +101,10 @@ class Pairing:
         days = self._database.execute(_DAYS, (now // HOUR - _HOURS - _LATE,)).fetchall()
         pruned = self._database.execute("SELECT max(value) FROM facts WHERE name = 'pruned_before'").fetchone()[0] or 0
         for (tag,) in self._database.execute(_TAGS).fetchall():
-            for (slot,) in days:
+            for slot, calls in days:
                 if slot * HOUR >= pruned and _free(states.get((slot, tag)), now):
-                    work = _Work(slot, tag, f"{now} {secrets.token_hex(8)}")
+                    step = max(_HOURS * _CALLS // max(calls, 1), 1)
+                    work = _Work(slot, tag, f"{now} {secrets.token_hex(8)}", step)
                     with in_use, transaction(self._database):
                         if _mark(self._database, work):
                             return work
