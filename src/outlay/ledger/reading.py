@@ -65,7 +65,8 @@ def _tell(progress: Progress | None, done: int, of: int) -> None:
 
 def _readers(database: sqlite3.Connection) -> list[sqlite3.Connection]:
     """Return connections to read by, one a processor; none where one does: few calls, in memory, one processor."""
-    first, last = database.execute("SELECT min(seq), max(seq) FROM entries").fetchone()
+    # Of both in one query SQLite would read the whole table.
+    first, last = database.execute("SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)").fetchone()
     count = min(_processors(), _READERS)
     if first is None or last - first < MANY or count == 1:
         return []

@@ -68,9 +68,9 @@ def _span(database: sqlite3.Connection, question: Question) -> tuple[int, int]:
 
 def _hours(database: sqlite3.Connection) -> tuple[int, int]:
     """Return from when to when there are calls, in whole hours."""
-    first, last = database.execute(
-        "SELECT min(slot), max(slot) FROM rollups WHERE dimension = 'total' AND hours = 1"
-    ).fetchone()
+    slots = "SELECT {}(slot) FROM rollups WHERE dimension = 'total' AND hours = 1"
+    # Of both in one query SQLite would read all of them.
+    (first,), (last,) = (database.execute(slots.format(end)).fetchone() for end in ("min", "max"))
     return (0, 0) if first is None else (first * HOUR, (last + 1) * HOUR)
 
 
