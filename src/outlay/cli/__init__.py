@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "Run a small application against model hosts on this machine, and show its report.",
     "doctor": "Show what is metered here and what is not, proven by calls through each SDK.",
     "forget": "Take a person out of the ledger, and leave the money in.",
+    "prices": "Show what is known of a model's price, since when and whence.",
     "prune": "Delete calls from the ledger: the old, the many, or a project's.",
     "report": "Show what was spent: by model, feature, user, day, …",
     "run": "Run a program, unchanged, with its calls metered.",

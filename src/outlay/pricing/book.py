@@ -43,9 +43,11 @@ class Book:
         adjustments: Sequence[Adjustment] = (),
         aliases: Mapping[tuple[str, str], tuple[str, str]] | None = None,
         digest: str = "",
+        path: str = "",
     ) -> None:
         self.digest = digest
         """SHA-256 of the file; empty without one."""
+        self.path = path
         self._aliases = dict(aliases or {})
         self._adjustments = sorted(adjustments, key=lambda adjustment: adjustment.order)
         self._exact: dict[tuple[str, str], list[Price]] = {}
@@ -73,10 +75,22 @@ class Book:
     def factor(self, provider: str, model: str) -> Fraction:
         """Return what the adjustments for a model multiply its price by, all of them together."""
         factor = Fraction(1)
-        for adjustment in self._adjustments:
-            if adjustment.provider in {"*", provider} and fnmatchcase(model, adjustment.model):
-                factor *= adjustment.factor
+        for adjustment in self.adjusting(provider, model):
+            factor *= adjustment.factor
         return factor
+
+    def adjusting(self, provider: str, model: str) -> list[Adjustment]:
+        """Return the adjustments for a model, in their order."""
+        return [
+            adjustment
+            for adjustment in self._adjustments
+            if adjustment.provider in {"*", provider} and fnmatchcase(model, adjustment.model)
+        ]
+
+    def providers(self) -> list[str]:
+        """Return all providers that the book has prices or names for."""
+        named = [*self._exact, *self._aliases, *((glob.provider, glob.model) for glob in self._globs)]
+        return list(dict.fromkeys(seller for seller, _ in named))
 
     def names(self, provider: str) -> list[str]:
         """Return the models that the book prices for a provider, for suggestions."""

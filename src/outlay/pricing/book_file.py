@@ -59,7 +59,7 @@ def read(path: Path, listed: Callable[[str, str], Price | None]) -> Book:
     for entry in _entries(file, content, "commit"):
         entry.fail(f"a commitment is a line of the month and not of a call: {LATER}")
     aliases = _aliases(Entry(file, "alias", 0, {}), content.get("alias", {}))
-    return Book([*prices, *hosts], adjustments, aliases, hashlib.sha256(data).hexdigest())
+    return Book([*prices, *hosts], adjustments, aliases, hashlib.sha256(data).hexdigest(), str(path))
 
 
 def _check_head(file: File, content: Mapping[str, Any]) -> None:

@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from outlay.pricing import shelf
 from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
 from outlay.pricing.explanation import Explanation, explain
 from outlay.pricing.quote import Quote, quote
 from outlay.pricing.resolution import find, in_table
 from outlay.pricing.schedule import in_force, instant
-from outlay.pricing.table import LoadedTable, Price, load
+from outlay.pricing.table import LoadedTable, Price
 from outlay.providers import canonical
 from outlay.records import Cost, CostStatus, Quantity, Usage
 
@@ -44,9 +45,14 @@ class Prices:
         self._quotes: dict[_Key, Quote] = {}
 
     @classmethod
-    def load(cls, book: Path | None = None) -> Prices:
-        """Load the table of this release, and the price book at ``book``; ``ConfigError`` says what is wrong in it."""
-        table = load()
+    def load(cls, book: Path | None = None, tables: Path | None = None, version: str = "") -> Prices:
+        """Load the newest table, and the price book at ``book``; ``ConfigError`` says what is wrong in it.
+
+        ``tables`` is the folder of those that the release did not bring, by the settings where not given; ``version``
+        names one of them in place of the newest.
+        """
+        folder = tables or shelf.folder_in_use()
+        table = shelf.called(folder, version) if version else shelf.newest(folder)
         if book is None:
             return cls(table, Book())
         from outlay.pricing.book_file import read  # most have no book: spare them the TOML reader
