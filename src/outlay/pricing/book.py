@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import NamedTuple
 
+from outlay.pricing.hosts import Host
 from outlay.pricing.table import Price
 from outlay.providers import canonical
 
@@ -44,17 +45,24 @@ class Book:
         aliases: Mapping[tuple[str, str], tuple[str, str]] | None = None,
         digest: str = "",
         path: str = "",
+        hosts: Sequence[Host] = (),
     ) -> None:
         self.digest = digest
         """SHA-256 of the file; empty without one."""
         self.path = path
+        self.hosts = tuple(hosts)
         self._aliases = dict(aliases or {})
         self._adjustments = sorted(adjustments, key=lambda adjustment: adjustment.order)
+        self._prices = tuple(prices)
         self._exact: dict[tuple[str, str], list[Price]] = {}
         self._globs = [price for price in prices if price.glob]
         for price in prices:
             if not price.glob:
                 self._exact.setdefault((price.provider, price.model), []).append(price.price)
+
+    def plus(self, prices: Sequence[BookPrice]) -> Book:
+        """Return this book with prices more."""
+        return Book((*self._prices, *prices), self._adjustments, self._aliases, self.digest, self.path, self.hosts)
 
     def alias(self, provider: str, name: str) -> tuple[str, str] | None:
         """Return the (provider, model) that the user's alias for a name stands for."""

@@ -62,6 +62,11 @@ def read(path: Path, listed: Callable[[str, str], Price | None]) -> Book:
     return Book([*prices, *hosts], adjustments, aliases, hashlib.sha256(data).hexdigest(), str(path))
 
 
+def one_price(place: str, content: Mapping[str, Any]) -> BookPrice:
+    """Return a price that was written elsewhere than in a book, as ``content`` would be in one, or refuse it."""
+    return _price(Entry(File(place, "", lambda _provider, _model: None), "price", 0, content))
+
+
 def _check_head(file: File, content: Mapping[str, Any]) -> None:
     for key in content.keys() - KNOWN:
         raise ConfigError(f"{file.path}: {key} is not known here; a price book has {', '.join(sorted(KNOWN))}")

@@ -66,7 +66,13 @@ def calculate(
     """Price one call in full, or raise ``UnknownPrice`` with what is missing and what to do."""
     if provider is None:
         provider, model = maker(prices, model)
-    cost = prices.cost(provider, (model,), usage, at=_nanoseconds(at), terms={"tier": tier} if tier is not None else {})
+    cost = prices.cost(
+        provider,
+        (model,),
+        usage,
+        at=time.time_ns() if at is None else nanoseconds(at),
+        terms={"tier": tier} if tier is not None else {},
+    )
     if cost.amount is None and not cost.unpriced:
         raise UnknownPrice(unknown(prices, provider, model))
     if cost.amount is None or cost.unpriced:
@@ -79,10 +85,8 @@ def _unpriced(provider: str, cost: Cost) -> str:
     return f"{cost.model} of {canonical(provider)} has no price for {what}; add one to a price book (docs/pricing.md)."
 
 
-def _nanoseconds(at: datetime | None) -> int:
-    """Return the nanoseconds since the epoch of ``at``, now for None."""
-    if at is None:
-        return time.time_ns()
+def nanoseconds(at: datetime) -> int:
+    """Return the nanoseconds since the epoch of ``at``; ``ValueError`` for one without a zone."""
     if at.tzinfo is None:
         raise ValueError(f"at={at!r} has no time zone; give it one, such as datetime.UTC")
     return (at - EPOCH) // timedelta(microseconds=1) * 1000

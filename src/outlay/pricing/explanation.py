@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from outlay.money import PICO
-from outlay.pricing.quote import Quote, decimal
+from outlay.pricing.quote import Quote
 from outlay.pricing.schedule import ALWAYS
 from outlay.pricing.table import LoadedTable
-from outlay.pricing.units import PER
+from outlay.pricing.units import PER, decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from outlay.pricing.prices import Prices
-from outlay.pricing.quote import decimal
 from outlay.pricing.resolution import find
 from outlay.pricing.table import Price, Rate
-from outlay.pricing.units import PER
+from outlay.pricing.units import PER, decimal
 from outlay.providers import canonical
 
 

@@ -106,8 +106,13 @@ class Prices:
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
     ) -> Explanation | None:
         """Return the price a call of these would have, in words and figures; None for a model that is not known."""
-        key = (provider, tuple(models), tuple(terms.items()) if terms else None)
-        return explain(self.table, self._resolve(key, at, terms))
+        return explain(self.table, self.quote(provider, models, at=at, terms=terms))
+
+    def quote(
+        self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
+    ) -> Quote:
+        """Return the price that a call of these would be multiplied by."""
+        return self._resolve((provider, tuple(models), tuple(terms.items()) if terms else None), at, terms)
 
     def calculate(  # noqa: PLR0913  # it is what the public function takes
         self,

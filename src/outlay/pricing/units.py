@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 
 MILLION = 1_000_000
@@ -75,3 +78,8 @@ GENAI_UNITS: dict[str, str] = {
 }
 """genai-prices' price keys to our classes; its quantities are those of ``PER``. A key that is missing here stops the
 compiler, so that no price is lost without a word."""
+
+
+def decimal(amount: Fraction) -> Decimal:
+    """Return an exact amount as a decimal, to 28 digits where it has no end."""
+    return Decimal(amount.numerator) / Decimal(amount.denominator)
