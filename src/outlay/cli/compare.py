@@ -60,6 +60,7 @@ class Compared:
 @as_json
 def command(  # noqa: PLR0913 - one argument an option
     models: tuple[str, ...],
+    *,
     read: int,
     written: int,
     requests: int | None,
@@ -72,7 +73,6 @@ def command(  # noqa: PLR0913 - one argument an option
     hours: int,
     zone: str | None,
     data: Path | None,
-    *,
     as_json: bool,
 ) -> None:
     """Compare what work of so many tokens costs on each MODEL, the cheapest first.

@@ -12,12 +12,15 @@ import click
 
 from outlay.cli.books import data_option, opened
 from outlay.cli.changes import Changes, Side, changes_between, changes_data, show_changes
+from outlay.cli.failed import failures_data, show_failures
 from outlay.cli.filters import read_filters, read_names, where_option
 from outlay.cli.output import as_json, console, print_json, progress
 from outlay.cli.spend import show
 from outlay.cli.statement import Key, Statement, as_data, pace_of, parts_of
 from outlay.cli.times import nanoseconds, period, zone_named, zone_option
+from outlay.config import Settings
 from outlay.ledger.ledger import Ledger
+from outlay.ledger.questions import TIME_UNITS
 from outlay.pricing.table import load as load_table
 
 
@@ -35,10 +38,8 @@ class Asking:
 @click.command(short_help="Show what was spent: by model, feature, user, day, …")
 @click.option(
     "--by",
-    default="model",
-    show_default=True,
     metavar="NAMES",
-    help="model, provider, feature, path, project, user, tag:NAME, hour, day, week, month, …; several with commas.",
+    help="model (if not given), provider, feature, path, project, user, tag:NAME, hour, day, week, …; with commas.",
 )
 @click.option(
     "--since", default="month", show_default=True, help="A date or time, today, yesterday, week, month, 24h, 7d, …"
@@ -48,11 +49,12 @@ class Asking:
 @zone_option
 @click.option("--cost", "split", is_flag=True, help="Split the cost by what was paid for: input, cache, output, other.")
 @click.option("--changes", is_flag=True, help="Say what moved against the time before, as long as this one.")
+@click.option("--errors", is_flag=True, help="Show what failed instead, by provider and model: 429s, overload, 5xx, …")
 @click.option("--exact", is_flag=True, help="Read every call, so that rare values are not folded into (other).")
 @data_option
 @as_json
 def command(  # noqa: PLR0913 - one argument an option
-    by: str,
+    by: str | None,
     since: str,
     until: str,
     where: tuple[str, ...],
@@ -61,6 +63,7 @@ def command(  # noqa: PLR0913 - one argument an option
     *,
     split: bool,
     changes: bool,
+    errors: bool,
     exact: bool,
     as_json: bool,
 ) -> None:
@@ -73,7 +76,10 @@ def command(  # noqa: PLR0913 - one argument an option
         clock = zone_named(zone or settings.timezone)
         first, last = period(since, until, clock, now)
         filters = read_filters(where, settings)
-        asking = Asking(read_names(by, settings), filters, clock, exact=exact, split=split)
+        if errors:
+            show_errors(ledger, _fields(by, settings), filters, (first, last), as_json=as_json)
+            return
+        asking = Asking(read_names(by or "model", settings), filters, clock, exact=exact, split=split)
         statement = ask(ledger, asking, first, last)
         before = first - (last - first)
         moved = what_moved(ledger, asking, (before, first, last)) if changes else None
@@ -85,6 +91,31 @@ def command(  # noqa: PLR0913 - one argument an option
     show(out, statement, now)
     if changes:
         show_changes(out, moved, before, first)
+
+
+def _fields(by: str | None, settings: Settings) -> tuple[str, ...]:
+    """Return what errors are broken down by, which time is not."""
+    names = read_names(by or "provider,model", settings)
+    if units := [name for name in names if name in TIME_UNITS]:
+        raise click.UsageError(f"--errors has no {units[0]}: narrow the time with --since and --until.")
+    return names
+
+
+def show_errors(
+    ledger: Ledger,
+    names: tuple[str, ...],
+    filters: Mapping[str, str | None],
+    time: tuple[datetime, datetime],
+    *,
+    as_json: bool,
+) -> None:
+    """Print what failed in ``time``."""
+    first, last = time
+    lines = ledger.failures(names, since=nanoseconds(first), until=nanoseconds(last), filters=filters)
+    if as_json:
+        print_json(failures_data(names, lines, first, last))
+    else:
+        show_failures(console(), names, lines, first, last)
 
 
 def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Statement:

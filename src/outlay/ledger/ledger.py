@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from outlay.ledger import queries
 from outlay.ledger.database import connect, in_use, transaction
+from outlay.ledger.failures import Failures, read_failures
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels
 from outlay.ledger.questions import Question, Report
@@ -138,6 +139,18 @@ class Ledger:
         """
         question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo(zone))
         return amounts(self._database, question, progress)
+
+    def failures(
+        self,
+        by: Sequence[str] = (),
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        filters: Mapping[str, str | None] | None = None,
+    ) -> list[Failures]:
+        """Return what failed, by fields and ``tag:NAME``, those that failed most first; every call is read."""
+        question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo("UTC"))
+        return read_failures(self._database, question)
 
     def calls(
         self,
