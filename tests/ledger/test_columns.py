@@ -15,7 +15,18 @@ from outlay.ledger.view import COLUMNS
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
 SMALL = ("segments", "cursors", "facts", "migrations")
-TABLES = ("entries", "labels", "spans", "rollups", "coverage", "losses", "swallowed", *SMALL)
+TABLES = (
+    "entries",
+    "labels",
+    "spans",
+    "rollups",
+    "coverage",
+    "losses",
+    "swallowed",
+    "restated",
+    "restatements",
+    *SMALL,
+)
 
 
 def documented(table: str) -> set[str]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "prices": "Show what is known of a model's price, since when and whence.",
     "prune": "Delete calls from the ledger: the old, the many, or a project's.",
     "report": "Show what was spent: by model, feature, user, day, …",
+    "reprice": "Price recorded calls anew, beside what was recorded.",
     "run": "Run a program, unchanged, with its calls metered.",
 }
 

@@ -16,12 +16,12 @@ from outlay.cli.failed import failures_data, show_failures
 from outlay.cli.filters import read_filters, read_names, where_option
 from outlay.cli.output import as_json, console, print_json, progress
 from outlay.cli.spend import show
-from outlay.cli.statement import Key, Statement, as_data, pace_of, parts_of
+from outlay.cli.statement import Key, Restated, Statement, as_data, pace_of, parts_of
 from outlay.cli.times import nanoseconds, period, zone_named, zone_option
 from outlay.config import Settings
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.questions import TIME_UNITS
-from outlay.pricing.table import load as load_table
+from outlay.pricing.shelf import folder_in_use, newest
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Asking:
     zone: ZoneInfo
     exact: bool = False
     split: bool = False
+    restated: bool = False
 
 
 @click.command(short_help="Show what was spent: by model, feature, user, day, …")
@@ -49,6 +50,7 @@ class Asking:
 @zone_option
 @click.option("--cost", "split", is_flag=True, help="Split the cost by what was paid for: input, cache, output, other.")
 @click.option("--changes", is_flag=True, help="Say what moved against the time before, as long as this one.")
+@click.option("--restated", is_flag=True, help="Show beside it what calls cost by the table of `outlay reprice`.")
 @click.option("--errors", is_flag=True, help="Show what failed instead, by provider and model: 429s, overload, 5xx, …")
 @click.option("--exact", is_flag=True, help="Read every call, so that rare values are not folded into (other).")
 @data_option
@@ -63,6 +65,7 @@ def command(  # noqa: PLR0913 - one argument an option
     *,
     split: bool,
     changes: bool,
+    restated: bool,
     errors: bool,
     exact: bool,
     as_json: bool,
@@ -79,7 +82,9 @@ def command(  # noqa: PLR0913 - one argument an option
         if errors:
             show_errors(ledger, _fields(by, settings), filters, (first, last), as_json=as_json)
             return
-        asking = Asking(read_names(by or "model", settings), filters, clock, exact=exact, split=split)
+        asking = Asking(
+            read_names(by or "model", settings), filters, clock, exact=exact, split=split, restated=restated
+        )
         statement = ask(ledger, asking, first, last)
         before = first - (last - first)
         moved = what_moved(ledger, asking, (before, first, last)) if changes else None
@@ -128,7 +133,9 @@ def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Stat
             until=until,
             filters=asking.filters,
             zone=zone,
-            exact=asking.exact or asking.split,  # calls are read anyway, and keys must be the same in both
+            exact=asking.exact
+            or asking.split
+            or asking.restated,  # calls are read anyway, and keys must be the same in both
             progress=tell,
         )
     parts = None
@@ -138,8 +145,12 @@ def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Stat
                 asking.names, since=since, until=until, filters=asking.filters, zone=zone, progress=tell
             )
         parts = parts_of(report, amounts)
+    restated = None
+    if asking.restated:
+        shifts, tables = ledger.shifts(asking.names, since=since, until=until, filters=asking.filters, zone=zone)
+        restated = Restated(shifts, tables)
     pace = pace_of(report.total.cost, first, last, asking.zone)
-    return Statement(report, first, last, pace, parts, load_table().dated)
+    return Statement(report, first, last, pace, parts, newest(folder_in_use()).dated, restated)
 
 
 def what_moved(ledger: Ledger, asking: Asking, times: tuple[datetime, datetime, datetime]) -> Changes | None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from outlay.ledger import queries
+from outlay.ledger import queries, restated
 from outlay.ledger.database import connect, in_use, transaction
 from outlay.ledger.failures import Failures, read_failures
 from outlay.ledger.ingest import Ingested, Ingestion, Look
@@ -140,6 +140,44 @@ class Ledger:
         question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo(zone))
         return amounts(self._database, question, progress)
 
+    def restate(
+        self,
+        price: restated.Pricing,
+        *,
+        price_table: str,
+        at: int,
+        since: int | None = None,
+        until: int | None = None,
+        filters: Mapping[str, str | None] | None = None,
+        write: bool = True,
+        progress: Progress | None = None,
+    ) -> restated.Restatement:
+        """Price calls anew by ``price``, and keep what differs beside what was recorded, which stays as it is.
+
+        ``at``: now. ``price_table``: its version. Without ``write`` nothing is kept.
+        """
+        question = Question(since=since, until=until, filters=filters or {}, zone=ZoneInfo("UTC"))
+        return restated.restate(
+            self._database, question, price, price_table=price_table, at=at, write=write, progress=progress
+        )
+
+    def restated_cost(self, call: Call) -> restated.Restated | None:
+        """Return a call's restated cost; None where it is as recorded, or nobody restated it."""
+        return restated.find_restated(self._database, call)
+
+    def shifts(
+        self,
+        by: Sequence[str] = (),
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        filters: Mapping[str, str | None] | None = None,
+        zone: str = "UTC",
+    ) -> tuple[dict[restated.Key, restated.Shift], tuple[str, ...]]:
+        """Return by how much each line of a report is restated, by its key, and the tables that did it."""
+        question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo(zone))
+        return restated.read_shifts(self._database, question)
+
     def failures(
         self,
         by: Sequence[str] = (),
@@ -207,11 +245,15 @@ class Ledger:
 
         Rollups stay, so reports still show what was spent. Calls from the ``seq`` ``keep_from`` on stay too.
         """
-        return prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+        gone = prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+        restated.sweep(self._database)
+        return gone
 
     def remove(self, project: str) -> int:
         """Delete a project: its calls, its spans and its part of every report; return how many calls it had."""
-        return remove(self._database, project)
+        gone = remove(self._database, project)
+        restated.sweep(self._database)
+        return gone
 
     def forget(self, tags: Mapping[str, str]) -> int:
         """Erase who stands behind the calls that have all of ``tags``; return how many calls there were.
