@@ -48,7 +48,7 @@ def look_up(prices: Prices, name: str, at: int) -> Found:
     except UnknownPrice as error:
         chosen_here = [(seller, name) for seller in sellers(prices, name)]
         problem = str(error)
-    listings = [listing(prices, *pair) for pair in chosen_here]
+    listings = [listing(prices, *pair, at) for pair in chosen_here]
     return Found(
         asked=name,
         listings=tuple(one for one in listings if one is not None),
@@ -68,7 +68,7 @@ def show_found(out: Console, found: Found, prices: Prices, at: int) -> None:
         return
     _show_listing(out, found.listings[0], found.now[0], at)
     if found.elsewhere:
-        others = [(seller, listing(prices, seller, found.asked)) for seller in found.elsewhere]
+        others = [(seller, listing(prices, seller, found.asked, at)) for seller in found.elsewhere]
         prices_there = [prices.explain(seller, (found.asked,), at=at) for seller, _ in others]
         out.print("Also sold by:")
         _show_sellers(out, [one for _, one in others if one is not None], prices_there, found.elsewhere)

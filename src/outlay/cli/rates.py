@@ -10,7 +10,7 @@ import click
 
 from outlay.errors import ConfigError
 from outlay.pricing.book import BookPrice
-from outlay.pricing.book_file import one_price
+from outlay.pricing.book_prices import one_price
 from outlay.pricing.hosts import Host
 
 GIVEN = "given"

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from outlay.cli.books import data_option, opened
+from outlay.cli.beside import Period, beside_calls, beside_data, show_beside
+from outlay.cli.books import book_of, data_option, opened
 from outlay.cli.changes import Changes, Side, changes_between, changes_data, show_changes
 from outlay.cli.failed import failures_data, show_failures
 from outlay.cli.filters import read_filters, read_names, where_option
@@ -88,12 +89,18 @@ def command(  # noqa: PLR0913 - one argument an option
         statement = ask(ledger, asking, first, last)
         before = first - (last - first)
         moved = what_moved(ledger, asking, (before, first, last)) if changes else None
+        lines = (
+            [] if filters else beside_calls(ledger, book_of(settings), asking.names, Period(first, last, now, clock))
+        )
+    spent = statement.report.total.spend
     if as_json:
         extra = {"changes": changes_data(moved, before, first)} if changes else {}
-        print_json(as_data(statement) | extra)
+        print_json(as_data(statement) | extra | (beside_data(lines, asking.names, spent) if lines else {}))
         return
     out = console()
     show(out, statement, now)
+    if lines:
+        show_beside(out, lines, spent)
     if changes:
         show_changes(out, moved, before, first)
 

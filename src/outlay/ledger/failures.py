@@ -10,6 +10,7 @@ import msgspec
 
 from outlay.ledger.questions import Question, check
 from outlay.ledger.scanned import expression
+from outlay.ledger.timeline import TOKENS
 
 KINDS = ("rate_limited", "overloaded", "server_error", "no_answer", "other")
 """Why an attempt failed, each by its HTTP status and the provider's own code."""
@@ -22,10 +23,6 @@ _KIND = (
     f" OR {_TYPE} LIKE '%resource_exhausted%' THEN 'rate_limited'"
     f" WHEN l.status BETWEEN 500 AND 599 OR {_TYPE} IN ('server_error', 'api_error', 'internal_server_error')"
     " THEN 'server_error' WHEN l.status IS NULL THEN 'no_answer' ELSE 'other' END"
-)
-_TOKENS = (
-    "e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h + e.cache_write_12h + e.other_input + e.output"
-    " + e.other_output"
 )
 _JOIN = "FROM entries e JOIN labels l ON l.number = e.label"
 LATEST_RETRY = 3600 * 10**9
@@ -96,7 +93,7 @@ def _attempts(database: sqlite3.Connection, question: Question) -> Iterator[tupl
 def _failed(database: sqlite3.Connection, question: Question) -> Iterator[tuple[Any, ...]]:
     keys = [expression(database, name) for name in question.keys]
     where, values = _where(database, question)
-    shown = ", ".join([_KIND, "e.id", "e.start", 'e."end"', _TOKENS, "e.cost", *keys])
+    shown = ", ".join([_KIND, "e.id", "e.start", 'e."end"', TOKENS, "e.cost", *keys])
     sql = f"SELECT {shown} {_JOIN} WHERE e.failed = 1 AND l.outcome = 'error' AND {where}"
     yield from database.execute(sql, values)
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,7 @@ from outlay.ledger.retention import forget, prune, remove
 from outlay.ledger.rollups import Known
 from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
+from outlay.ledger.timeline import Moment, read_moments
 from outlay.ledger.writing import Batch, write
 from outlay.records import Call, Record, Span
 
@@ -189,6 +190,12 @@ class Ledger:
         """Return what failed, by fields and ``tag:NAME``, those that failed most first; every call is read."""
         question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo("UTC"))
         return read_failures(self._database, question)
+
+    def timeline(
+        self, by: Sequence[str] = (), *, since: int, until: int, provider: str | None = None
+    ) -> Iterator[Moment]:
+        """Yield the calls that began from ``since`` to ``until``, in order, each with what ``by`` names."""
+        return read_moments(self._database, tuple(by), since, until, provider)
 
     def calls(
         self,

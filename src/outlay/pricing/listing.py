@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from outlay.pricing.book import Adjustment
 from outlay.pricing.prices import Prices
 from outlay.pricing.resolution import find
+from outlay.pricing.schedule import dates
 from outlay.pricing.table import Price, Rate
 from outlay.pricing.units import PER, decimal
 from outlay.providers import canonical
@@ -59,13 +61,14 @@ class Listing:
     adjusted_by: tuple[str, ...]
 
 
-def listing(prices: Prices, provider: str, model: str) -> Listing | None:
-    """Return all that is known of a provider's model; None for one that is not known."""
+def listing(prices: Prices, provider: str, model: str, at: int) -> Listing | None:
+    """Return all that is known of a provider's model, adjusted as it is at ``at``; None for one that is not known."""
     match = find(prices.table, prices.book, canonical(provider), (model,))
     if match is None:
         return None
     own = match.rule.rpartition("+")[2] == "book"
-    adjustments = prices.book.adjusting(canonical(provider), match.model)
+    factor, _, _ = prices.book.factor(canonical(provider), match.model, at)
+    adjustments = [one for one in prices.book.adjusting(canonical(provider), match.model) if _holds(one, at)]
     table = prices.table.compiled_from
     listed, above = (match.below, match.rows) if own else (match.rows, ())
     return Listing(
@@ -73,9 +76,14 @@ def listing(prices: Prices, provider: str, model: str) -> Listing | None:
         model=match.model,
         rule=match.rule,
         rows=(*(_row(row, table, book=False) for row in listed), *(_row(row, "", book=True) for row in above)),
-        factor=decimal(prices.book.factor(canonical(provider), match.model)),
+        factor=decimal(factor),
         adjusted_by=tuple(adjustment.why for adjustment in adjustments),
     )
+
+
+def _holds(adjustment: Adjustment, at: int) -> bool:
+    first, last = dates(adjustment.since, adjustment.until)
+    return first <= at < last
 
 
 def _row(row: Price, compiled_from: str, *, book: bool) -> ListedRow:

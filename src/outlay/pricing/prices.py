@@ -167,8 +167,9 @@ class Prices:
         if match is None:
             found = Quote(-(2**63), 2**63, None)
         else:
-            factor = self.book.factor(provider, match.model)
+            factor, start, end = self.book.factor(provider, match.model, at)
             found = quote(match, terms, at, self.table.holidays, factor)
+            found.start, found.end = max(found.start, start), min(found.end, end)
         if len(self._quotes) >= CACHED:
             self._quotes.clear()
         self._quotes[key] = found
