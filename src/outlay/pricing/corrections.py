@@ -61,6 +61,8 @@ class Add(_Reasoned, frozen=True, kw_only=True):
     rates: Rates = {}
     twice: dict[str, str] = {}
     """New class to the class that it costs twice as much as."""
+    same: dict[str, str] = {}
+    """New class to the class that it costs as much as: the data has one price for all that such a model writes."""
     least: dict[str, int] = {}
     rows: Rows = []
 
@@ -224,6 +226,7 @@ def _widen(name: str, row: Price, add: Add) -> Price:
     """Return a row with the added rates: fixed ones in standing rows, twice another in every row that has the other."""
     rates = {} if row.when else dict(add.rates)
     rates |= {new: _double(row.rates[old]) for new, old in add.twice.items() if old in row.rates}
+    rates |= {new: row.rates[old] for new, old in add.same.items() if old in row.rates}
     if not rates and not add.least:
         return row
     present = rates.keys() & row.rates.keys()
