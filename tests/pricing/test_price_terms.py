@@ -146,6 +146,28 @@ def test_what_is_free_is_free_and_what_has_no_price_is_not(prices: Prices) -> No
 
 
 @pytest.mark.parametrize(
+    ("provider", "model", "dollars"),
+    [
+        ("watsonx", "meta-llama/llama-3-2-90b-vision-instruct", "4"),
+        ("watsonx", "mistralai/mistral-large", "13"),
+        ("watsonx", "core42/jais-13b-chat", "3.6"),
+        ("vertex_ai", "gemini-2.0-flash-001", "0.75"),
+        ("google", "gemini-2.0-flash-001", "0.5"),
+        ("vertex_ai", "gemini-2.5-flash", "2.8"),
+        ("vertex_ai", "publishers/meta/models/llama-3.3-70b-instruct-maas", "1.44"),
+        ("nebius", "meta-llama/Llama-3.3-70B-Instruct", "0.53"),
+        ("huggingface.nebius", "meta-llama/Llama-3.3-70B-Instruct", "1"),
+        ("nscale", "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "0.1"),
+        ("azure_ai", "deepseek-r1", "6.75"),
+        ("deepseek", "deepseek-r1", "0.42"),
+    ],
+)
+def test_the_same_model_has_the_price_of_its_seller(prices: Prices, provider: str, model: str, dollars: str) -> None:
+    """A million tokens each way: the spread of one name is 25 times."""
+    assert prices.cost(provider, (model,), MILLION, at=nanoseconds(NOW)).usd == Decimal(dollars)
+
+
+@pytest.mark.parametrize(
     ("model", "terms", "dollars"),
     [
         ("gemini-2.5-flash-tts", {}, "10"),
