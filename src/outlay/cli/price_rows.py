@@ -76,10 +76,10 @@ def show_found(out: Console, found: Found, prices: Prices, at: int) -> None:
 
 def _show_listing(out: Console, listed: Listing, now: Explanation | None, at: int) -> None:
     out.print(f"{listed.model} of {listed.provider}; its name matched by: {listed.rule}.", style="bold")
-    sources = list(dict.fromkeys(row.source for row in listed.rows))
+    said = [row for row in listed.rows if row.rates or row.multiply is not None or row.zero]
+    sources = list(dict.fromkeys(row.source for row in said))
     classes = {rate.name: rate.per for row in listed.rows for rate in row.rates}
     names = sorted(classes, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
-    said = [row for row in listed.rows if row.rates or row.multiply is not None or row.zero]
     lines = [(row, over) for row in said for over in _levels(row)]
     columns = [
         Column("from", [_time(row.since) if not over else "" for row, over in lines], figure=False),
@@ -94,6 +94,8 @@ def _show_listing(out: Console, listed: Listing, now: Explanation | None, at: in
     left = print_table(out, [column for column in columns if not _empty(column)])
     units = [f"{name} per {count(per)}" for name, per in classes.items() if name not in TOKENS]
     out.print(f"USD per 1,000,000 tokens{''.join(f', {unit}' for unit in units)}. Times are UTC; a lower line wins.")
+    if any(over for _, over in lines):
+        out.print("over … in: for calls with more input tokens than that, cached ones included; all of such a call.")
     for number, source in enumerate(sources, 1):
         out.print(f"[{number}] {source}")
     if listed.factor != 1:
@@ -163,7 +165,7 @@ def _for(row: ListedRow, over: int) -> str:
     if row.least:
         parts.append(", ".join(f"at least {least} {name}" for name, least in row.least.items()))
     if over:
-        parts.append(f"over {count(over)} input tokens")
+        parts.append(f"over {count(over)} in")
     return ("book: " if row.book else "") + ", ".join(parts)
 
 

@@ -22,7 +22,7 @@ from outlay.cli.times import nanoseconds, period, zone_named, zone_option
 from outlay.config import Settings
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.questions import TIME_UNITS
-from outlay.pricing.shelf import folder_in_use, newest
+from outlay.pricing.shelf import FOLDER, newest
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Asking:
     exact: bool = False
     split: bool = False
     restated: bool = False
+    tables: Path | None = None
+    """Folder of the price tables that the release did not bring."""
 
 
 @click.command(short_help="Show what was spent: by model, feature, user, day, …")
@@ -76,7 +78,7 @@ def command(  # noqa: PLR0913 - one argument an option
     A call belongs to the time at which it began. Calls without a price are counted, never taken for free.
     """
     now = datetime.now(UTC)
-    with opened(data) as (ledger, settings, _):
+    with opened(data) as (ledger, settings, folder):
         clock = zone_named(zone or settings.timezone)
         first, last = period(since, until, clock, now)
         filters = read_filters(where, settings)
@@ -84,7 +86,13 @@ def command(  # noqa: PLR0913 - one argument an option
             show_errors(ledger, _fields(by, settings), filters, (first, last), as_json=as_json)
             return
         asking = Asking(
-            read_names(by or "model", settings), filters, clock, exact=exact, split=split, restated=restated
+            read_names(by or "model", settings),
+            filters,
+            clock,
+            exact=exact,
+            split=split,
+            restated=restated,
+            tables=folder / FOLDER,
         )
         statement = ask(ledger, asking, first, last)
         before = first - (last - first)
@@ -157,7 +165,7 @@ def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Stat
         shifts, tables = ledger.shifts(asking.names, since=since, until=until, filters=asking.filters, zone=zone)
         restated = Restated(shifts, tables)
     pace = pace_of(report.total.cost, first, last, asking.zone)
-    return Statement(report, first, last, pace, parts, newest(folder_in_use()).dated, restated)
+    return Statement(report, first, last, pace, parts, newest(asking.tables).dated, restated)
 
 
 def what_moved(ledger: Ledger, asking: Asking, times: tuple[datetime, datetime, datetime]) -> Changes | None:

@@ -159,5 +159,5 @@ def notes(statement: Statement, now: datetime) -> list[str]:
     if report.approximate:
         said.append("Calls were pruned there: the hour at each end counts where it began.")
     if age := stale_days(statement.prices_dated, now):
-        said.append(f"The price table is {age} days old: upgrade outlay, prices may have changed since.")
+        said.append(f"The price table is {age} days old: upgrade outlay, or run `outlay prices update`.")
     return said
