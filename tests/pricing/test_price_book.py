@@ -242,6 +242,7 @@ PRICE = '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\nunit = "per_1m_tokens
             r"toml:3: .* nothing says what EUR is worth: add \[\[exch",
         ),
         (f'schema = 1\n{PRICE}input = "2"\nfree = 1', "free is true or false"),
+        (f'schema = 1\n{PRICE}input = "2"\ncache_read = "0.0002"', "cache_read is 0.0001 times the price of input"),
         (f'schema = 1\n{PRICE}input = "2"\nover = 3', "over needs input_tokens"),
         (f'schema = 1\n{PRICE}input = "2"\nvalid_from = 2026-02-01\nvalid_until = 2026-01-01', "must be after"),
         ("schema = ", "is not TOML"),

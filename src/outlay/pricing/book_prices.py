@@ -72,7 +72,7 @@ def _row(entry: Entry, zero: Zero, period: Period) -> Price:
 def _checked(entry: Entry, price: Price, provider: str, model: str) -> Price:
     """Return a price of a plausible size, or refuse it with the likely cause."""
     if not entry.flag("sure"):
-        problem = magnitude.doubt(price, entry.file.listed(provider, model))
+        problem = magnitude.doubt(price, entry.file.listed(provider, model)) or magnitude.imbalance(price)
         if problem:
             entry.fail(f"{problem} If the price is right, add sure = true.")
     return price

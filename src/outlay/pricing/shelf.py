@@ -33,8 +33,14 @@ class Kept(NamedTuple):
 
 
 def folder_in_use() -> Path | None:
-    """Return the folder of tables in the data folder that the settings name; None for a user without a home."""
-    data = data_folder(load({"disabled": False}))
+    """Return the folder of tables in the data folder that the settings name; None for a user without a home.
+
+    None too where settings can't be read: what is wrong with them is said where they are used.
+    """
+    try:
+        data = data_folder(load({"disabled": False}))
+    except ConfigError:
+        return None
     return None if data is None else data / FOLDER
 
 
