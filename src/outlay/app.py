@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,7 @@ from outlay.guard import guard
 from outlay.ledger.spool import Spool
 from outlay.meter import Meter
 from outlay.patching import Patcher
-from outlay.records import Record
+from outlay.records import Call, Record
 from outlay.wire import exchange
 from outlay.wire.recognise import Recogniser
 from outlay.worker import Worker
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 class Outlay:
     """One working outlay: what ``init()`` makes, and what tests make for themselves."""
+
+    settles_later = True
+    """Whether plain answers are read and priced by the worker, or by who asks first, instead of before they return."""
 
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self.settings = settings
@@ -42,8 +46,14 @@ class Outlay:
             keep_megabytes=settings.retention_megabytes,
         )
         self.meter = Meter(
-            self.recogniser, self.prices, self.home, lambda: self.spool.journal, ask_usage=settings.ask_usage
+            self.recogniser,
+            self.prices,
+            self.home,
+            self.spool,
+            ask_usage=settings.ask_usage,
+            worker=self.worker if self.settles_later else None,
         )
+        self.worker.revive = self.meter.revive
         self._prices: Prices | None = None
         self._loading = threading.Lock()
 
@@ -63,20 +73,32 @@ class Outlay:
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""
         context.home = self.home
-        integration.connect(self.meter)
+        integration.meter.put(self.meter)
 
     def close(self, timeout: float = 1.0) -> None:
         """Meter no more; settle what is open and carry what was written to the ledger as far as time allows."""
         if context.home is self.home:
             context.home = None
-            integration.connect(None)
+            integration.meter.put(None)
         self.settle_open()
         self.worker.stop(timeout)
         self.spool.close()
 
     def settle_open(self) -> None:
-        """Settle the calls of this instance that are still open."""
+        """Settle the calls of this instance that are still open, and those that wait for it."""
+        exchange.settle_waiting()
         exchange.settle_open(self.meter.settle)
+
+
+def reviver(settings: Settings) -> Callable[[bytes], Call | None]:
+    """Return what reads the calls that killed processes had noted, with the formats and prices of this one."""
+
+    @functools.cache
+    def meter() -> Meter:
+        recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
+        return Meter(recogniser, lambda: _load_prices(settings.price_book), Home(lambda _: None, ""), None)
+
+    return lambda facts: meter().revive(facts)
 
 
 class StandIn(Protocol):

@@ -8,17 +8,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from sys import modules
 from time import perf_counter_ns, time_ns
-from typing import Any, Self
+from typing import Self
 
 from outlay.guard import guard
 from outlay.money import Spend
+from outlay.otel import foreign_trace
 from outlay.records import Record, Span, Usage
 from outlay.tally import Tally
 
 PATH_LENGTH = 1024
 """Characters of a path, past which deeper features are not added: a task may start its own successor for ever."""
 
-_reading_trace = guard("reading OpenTelemetry's current span")
 _keeping = guard("keeping a span")
 
 
@@ -40,20 +40,26 @@ home: Home | None = None
 """The default instance's home. Read as ``context.home``: tests and ``init()`` replace it."""
 
 
+def _nothing_waits() -> None:
+    pass
+
+
+catch_up: Callable[[], None] = _nothing_waits
+"""Prices what was answered and waits for it. Whoever reads a sum calls it first; ``wire.exchange`` puts it here."""
+
+
 class Scope:
     """What a piece of code runs in. Contexts share scopes: one is left by putting another in its place."""
 
     __slots__ = ("outer", "tags")
 
+    span: LiveSpan | None = None
+    """The innermost span."""
+
     def __init__(self, tags: dict[str, str], outer: Scope | None) -> None:
         self.tags = tags
         self.outer = outer
         """What to return to; None once this scope was left."""
-
-    @property
-    def span(self) -> LiveSpan | None:
-        """The innermost span."""
-        return None
 
 
 OUTSIDE = Scope({}, None)
@@ -88,17 +94,12 @@ def leave(mine: Scope) -> None:
 class Inside(Scope):
     """A scope in ``span``, if any, with tags of its own."""
 
-    __slots__ = ("_span",)
+    __slots__ = ("span",)
 
     def __init__(self, span: LiveSpan | None, tags: dict[str, str], outer: Scope) -> None:
-        self._span = span
+        self.span = span
         self.tags = tags
         self.outer = outer
-
-    @property
-    def span(self) -> LiveSpan | None:
-        """The innermost span."""
-        return self._span
 
 
 class LiveSpan(Scope):
@@ -129,7 +130,7 @@ class LiveSpan(Scope):
         self.ended = 0
 
     @property
-    def span(self) -> LiveSpan:
+    def span(self) -> LiveSpan:  # type: ignore[override]  # a slot that held the span itself would be a cycle
         """This span."""
         return self
 
@@ -192,17 +193,26 @@ class LiveSpan(Scope):
     @property
     def calls(self) -> int:
         """Attempts at a model in this span and below it, so far."""
+        catch_up()
         return 0 if self._tally is None else self._tally.calls
 
     @property
     def cost(self) -> Spend:
         """USD spent in this span and below it, so far: a ``Decimal`` that also knows its ``unpriced_calls``."""
+        catch_up()
         return Spend(0) if self._tally is None else self._tally.spend
 
     @property
     def usage(self) -> Usage:
         """Tokens used in this span and below it, so far."""
+        catch_up()
         return Usage(classes={}) if self._tally is None else self._tally.usage
+
+    def noted(self) -> tuple[str, str, str, str, str | None]:
+        """Return (trace id, id, feature, path, site), and make this span and those around it ones that are kept."""
+        if self._tally is None:
+            _hold(self)
+        return self.trace_id, self.id, self.feature, self.path, self.site
 
     def forget_ended(self) -> None:
         """Let go of an ended span around this ended one, or a task that starts its successor would keep them all."""
@@ -256,17 +266,6 @@ def _extended(parent: LiveSpan, feature: str) -> str:
     return f"{parent.path}/{feature}"
 
 
-def foreign_trace() -> tuple[str, str | None] | None:
-    """Return OpenTelemetry's current (trace id, span id) in hex, if it is loaded and a span is current."""
-    otel: Any = modules.get("opentelemetry.trace")
-    if otel is None or not hasattr(otel, "get_current_span"):  # some thread may be importing it just now
-        return None
-    with _reading_trace:
-        current = otel.get_current_span().get_span_context()
-        return (f"{current.trace_id:032x}", f"{current.span_id:016x}") if current.is_valid else None
-    return None
-
-
 _identifying = threading.RLock()  # two threads may begin the first call of a span at once
 _process = 0
 """Counts forks: a span belongs to the process that opened it, which alone keeps it."""
@@ -276,8 +275,12 @@ def _before_fork() -> None:
     """Name the spans around a fork, so that parent and child call them the same; the parent will keep them."""
     span = scope().span
     if span is not None and home is not None:
-        for around in span.lineage():
-            around.tally  # noqa: B018 - asking for it makes the span one that is kept
+        _hold(span)
+
+
+def _hold(span: LiveSpan) -> None:
+    for around in span.lineage():
+        around.tally  # noqa: B018 - asking for it makes the span one that is kept
 
 
 def _in_child() -> None:

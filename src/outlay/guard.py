@@ -1,17 +1,23 @@
 """The one place where outlay swallows its own errors, so that they never reach the application.
 
-``guard("reading an answer")`` is a context manager around work of ours. Under it any error of outlay's is counted,
-the first of each kind is logged on the ``outlay`` logger, and the application goes on. With ``OUTLAY_STRICT=1`` (our
-own tests set it) the error is raised. The application's own call must never stand inside a guard.
+``guard("reading an answer")`` is a context manager around work of ours; ``guarded`` is the same around a function, for
+the way of every call. Under them any error of outlay's is counted, the first of each kind is logged on the ``outlay``
+logger, and the application goes on. With ``OUTLAY_STRICT=1`` (our own tests set it) the error is raised. The
+application's own call must never stand inside a guard.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import traceback
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar, TypeVarTuple
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 logger = logging.getLogger("outlay")
 
@@ -44,6 +50,24 @@ def guard(activity: str) -> Guard:
     if found is None:
         found = _guards.setdefault(activity, Guard(activity))
     return found
+
+
+def guarded(activity: str) -> Callable[[Callable[[*Arguments], Result]], Callable[[*Arguments], Result | None]]:
+    """Guard a function that takes positional arguments; what it returns is None where an error was swallowed."""
+
+    def around(function: Callable[[*Arguments], Result]) -> Callable[[*Arguments], Result | None]:
+        @functools.wraps(function)
+        def run(*arguments: *Arguments) -> Result | None:
+            try:
+                return function(*arguments)
+            except Exception as error:
+                if not swallow(activity, error):
+                    raise
+            return None
+
+        return run
+
+    return around
 
 
 def swallow(activity: str, error: Exception) -> bool:

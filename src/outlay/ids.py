@@ -7,6 +7,7 @@ from random import Random
 
 # A generator of our own: seeding the shared one, as tests and notebooks do, would make ids that were there before.
 _random = Random()  # noqa: S311 - ids are no secrets
+getrandbits = _random.getrandbits
 
 
 def span_id() -> str:

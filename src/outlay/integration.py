@@ -1,8 +1,9 @@
 """The surface for authors of transports, wire formats and providers: nothing else of outlay is theirs to import.
 
-A **transport** patches an HTTP client. It asks ``recognise`` about every request, opens an exchange for those that are
-model calls, sends, and tells the exchange what came back. A **wire format** is an ``API`` table; a **provider** is a
-``Provider`` row. They are found by the entry points ``outlay.transports``, ``outlay.apis`` and ``outlay.providers``.
+A **transport** patches an HTTP client. It asks ``meter.find`` about every request, opens an exchange for those that are
+model calls with ``meter.begin``, sends, and tells the exchange what came back. A **wire format** is an ``API`` table; a
+**provider** is a ``Provider`` row. They are found by the entry points ``outlay.transports``, ``outlay.apis`` and
+``outlay.providers``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from outlay.guard import guard
+from outlay.guard import guard, guarded
 from outlay.wire.api import API, Answer, Provider, Request, Stream, Total, UsageTable
 from outlay.wire.exchange import Exchange
 from outlay.wire.recognise import Match
@@ -30,10 +31,9 @@ __all__ = [
     "Total",
     "Transport",
     "UsageTable",
-    "begin",
-    "connect",
     "guard",
-    "recognise",
+    "guarded",
+    "meter",
     "watch",
     "watch_async",
 ]
@@ -59,30 +59,44 @@ class Transport(msgspec.Struct, frozen=True):
 
 
 class _Meter(Protocol):
-    def find(self, method: str, host: str, path: str) -> Match | None: ...
+    """What transports ask."""
+
+    def find(self, method: str, host: str, path: str, /) -> Match | None:
+        """Return the match of a request, or None for one that is no model call.
+
+        ``host`` has its port where that is not the scheme's own; ``path`` comes without its query.
+        """
 
     def begin(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
-    ) -> Exchange | None: ...
+    ) -> Exchange | None:
+        """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open.
+
+        ``body``: None unless it is in memory. ``streams``: whether the client was told to leave the answer unread.
+        """
 
 
-_meter: _Meter | None = None
+class _InForce:
+    """The meter that is in force, or one that lets everything by."""
+
+    __slots__ = ("begin", "find", "held")
+
+    def __init__(self) -> None:
+        self.put(None)
+
+    def put(self, held: _Meter | None) -> _Meter | None:
+        """Meter with ``held`` from now on, or with nothing; return what metered before."""
+        before = getattr(self, "held", None)
+        self.held = held
+        # Bound once, so that a transport's question is one call.
+        self.begin = _let_by if held is None else held.begin
+        self.find = _let_by if held is None else held.find
+        return before
 
 
-def connect(meter: _Meter | None) -> _Meter | None:
-    """Let transports meter with ``meter``, or with nothing; return what they metered with before."""
-    global _meter
-    before, _meter = _meter, meter
-    return before
+def _let_by(*_: object, streams: bool = False) -> None:  # noqa: ARG001 - what ``begin`` takes
+    return None
 
 
-def recognise(method: str, host: str, path: str) -> Match | None:
-    """Return the match of a request, or None for one that is no model call (or when outlay is off)."""
-    return None if _meter is None else _meter.find(method, host, path)
-
-
-def begin(transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool) -> Exchange | None:
-    """Open the exchange of a recognised request; None where an outer client has one for it already."""
-    if _meter is None:
-        return None
-    return _meter.begin(transport, match, host, path, body, streams=streams)
+meter = _InForce()
+"""What a transport asks about every request: ``meter.find``, then ``meter.begin``."""

@@ -1,52 +1,65 @@
 """The way of one call, from the moment it is recognised to the moment its record is kept.
 
-``begin`` runs before a byte leaves, ``settle`` when the answer is whole or given up; both on the caller's thread, both
-arithmetic in memory, and one write at the end.
+``begin`` runs before a byte leaves, ``settle`` when the answer is whole or given up, on the caller's thread: stores to
+memory, and for a stream one write at its end. A plain answer is only noted there, where a kill can't reach it. Reading
+and pricing it is left to the worker, which finds the caches warm, or to whoever asks before it what was spent.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
+from sys import modules
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+from msgspec import Raw
 
 from outlay import context
-from outlay.context import Home, LiveSpan, foreign_trace
-from outlay.ids import trace_id
+from outlay.context import Home, LiveSpan
+from outlay.guard import guarded
+from outlay.ids import getrandbits
 from outlay.ledger.inflight import Journal
+from outlay.otel import foreign_trace
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
-from outlay.wire import encodings
-from outlay.wire.estimate import estimate
-from outlay.wire.exchange import Exchange, nested
+from outlay.wire import noted
+from outlay.wire.attempts import forget, last_failure, link, remember
+from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
+from outlay.wire.noted import note
+from outlay.wire.outcomes import estimated, judge, read, still_running
 from outlay.wire.pending import Pending
 from outlay.wire.reader import Reading
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
-from outlay.wire.rewrite import Asking, may_stream
+from outlay.wire.request import SMALL
+from outlay.wire.rewrite import Asking
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices  # loaded with the first call
 
 NOT_BILLED = Cost(status="free", amount=0)
-RETRIED_WITHIN = 600 * 10**9
-"""Nanoseconds after a failure within which the same request from the same task is its retry."""
+UNKNOWN_COST = Cost(status="unknown")
+MANY_WAITING = 256
+"""Noted calls at which the worker is told to look at once: half of what the journal has room for."""
 
 
-class Failure(NamedTuple):
-    """The last attempt of this task that failed in a way that clients retry."""
+class Worker(Protocol):
+    """The thread that settles what waits, once a second or when it is woken."""
 
-    at: int
-    host: str
-    path: str
-    body: int
-    id: str
-    attempt: int
+    awake: bool
+
+    def wake(self) -> None:
+        """Start it, or have it look now."""
 
 
-_failure: ContextVar[Failure | None] = ContextVar("outlay_failure", default=None)
+class Flights(Protocol):
+    """Where the journal of calls in flight is had from: the spool."""
+
+    in_use: Journal | None
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal of this process; None where there is no room for one."""
 
 
 class Meter:
@@ -57,120 +70,161 @@ class Meter:
         recogniser: Recogniser,
         prices: Callable[[], Prices],
         home: Home,
-        journal: Callable[[], Journal | None],
+        spool: Flights | None,
         *,
         ask_usage: bool = True,
+        worker: Worker | None = None,
     ) -> None:
+        """Make a meter; with a ``worker``, plain answers are read on its thread, out of the caller's way."""
         self._recogniser = recogniser
-        self._prices = prices
+        self._load_prices = prices
+        self._prices: Prices | None = None
         self._home = home
-        self._journal = journal
+        self._spool = spool
         self._asking = Asking() if ask_usage else None
         self._pending = Pending()
+        self._worker = worker
         self.find = recogniser.find
 
     def begin(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:
-        """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open.
-
-        ``streams``: whether the client was told to leave the answer unread.
-        """
-        if nested(host, path):
+        """Open an exchange for a request that was recognised, or None if it is the inner half of one that is open."""
+        outer = sending()
+        while outer is not None and not outer.alive:
+            outer = outer.outer
+        if outer is not None and outer.path == path and outer.host == host:
             return None
         match.requests += 1
-        exchange = Exchange(transport, match, host, path, body, context.scope(), self.settle)
+        send = Send(host, path, outer)
+        scope = context.scope()
+        exchange = Exchange(
+            transport, match, host, path, body, scope, self.settle, f"{getrandbits(64):016x}", time_ns(),
+            perf_counter_ns(), send,
+        )  # fmt: skip
+        OPEN[id(exchange)] = exchange
+        sent_by(send)
         if match.poll:
             return exchange
-        if exchange.scope.span is None:
+        span = scope.span
+        if span is None and "opentelemetry.trace" in modules:
             exchange.trace = foreign_trace()
-        if _failure.get() is not None:
-            _link(exchange)
-        if self._asking is not None and (streams or may_stream(body)):
+        if last_failure() is not None:
+            link(exchange)
+        if self._asking is not None and (
+            streams or (body is not None and len(body) <= SMALL and body.find(b'"stream"') >= 0)
+        ):
             self._asking.ask(exchange)
-        journal = self._journal()
-        if journal is not None:
-            span = exchange.scope.span
-            exchange.free = journal.end
+        spool = self._spool
+        journal = spool and (spool.in_use or spool.journal)
+        if journal:
+            exchange.journal = journal
             exchange.slot = journal.begin(
                 exchange.id, exchange.start, match.provider.name, match.reader.api.name, host,
                 span.feature if span else "", None, self._home.project,
             )  # fmt: skip
         return exchange
 
+    @guarded("settling a call")
     def settle(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> None:
-        """Read what the answer says, price it, keep the record, and add it to the spans that are open around it."""
-        reading = _read(exchange)
-        match = exchange.match
+        """Read what the answer says, price it, keep the record, and add it to the spans that are open around it.
+
+        Of a plain answer on the caller's thread: note it, for the worker to do so.
+        """
+        match, status = exchange.match, exchange.status
+        worker = self._worker
+        if worker is not None and status == 200 and not exchange.noted and note(exchange, self._home):
+            if last_failure() is not None:
+                forget()
+            WAITING.put(exchange)
+            if not worker.awake or WAITING.qsize() == MANY_WAITING:
+                worker.wake()
+            return
+        reading = read(exchange)
         if match.poll:
+            settle_waiting()
             self._settle_poll(exchange, reading)
             return
-        if exchange.slot is not None:
-            exchange.free(exchange.slot)
-        if match.provider is UNKNOWN and reading.usage is None and reading.model is None and exchange.status:
+        if match.provider is UNKNOWN and reading.usage is None and reading.model is None and status:
+            _free(exchange)
             return  # a path like a model's on a host that is none
         match.metered += 1
-        outcome, error_type = _judge(exchange, reading, outcome, error)
-        call = self._record(exchange, reading, outcome, error_type)
-        if reading.background and outcome != "pending" and not self._pending.settle(reading.id):
-            return
-        self.take(call, exchange.scope.span)
+        if status == 200 and reading.whole and reading.error is None and not reading.background:
+            call = self._record(exchange, reading, "ok", None)
+        else:
+            call = self._record(exchange, reading, *judge(exchange, reading, outcome, error))
+            if reading.background and call.outcome != "pending" and not self._pending.settle(reading.id):
+                _free(exchange)
+                return
+        span = exchange.scope.span
+        self.take(call, span)
+        _free(exchange)
         if call.outcome == "pending":
-            self._pending.note(call, exchange.scope.span)
-        elif outcome == "error" and (
-            exchange.status is None or exchange.status in (408, 409, 429) or exchange.status >= 500
-        ):
-            _failure.set(Failure(call.end, exchange.host, exchange.path, hash(exchange.body), call.id, call.attempt))
-        elif _failure.get() is not None:
-            _failure.set(None)
+            self._pending.note(call, span)
+        elif not exchange.noted:
+            remember(exchange, call)
+
+    def revive(self, facts: bytes) -> Call | None:
+        """Make the record of a call that a killed process had noted; None where its format is unknown here."""
+        told = noted.decode(facts)
+        match = told and self._recogniser.named(told.api, told.provider)
+        if told is None or not match:
+            return None
+        exchange = noted.exchange_of(told, match, self.settle)
+        reading = read(exchange)
+        call = self._record(exchange, reading, *judge(exchange, reading, "ok", None))
+        return msgspec.structs.replace(
+            call, project=told.project, release=told.release, tags=told.tags, site=told.site,
+            trace_id=told.trace_id or call.trace_id, parent_id=told.parent_id,
+        )  # fmt: skip
 
     def _settle_poll(self, exchange: Exchange, reading: Reading) -> None:
         """Settle a call that ran in the background, the first time that a poll shows its end."""
-        if not reading.background or reading.usage is None or _still_running(exchange, reading):
+        if not reading.background or reading.usage is None or still_running(exchange, reading):
             return
         if reading.id is None or not self._pending.settle(reading.id):
             return
         exchange.match.metered += 1
         begun = self._pending.take(reading.id)
-        outcome, error_type = _judge(exchange, reading, "ok", None)
+        outcome, error_type = judge(exchange, reading, "ok", None)
         call = self._record(exchange, reading, outcome, error_type)
-        if begun is None:
-            self.take(call, exchange.scope.span)
-            return
-        first, span = begun
-        changes = {name: getattr(call, name) for name in _TOLD_BY_POLL}
-        self.take(msgspec.structs.replace(first, **changes), span, again=True)
+        span = exchange.scope.span
+        if begun is not None:
+            first, span = begun
+            call = msgspec.structs.replace(first, **{name: getattr(call, name) for name in _TOLD_BY_POLL})
+        self.take(call, span, again=begun is not None)
 
     def _record(self, exchange: Exchange, reading: Reading, outcome: Outcome, error_type: str | None) -> Call:
         home, scope, match = self._home, exchange.scope, exchange.match
-        span, api = scope.span, match.reader.api
+        span, api, provider, tags = scope.span, match.reader.api, match.provider, scope.tags
         end = exchange.start + exchange.ended - exchange.began
-        # A record is known by id and start: whoever polls a background answer must write the same.
-        start = exchange.start if reading.created is None else reading.created
-        request_model, requested_tier = match.reader.request.model(exchange.body)
-        terms = reading.terms if not match.provider.terms else {**match.provider.terms, **reading.terms}
-        usage = _usage(exchange, reading, outcome)
-        if usage is None and outcome == "error" and (exchange.status or not exchange.sent):
-            cost = NOT_BILLED
-        elif usage is None:
-            cost = Cost(status="unknown")
+        request_model, requested_tier = exchange.asked or match.reader.request.model(exchange.body)
+        terms = reading.terms if not provider.terms else {**provider.terms, **reading.terms}
+        if reading.whole and reading.usage is not None:
+            usage: Usage | None = Usage(classes=reading.usage, reasoning=reading.reasoning)
         else:
+            usage = estimated(exchange, reading, outcome)
+        if usage is not None:
             models = (reading.model, request_model)
-            cost = self._prices().cost(
-                match.provider.name, models, usage, at=end, terms=terms, reported=reading.reported
-            )
-        trace, parent = (span.trace_id, span.id) if span and span.tally else exchange.trace or (trace_id(), None)
+            prices = self._prices or self._load()
+            cost = prices.cost(provider.name, models, usage, at=end, terms=terms, reported=reading.reported)
+        else:
+            cost = NOT_BILLED if outcome == "error" and (exchange.status or not exchange.sent) else UNKNOWN_COST
+        if span is not None and span.tally:
+            place: tuple[str, str | None] = span.trace_id, span.id
+        else:
+            place = exchange.trace or (f"{getrandbits(128):032x}", None)
         return Call(
-            id=background_id(match.provider.name, reading.id) if reading.background and reading.id else exchange.id,
-            trace_id=trace,
-            parent_id=parent,
+            id=background_id(provider.name, reading.id) if reading.background and reading.id else exchange.id,
+            trace_id=place[0],
+            parent_id=place[1],
             project=home.project,
             feature=span.feature if span else "",
             path=span.path if span else "",
             site=span.site if span else None,
             release=home.release,
-            tags={**home.tags, **scope.tags} if home.tags and scope.tags else scope.tags or home.tags,
-            provider=match.provider.name,
+            tags={**home.tags, **tags} if home.tags and tags else tags or home.tags,
+            provider=provider.name,
             api=api.name,
             operation=api.operation,
             transport=exchange.transport,
@@ -179,7 +233,8 @@ class Meter:
             response_model=reading.model,
             response_id=reading.id,
             request_id=exchange.request_id,
-            start=start,
+            # A record is known by id and start: whoever polls a background answer must write the same.
+            start=exchange.start if reading.created is None else reading.created,
             end=end,
             first_chunk=exchange.first - exchange.began if exchange.events and exchange.first else None,
             streamed=exchange.events,
@@ -192,7 +247,7 @@ class Meter:
             terms=terms,
             requested_tier=requested_tier,
             usage=usage,
-            raw_usage=msgspec.Raw(reading.raw_usage) if reading.raw_usage else NO_RAW_USAGE,
+            raw_usage=Raw(reading.raw_usage) if reading.raw_usage else NO_RAW_USAGE,
             cost=cost,
             marks=exchange.marks + reading.marks,
         )
@@ -200,8 +255,14 @@ class Meter:
     def take(self, call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
         """Keep a record, and add it to the span that it happened in and to those around it."""
         self._home.keep(call)
-        for around in span.lineage() if span else ():
-            around.tally.add(call, again=again)
+        if span is not None:
+            for around in span.lineage():
+                around.tally.add(call, again=again)
+
+    def _load(self) -> Prices:
+        """Return the prices, loaded with the first call."""
+        self._prices = prices = self._load_prices()
+        return prices
 
 
 _TOLD_BY_POLL = (
@@ -214,66 +275,7 @@ def background_id(provider: str, response_id: str) -> str:
     return hashlib.blake2b(f"{provider}:{response_id}".encode(), digest_size=8).hexdigest()
 
 
-def _link(exchange: Exchange) -> None:
-    last = _failure.get()
-    if last is None or time.time_ns() - last.at > RETRIED_WITHIN or exchange.body is None:
-        return
-    if (last.host, last.path, last.body) == (exchange.host, exchange.path, hash(exchange.body)):
-        exchange.attempt = last.attempt + 1
-        exchange.retry_of = last.id
-
-
-def _read(exchange: Exchange) -> Reading:
-    answer = exchange.answer
-    if answer is None:
-        body = b"".join(exchange.chunks)
-        answer = encodings.decode(body, exchange.encoding) if exchange.encoding else body
-        exchange.answer = answer = answer or b""
-        exchange.chunks = []
-    reader = exchange.match.reader
-    if exchange.events:
-        return reader.stream(answer)
-    reading = reader.plain(answer) if answer else None
-    if reading is None:
-        reading = Reading()
-        reading.marks = () if exchange.status is None or _declined(exchange) else ("unreadable",)
-    return reading
-
-
-def _declined(exchange: Exchange) -> bool:
-    """Return whether the status says that there is no answer: an error, or a redirect that nobody followed."""
-    return exchange.status is not None and exchange.status >= 300
-
-
-def _still_running(exchange: Exchange, reading: Reading) -> bool:
-    return not reading.whole or reading.status in exchange.match.reader.running
-
-
-def _judge(
-    exchange: Exchange, reading: Reading, outcome: Outcome, error: BaseException | None
-) -> tuple[Outcome, str | None]:
-    """Return the outcome and, for an error, its type. The bytes decide whether a stream was whole, not how it ended."""
-    if _declined(exchange):
-        return "error", reading.error or str(exchange.status)
-    if reading.error is not None:
-        return "error", reading.error
-    if reading.background and _still_running(exchange, reading):
-        return "pending", None
-    if reading.whole or "body_unseen" in exchange.marks:
-        return "ok", None
-    if outcome == "ok" and exchange.events:
-        return "error", "incomplete_stream"
-    return outcome, None if error is None else type(error).__qualname__
-
-
-def _usage(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
-    if reading.usage is not None and reading.whole:
-        return Usage(classes=reading.usage, reasoning=reading.reasoning)
-    events = exchange.events
-    if outcome == "pending" or not exchange.sent or _declined(exchange) or (reading.error and not events):
-        return None
-    reader, answer = exchange.match.reader, exchange.answer or b""
-    reading.marks += ("usage_missing",) if reading.whole else ()
-    text = reader.text_length(answer, streamed=events)
-    limit = reader.request.limit(exchange.body)
-    return estimate(reading.usage, exchange.body, text, limit, answered=exchange.status is not None)
+def _free(exchange: Exchange) -> None:
+    """Take a call out of the journal: it is kept, or it was none."""
+    if exchange.journal is not None and exchange.slot is not None:
+        exchange.journal.end(exchange.slot)

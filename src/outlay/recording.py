@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from outlay.context import Home, foreign_trace, scope
+from outlay.context import Home, scope
+from outlay.otel import foreign_trace
 from outlay.pricing import Prices
 from outlay.pricing.calculation import disjoint
 from outlay.providers import canonical

@@ -12,10 +12,11 @@ from outlay.errors import LedgerError
 from outlay.guard import guard, logger, newly_swallowed
 from outlay.ledger.spool import Spool
 from outlay.records import Swallowed
-from outlay.wire.exchange import settle_dropped
+from outlay.wire.exchange import settle_waiting
 from outlay.wire.recognise import Recogniser
 
 if TYPE_CHECKING:
+    from outlay.ledger.inflight import Revive
     from outlay.ledger.ledger import Ledger
 
 TICK = 1.0
@@ -53,6 +54,8 @@ class Worker:
         self._spool = spool
         self._recogniser = recogniser
         self.watched: Watched | None = None
+        self.revive: Revive | None = None
+        """Reads what a killed process had noted."""
         self.trouble: str | None = None
         """Why records wait in the spool; None while they don't."""
         self.forked()
@@ -61,13 +64,17 @@ class Worker:
         """Start afresh in a child: the thread, the locks and the database's connection are the parent's."""
         self.awake = False
         self._stop = threading.Event()
+        self._look = threading.Event()
         self._starting = threading.Lock()
         self._at_work = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ledger: Ledger | None = None
 
     def wake(self) -> None:
-        """Start the thread, if it is not there yet. A record that comes while the interpreter ends needs none."""
+        """Start the thread, or have it look at once. A record that comes while the interpreter ends needs none."""
+        if self.awake:
+            self._look.set()
+            return
         # A finaliser that interrupts this very function may keep a record and come here again: it must not wait.
         if not self._starting.acquire(blocking=False):
             return
@@ -87,7 +94,7 @@ class Worker:
         if not self._at_work.acquire(timeout=max(0.0, timeout)):
             return 1
         try:
-            settle_dropped()
+            settle_waiting()
             self._note()
             return self._carry(deadline)[1]
         finally:
@@ -96,6 +103,7 @@ class Worker:
     def stop(self, timeout: float) -> None:
         """End the thread and carry what is left as far as ``timeout`` seconds allow; the rest is safe in the spool."""
         self._stop.set()
+        self._look.set()
         with _working:
             self.flush(timeout)
         self.let_go()
@@ -109,11 +117,13 @@ class Worker:
 
     def _run(self) -> None:
         pruned = 0.0
-        while not self._stop.wait(TICK):
+        while not self._stop.is_set():
+            self._look.wait(TICK)
+            self._look.clear()
             with _working, self._at_work:
                 if self._stop.is_set():
                     break
-                settle_dropped()
+                settle_waiting()
                 self._note()
                 self._carry(None)
                 if self.watched is not None:
@@ -145,7 +155,7 @@ class Worker:
         if self._ledger is None:
             from outlay.ledger.ledger import Ledger  # sqlite is for the worker alone
 
-            self._ledger = Ledger.open(self._path)
+            self._ledger = Ledger.open(self._path, self.revive)
         return self._ledger
 
     def _tell(self, trouble: str | None) -> None:

@@ -17,6 +17,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import httpx2
+
+import outlay
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.spool import Spool
 from outlay.records import Call, Cost, Usage
@@ -56,6 +59,33 @@ def write_forever(spool: Spool, first: int, pipe: int) -> None:
         number += 1
 
 
+class Instant(httpx2.BaseTransport):
+    """Answer as OpenAI does, at once, with an id that counts."""
+
+    def __init__(self, first: int) -> None:
+        self.number = first
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:  # noqa: ARG002 - httpx2 gives it
+        """Answer a chat; every fifth with what can't be read later, but must be at once."""
+        self.number += 1
+        usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18} if self.number % 5 else None
+        named = {"id": f"{self.number:016x}", "model": "gpt-4o-mini-2024-07-18"}
+        answer: dict[str, object] = {**named, "choices": [], "usage": usage}
+        return httpx2.Response(200, json=answer)
+
+
+def call_forever(folder: Path, first: int, pipe: int) -> None:
+    """Call a model through a metered client; report each number when the call has returned."""
+    outlay.init(project="t", data=folder, hosts={"model.example": "openai"})
+    transport = Instant(first)
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}]}
+    with httpx2.Client(transport=transport, verify=False) as client:
+        while True:
+            with outlay.track("answer"):
+                client.post("http://model.example/v1/chat/completions", json=body)
+            os.write(pipe, b"%d\n" % transport.number)
+
+
 def ingest_forever(folder: Path, seed: int) -> None:
     """Carry the spool to the ledger, a little at a time."""
     chance = random.Random(seed)
@@ -92,6 +122,21 @@ def killed_writers(folder: Path, seed: int, kills: int = 200, base: int = 0) -> 
         os.close(into)
         select.select([out], [], [], 10)
         time.sleep(chance.random() * 0.002)
+        kill(pid)
+        acknowledged += _drain(out)
+    return [int(number) for number in acknowledged.split()]
+
+
+def killed_callers(folder: Path, seed: int, kills: int = 60) -> list[int]:
+    """Kill metered applications at random points, most before their worker has looked for the first time."""
+    chance = random.Random(seed)
+    acknowledged = b""
+    for child in range(kills):
+        out, into = os.pipe()
+        pid = fork(partial(call_forever, folder, child * 100_000, into))
+        os.close(into)
+        select.select([out], [], [], 10)
+        time.sleep(chance.random() * (0.02 if child % 6 else 1.2))
         kill(pid)
         acknowledged += _drain(out)
     return [int(number) for number in acknowledged.split()]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from outlay.app import reviver
+from outlay.config import load
 from outlay.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
@@ -52,6 +54,25 @@ def test_what_append_acknowledged_survives_sigkill_at_any_moment(tmp_path: Path)
 def test_segments_are_carried_once_while_their_carriers_are_killed(tmp_path: Path) -> None:
     """Three processes carry the same segments, 40 of them are killed amid it, and 80 writers too."""
     check(tmp_path, run("killed_ingesters", tmp_path, 2))
+
+
+def test_a_call_that_has_returned_is_kept_priced_whenever_its_process_is_killed(tmp_path: Path) -> None:
+    """Noted, being read by the worker, in the spool, or on its way to the ledger: its cost is in the reports."""
+    acknowledged = run("killed_callers", tmp_path, 3)
+    settings = load({"data": str(tmp_path)})
+    with Ledger.open(tmp_path / "ledger.db", reviver(settings)) as ledger:
+        assert ledger.ingest(tmp_path / "spool").left == 0
+        calls = [call for _, call in ledger.calls_after(0, 10**9) if call.outcome == "ok"]
+    assert len(acknowledged) > 300
+    answers = [call.response_id for call in calls]
+    assert len(answers) == len(set(answers))
+    assert set(acknowledged) <= set(answers)
+    assert {(call.feature, call.request_model, call.cost.status) for call in calls} == {
+        ("answer", "gpt-4o-mini", "priced")
+    }
+    assert {call.cost.amount for call in calls if not (call.usage and call.usage.estimated)} == {
+        11 * 150_000 + 7 * 600_000
+    }
 
 
 @pytest.mark.slow

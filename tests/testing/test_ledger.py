@@ -133,7 +133,7 @@ def test_everything_is_as_before_afterwards(ask: Ask, tmp_path: Path, monkeypatc
         _ = 1 / 0
     assert before == (httpx2.Client.send, httpx.AsyncClient.send, app.current(), context.home)
     assert "outlay" not in {thread.name for thread in threading.enumerate()}
-    assert integration.recognise("POST", "api.openai.com", "/v1/chat/completions") is None
+    assert integration.meter.find("POST", "api.openai.com", "/v1/chat/completions") is None
     assert list(tmp_path.iterdir()) == []
     ask()
     assert len(seen.calls) == 1

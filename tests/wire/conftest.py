@@ -15,7 +15,7 @@ from outlay.meter import Meter
 from outlay.pricing import Prices
 from outlay.records import Call, Record
 from outlay.wire import exchange
-from outlay.wire.exchange import Exchange, settle_dropped
+from outlay.wire.exchange import Exchange, settle_waiting
 from outlay.wire.recognise import Recogniser
 
 PRICES = Prices.load()
@@ -28,12 +28,12 @@ class Metered:
         self.kept: list[Record] = []
         self.home = Home(self.kept.append, "wire")
         self.recogniser = Recogniser(plugins.apis(), plugins.providers(), {"127.0.0.1": "openai"})
-        self.meter = Meter(self.recogniser, lambda: PRICES, self.home, lambda: None, ask_usage=ask_usage)
+        self.meter = Meter(self.recogniser, lambda: PRICES, self.home, None, ask_usage=ask_usage)
 
     @property
     def calls(self) -> list[Call]:
         """Every call that has ended, those included that only a finaliser saw."""
-        settle_dropped()
+        settle_waiting()
         return [record for record in self.kept if isinstance(record, Call)]
 
     def only(self) -> Call:
@@ -51,11 +51,11 @@ class Metered:
     @contextmanager
     def off(self) -> Iterator[None]:
         """Let requests inside the block go by: what a caller sees then is the measure."""
-        integration.connect(None)
+        integration.meter.put(None)
         try:
             yield
         finally:
-            integration.connect(self.meter)
+            integration.meter.put(self.meter)
 
 
 @pytest.fixture(scope="session")
@@ -70,15 +70,15 @@ def metered() -> Iterator[Metered]:
     """Meter every httpx and httpx2 client, and leave no call open and no patch behind."""
     made = Metered()
     before, context.home = context.home, made.home
-    meter = integration.connect(made.meter)
+    meter = integration.meter.put(made.meter)
     app.patcher().install()
     try:
         yield made
         if made.open():
             gc.collect()
-            settle_dropped()
+            settle_waiting()
         assert made.open() == []
     finally:
         app.patcher().uninstall()
-        integration.connect(meter)
+        integration.meter.put(meter)
         context.home = before

@@ -187,6 +187,7 @@ def _opened(metered: Metered, *, asked: bool, encoding: str) -> Exchange:
     body = b'{"model":"gpt-4o-mini","stream":true}' if asked else b'{"model":"gpt-4o-mini"}'
     exchange = metered.meter.begin("fuzz", match, "127.0.0.1", "/v1/chat/completions", body, streams=True)
     assert exchange is not None
+    exchange.send.alive = False
     headers = {"content-type": "text/event-stream", "content-encoding": encoding}
     exchange.answered(200, headers.get)
     return exchange

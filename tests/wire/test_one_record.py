@@ -18,7 +18,7 @@ import pytest
 
 from outlay.loopback import ModelHost
 from outlay.wire import exchange
-from outlay.wire.exchange import settle_dropped, settle_open
+from outlay.wire.exchange import settle_open, settle_waiting
 from outlay.wire.tee import watch
 from tests.wire.clients import CHAT
 from tests.wire.conftest import Metered
@@ -94,7 +94,7 @@ def test_all_ends_of_a_stream_at_once_are_one(host: ModelHost, metered: Metered,
     response.close()
     response.stream.__del__()
     settle_open(metered.meter.settle)
-    settle_dropped()
+    settle_waiting()
     assert metered.only().outcome == "ok"
 
 
@@ -270,6 +270,7 @@ def _exchange(metered: Metered) -> exchange.Exchange:
     path = "/v1/chat/completions"
     left = metered.meter.begin("test", match, "127.0.0.1", path, b"{}", streams=True)
     assert left is not None
+    left.send.alive = False
     left.answered(200, {"content-type": "text/event-stream"}.get)
     return left
 

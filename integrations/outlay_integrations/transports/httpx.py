@@ -6,10 +6,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from outlay.integration import Exchange, Patch, Transport, begin, guard, recognise, watch, watch_async
-
-_recognising = guard("recognising a request")
-_following = guard("following an answer")
+from outlay.integration import Exchange, Patch, Transport, guarded, meter, watch, watch_async
 
 
 def _send(module: Any, wrapped: Any) -> Any:
@@ -18,21 +15,18 @@ def _send(module: Any, wrapped: Any) -> Any:
         exchange = _open(module, args, kwargs)
         if exchange is None:
             return wrapped(client, *args, **kwargs)
-        exchange.enter()
+        asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
         try:
-            response = wrapped(client, *_sent(module, exchange, args), **_sent_by_name(module, exchange, kwargs))
-            if (
-                exchange.refused is not None
-                and _may_refuse(response)
-                and exchange.refused(exchange, response.status_code, response.read())
-            ):
+            request, options = asked or (args, kwargs)
+            response = wrapped(client, *request, **options)
+            if asked and _may_refuse(response) and _refused(exchange, response.status_code, response.read()):
                 response.close()
                 response = wrapped(client, *args, **kwargs)
         except BaseException as error:
             exchange.failed(error, sent=type(error).__name__ not in UNSENT)
             raise
         finally:
-            exchange.leave()
+            exchange.send.alive = False
         _follow(module, client, exchange, response, args, kwargs)
         return response
 
@@ -45,21 +39,19 @@ def _send_async(module: Any, wrapped: Any) -> Any:
         exchange = _open(module, args, kwargs)
         if exchange is None:
             return await wrapped(client, *args, **kwargs)
-        exchange.enter()
+        asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
         try:
-            response = await wrapped(client, *_sent(module, exchange, args), **_sent_by_name(module, exchange, kwargs))
-            if (
-                exchange.refused is not None
-                and _may_refuse(response)
-                and exchange.refused(exchange, response.status_code, await response.aread())
-            ):
+            response = await (
+                wrapped(client, *args, **kwargs) if asked is None else wrapped(client, *asked[0], **asked[1])
+            )
+            if asked and _may_refuse(response) and _refused(exchange, response.status_code, await response.aread()):
                 await response.aclose()
                 response = await wrapped(client, *args, **kwargs)
         except BaseException as error:
             exchange.failed(error, sent=type(error).__name__ not in UNSENT)
             raise
         finally:
-            exchange.leave()
+            exchange.send.alive = False
         _follow(module, client, exchange, response, args, kwargs)
         return response
 
@@ -77,77 +69,103 @@ REFUSALS = frozenset((400, 404, 422))
 
 _METHODS = frozenset(("POST", "GET"))
 
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+"""Of a call of ``send``, which takes its request by position or by name."""
 
+
+@guarded("recognising a request")
 def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchange | None:
-    with _recognising:
-        request = args[0] if args else kwargs["request"]
-        method = request.method
-        if method not in _METHODS:
-            return None
-        url = request.url
-        host, path = url.netloc.decode("ascii"), url.raw_path.decode("ascii").partition("?")[0]
-        match = recognise(method, host, path)
-        if match is None:
-            return None
-        # Only a body that is in memory already: reading a generator or an upload would use it up.
-        body = request.__dict__.get("_content")
-        exchange = begin(module.__name__, match, host, path, body, streams=kwargs.get("stream", False))
-        if exchange is not None and exchange.rewritten is not None and _signed(request):
-            exchange.leave_as_is()
-        return exchange
-    return None
+    request = args[0] if args else kwargs["request"]
+    method = request.method
+    if method not in _METHODS:
+        return None
+    # The parsed URL behind ``url`` has the same three fields, without a property of Python's around each.
+    url = getattr(request.url, "_uri_reference", request.url)
+    host = url.host if ":" not in url.host else f"[{url.host}]"
+    if url.port is not None:
+        host = f"{host}:{url.port}"
+    match = meter.find(method, host, url.path)
+    if match is None:
+        return None
+    # Only a body that is in memory already: reading a generator or an upload would use it up.
+    body = request.__dict__.get("_content")
+    return meter.begin(module.__name__, match, host, url.path, body, streams=kwargs.get("stream", False))
 
 
-def _signed(request: Any) -> bool:
-    """Return whether the body can't be changed any more (AWS Signature Version 4)."""
-    return bool(request.headers.get("authorization", "").startswith("AWS4-"))
+@guarded("asking for a stream's usage")
+def _rewritten(module: Any, exchange: Exchange, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments | None:
+    """Return the arguments of ``send`` with the request that asks; None where it must be sent as it is."""
+    request = args[0] if args else kwargs["request"]
+    if request.headers.get("authorization", "").startswith("AWS4-"):  # signed: the body can't be changed any more
+        exchange.leave_as_is()
+        return None
+    asking = _with_body(module, request, exchange.rewritten or b"")
+    return ((asking, *args[1:]), kwargs) if args else (args, {**kwargs, "request": asking})
+
+
+def _with_body(module: Any, request: Any, body: bytes) -> Any:
+    """Return a request like this one with another body, whose answer comes uncompressed: it is filtered on the way."""
+    headers = request.headers.copy()
+    headers["content-length"] = str(len(body))
+    headers["accept-encoding"] = "identity"
+    made = object.__new__(type(request))  # making it anew would go through all headers and the URL again
+    made.__dict__.update(
+        request.__dict__,
+        headers=headers,
+        stream=module.ByteStream(body),
+        _content=body,
+        extensions=dict(request.extensions),
+    )
+    return made
 
 
 def _may_refuse(response: Any) -> bool:
     return response.status_code in REFUSALS
 
 
-def _sent(module: Any, exchange: Exchange, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    if exchange.rewritten is None or not args:
-        return args
-    return (_rewritten(module, exchange.rewritten, args[0]), *args[1:])
+@guarded("reading a refusal")
+def _refused(exchange: Exchange, status: int, answer: bytes) -> bool:
+    return exchange.refused is not None and exchange.refused(exchange, status, answer)
 
 
-def _sent_by_name(module: Any, exchange: Exchange, kwargs: dict[str, Any]) -> dict[str, Any]:
-    if exchange.rewritten is None or "request" not in kwargs:
-        return kwargs
-    return {**kwargs, "request": _rewritten(module, exchange.rewritten, kwargs["request"])}
-
-
-def _rewritten(module: Any, body: bytes, request: Any) -> Any:
-    headers = request.headers.copy()
-    headers["content-length"] = str(len(body))
-    headers["accept-encoding"] = "identity"  # what comes back is filtered on the way
-    return module.Request(request.method, request.url, headers=headers, content=body, extensions=request.extensions)
-
-
+@guarded("following an answer")
 def _follow(
     module: Any, client: Any, exchange: Exchange, response: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    with _following:
-        request = args[0] if args else kwargs["request"]
-        exchange.answered(response.status_code, response.headers.get)
-        if "network_stream" not in response.extensions and _connects(module, client):
-            exchange.marks += ("mocked",)
-        for answer in (*response.history, response) if exchange.rewritten is not None else ():
-            if answer.request.url == request.url:
-                answer.request = request
-        if hasattr(response, "_content"):
-            body = response.content
-            if exchange.filter is not None:
-                response._content = exchange.filtered(body)  # noqa: SLF001 - read by the client before we could filter
-            exchange.whole(body)
-        elif response.is_stream_consumed or response.is_closed:
-            exchange.missed()  # an event hook has read the stream past us
-        else:
-            exchange.streamed = True
-            tee = _async_tee if isinstance(response.stream, module.AsyncByteStream) else _tee
-            response.stream = tee(module)(exchange, response.stream)
+    if "network_stream" not in response.extensions and _connects(module, client):
+        exchange.marks += ("mocked",)
+    if exchange.rewritten is not None:
+        _give_back(response, args[0] if args else kwargs["request"])
+    body = response.__dict__.get("_content")
+    exchange.answered(response.status_code, _headers(response), body)
+    if body is None and (response.is_stream_consumed or response.is_closed):
+        exchange.missed()  # an event hook has read the stream past us
+    elif body is None:
+        tee = _async_tee if isinstance(response.stream, module.AsyncByteStream) else _tee
+        response.stream = tee(module)(exchange, response.stream)
+    elif exchange.filter is not None:
+        response._content = exchange.filtered(body)  # noqa: SLF001 - read by the client before we could filter
+
+
+def _give_back(response: Any, request: Any) -> None:
+    """Let the answers show the request that the application made, not the one that asked for usage too."""
+    for answer in (*response.history, response):
+        if answer.request.url == request.url:
+            answer.request = request
+
+
+def _headers(response: Any) -> Callable[[str], str | None]:
+    """Return what looks up a header of an answer by its lower-case name, in one step where the library keeps a list."""
+    held = getattr(response.headers, "_list", None)
+    return response.headers.get if held is None else functools.partial(_header, held)
+
+
+def _header(held: list[tuple[bytes, bytes, bytes]], name: str) -> str | None:
+    wanted = name.encode()
+    for _, key, value in held:
+        if key == wanted:
+            return value.decode("latin-1")
+    return None
 
 
 def _connects(module: Any, client: Any) -> bool:

@@ -1,7 +1,8 @@
 """The journal of calls in flight: a mapped file that outlives its process, so that a kill leaves them named.
 
-Beginning and ending a call are stores to memory. The system keeps the pages when the process is killed; who adopts
-its spool turns the slots that are still open into calls of unknown cost.
+Beginning a call, noting what was answered and ending it are stores to memory. The system keeps the pages when the
+process is killed; who adopts its spool reads what was noted, and turns the slots that are still open into calls of
+unknown cost.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import mmap
 import os
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from outlay.ledger.locking import lock_shared
@@ -21,16 +22,20 @@ from outlay.ledger.segment import NEW_SUFFIX, new_name
 from outlay.records import Call, Cost
 
 SUFFIX = ".inflight"
-SLOTS = 1024
+SLOTS = 512
 LABELS = 256
-_SLOT_BYTES = 64
+_SLOT_BYTES = 2048
 _LABEL_BYTES = 256
 _LABELS_AT = SLOTS * _SLOT_BYTES
-_BYTES = _LABELS_AT + LABELS * _LABEL_BYTES
-_OPEN, _FREE = 1, 0
-_SLOT = struct.Struct("<16sqqH")
-"""Id, start, upper bound (-1: none), label."""
+BYTES = _LABELS_AT + LABELS * _LABEL_BYTES
+_NOTED, _OPEN, _FREE = 2, 1, 0
+_SLOT = struct.Struct("<16sqqHH")
+"""Id, start, upper bound (-1: none), label, bytes that were noted."""
 _pack = _SLOT.pack_into
+_NOTES_AT = 1 + _SLOT.size
+LONGEST_NOTE = _SLOT_BYTES - _NOTES_AT
+_LENGTH_AT = _NOTES_AT - 2
+_pack_length = struct.Struct("<H").pack_into
 _serials = itertools.count(1)
 
 
@@ -51,14 +56,14 @@ class Journal:
             # Written, not only sized: a page that the disk had no room for would kill the process when touched.
             _fill(self._lock)
             lock_shared(self._lock)
-            self._map = mmap.mmap(self._lock, _BYTES)
+            self._map = mmap.mmap(self._lock, BYTES)
             unnamed.rename(self.path)
         except OSError:
             os.close(self._lock)
             unnamed.unlink(missing_ok=True)
             raise
         free = deque(range(SLOTS))
-        self._take, self._give = free.popleft, free.append
+        self._take, self._give = free.pop, free.append  # the slot that was used last is the one in the caches
         self._labels: dict[tuple[str, str, str, str, str], int] = {}
         self._numbers = itertools.count()
         self._serial = next(_serials) << 32
@@ -80,12 +85,26 @@ class Journal:
             label = self._label(what)
         at = index * _SLOT_BYTES
         try:
-            _pack(self._map, at + 1, call.encode(), start, -1 if upper is None else upper, label)
+            _pack(self._map, at + 1, call.encode(), start, -1 if upper is None else upper, label, 0)
             self._map[at] = _OPEN  # last: a slot is open once it is whole
         except (ValueError, struct.error):  # closed meanwhile, or beyond 64 bits
             self._give(index)
             return None
         return self._serial | index
+
+    def note(self, slot: int, facts: bytes) -> bool:
+        """Keep in ``slot`` what is known of the call now, until it ends; return False where there is no room for it."""
+        index = slot ^ self._serial
+        if len(facts) > LONGEST_NOTE or not 0 <= index < SLOTS:
+            return False
+        at = index * _SLOT_BYTES
+        try:
+            self._map[at + _NOTES_AT : at + _NOTES_AT + len(facts)] = facts
+            _pack_length(self._map, at + _LENGTH_AT, len(facts))
+            self._map[at] = _NOTED  # last: what is noted is whole
+        except ValueError:  # closed meanwhile
+            return False
+        return True
 
     def end(self, slot: int) -> None:
         """Free ``slot``; nothing happens where it is a parent process's."""
@@ -122,20 +141,28 @@ class Journal:
 
 
 def _fill(fd: int) -> None:
-    if os.write(fd, bytes(_BYTES)) != _BYTES:
+    if os.write(fd, bytes(BYTES)) != BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def read_open(content: bytes, now: int) -> Iterator[Call]:
-    """Yield the calls that a dead process's journal shows in flight, as of unknown cost; ``now`` ends them."""
-    if len(content) != _BYTES:
+Revive = Callable[[bytes], Call | None]
+"""From what was noted to the call; None where nobody here can read it."""
+
+
+def read_open(content: bytes, now: int, revive: Revive | None = None) -> Iterator[Call]:
+    """Yield the calls that a dead process's journal shows; ``now`` ends those of which nothing was noted."""
+    if len(content) != BYTES:
         return
     for at in range(0, _LABELS_AT, _SLOT_BYTES):
-        if content[at] == _OPEN:
-            call, start, upper, label = _SLOT.unpack_from(content, at + 1)
-            text = content[_LABELS_AT + label * _LABEL_BYTES :][:_LABEL_BYTES].partition(b"\0")[0]
-            what = (text.decode("utf-8", "replace").split("\t", 4) + [""] * 4)[:5]
-            yield _uncertain(call.decode("ascii", "replace"), start, now, upper, what)
+        if content[at] == _FREE:
+            continue
+        call, start, upper, label, length = _SLOT.unpack_from(content, at + 1)
+        text = content[_LABELS_AT + label * _LABEL_BYTES :][:_LABEL_BYTES].partition(b"\0")[0]
+        what = (text.decode("utf-8", "replace").split("\t", 4) + [""] * 4)[:5]
+        facts = content[at + _NOTES_AT :][:length] if content[at] == _NOTED else b""
+        yield (revive(facts) if facts and revive else None) or _uncertain(
+            call.decode("ascii", "replace"), start, now, upper, what
+        )
 
 
 def _uncertain(call: str, start: int, now: int, upper: int, what: list[str]) -> Call:

@@ -76,10 +76,15 @@ class Ingestion:
         self._known = known
         self._look = look
         self._patience = patience
+        self._revive: inflight.Revive | None = None
         self._records = self._torn = 0
 
-    def run(self) -> Ingested:
-        """Carry every whole line; stop softly where the database or the deadline says so."""
+    def run(self, revive: inflight.Revive | None = None) -> Ingested:
+        """Carry every whole line; stop softly where the database or the deadline says so.
+
+        ``revive`` reads what killed processes had noted of calls that were answered.
+        """
+        self._revive = revive
         if self._own is not None and time.monotonic() - self._look.at < self._patience:
             return self._run_own(self._own)
         trouble, self._look.at = None, time.monotonic()
@@ -188,7 +193,7 @@ class Ingestion:
                     yield path, fd
 
     def _adopt_journal(self, path: Path, fd: int) -> None:
-        calls = list(inflight.read_open(_read(fd, 0, _BLOCK), time.time_ns()))
+        calls = list(inflight.read_open(_read(fd, 0, inflight.BYTES), time.time_ns(), self._revive))
         if calls:
             batch = Batch.of(calls, self._labels)
             with in_use, transaction(self._database):

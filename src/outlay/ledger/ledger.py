@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from outlay.ledger import queries, restated
 from outlay.ledger.database import connect, in_use, transaction
 from outlay.ledger.failures import Failures, read_failures
+from outlay.ledger.inflight import Revive
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels
 from outlay.ledger.questions import Question, Report
@@ -31,8 +32,9 @@ from outlay.records import Call, Record, Span
 class Ledger:
     """An open ledger; use it from one thread at a time."""
 
-    def __init__(self, database: sqlite3.Connection, path: str) -> None:
+    def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:
         self.path = path
+        self._revive = revive
         self._database = database
         self._labels = Labels(database)
         self._known = Known()
@@ -40,14 +42,17 @@ class Ledger:
         _open.add(self)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Ledger:
+    def open(cls, path: str | os.PathLike[str], revive: Revive | None = None) -> Ledger:
         """Open the ledger at ``path``, or a new one in memory for ``:memory:``.
+
+        ``revive`` reads what a killed process had noted of a call that was answered; without it such a call is
+        uncertain.
 
         Raises:
             LedgerError: it is newer than this outlay, damaged, no ledger, or can't be opened at all.
         """
         with in_use:
-            return cls(connect(os.fspath(path)), os.fspath(path))
+            return cls(connect(os.fspath(path)), os.fspath(path), revive)
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +99,7 @@ class Ledger:
             known=self._known,
             look=look,
             patience=patience,
-        ).run()
+        ).run(self._revive)
 
     def write(self, records: Iterable[Record]) -> None:
         """Write records without a spool: all of them or none."""

@@ -34,6 +34,8 @@ class Spool:
         self.directory = Path(directory)
         self._segments: dict[int, Segment] = {}
         self._journals: dict[int, Journal | None] = {}
+        self.in_use: Journal | None = None
+        """``journal``, once it was asked for; a child of a fork starts without one."""
         self._rotated: list[Segment] = []
         self._draining: list[Segment] = []
         self._failures: deque[str] = deque()
@@ -59,7 +61,8 @@ class Spool:
             kept = self._journals.setdefault(pid, made)
             if made is not None and kept is not made:
                 made.close()
-        return self._journals[pid]
+        self.in_use = self._journals[pid]
+        return self.in_use
 
     @property
     def losses(self) -> int:
@@ -110,6 +113,7 @@ class Spool:
         self._report(time.time_ns())
         self._segments.pop(os.getpid(), None)
         self._rotated, self._draining = [], []
+        self.in_use = None
         journal = self._journals.pop(os.getpid(), None)
         if journal is not None:
             journal.close()
@@ -160,6 +164,7 @@ class Spool:
 
     def inherit(self, pid: int) -> None:
         """Let go of what a parent left in this process: its files, its losses, its calls in flight."""
+        self.in_use = self._journals.get(pid)
         foreign = [other for other in (*self._segments, *self._journals) if other != pid]
         if not foreign:
             return

@@ -7,7 +7,7 @@ import gc
 from outlay.money import Spend
 from outlay.records import Call, Record, Span, Usage
 from outlay.tally import Tally
-from outlay.wire.exchange import settle_dropped
+from outlay.wire.exchange import settle_waiting
 
 
 class Ledger:
@@ -29,7 +29,7 @@ class Ledger:
     @property
     def calls(self) -> list[Call]:
         """Every call so far: there as soon as it has returned, or its stream has ended or been closed."""
-        settle_dropped()
+        settle_waiting()
         return list(self._calls.values())
 
     @property
@@ -61,11 +61,11 @@ class Ledger:
     def settle(self) -> None:
         """Collect garbage, so that a stream which the code under test has dropped is settled now and not some time."""
         gc.collect()
-        settle_dropped()
+        settle_waiting()
 
     def clear(self) -> None:
         """Forget what was seen so far: the next step of a test starts from nothing."""
-        settle_dropped()
+        settle_waiting()
         self._calls.clear()
         self._spans.clear()
 

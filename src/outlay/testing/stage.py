@@ -27,6 +27,8 @@ _carried: ContextVar[Seat | None] = ContextVar("outlay_test", default=None)
 class Instance(Outlay):
     """An outlay that also shows its records to a test, and has no thread to carry them on."""
 
+    settles_later = False
+
     def __init__(self, settings: Settings, folder: Path, note: Callable[[Record], None]) -> None:
         self._note = note
         super().__init__(settings, folder)
@@ -125,14 +127,14 @@ class Stage:
     def _begin(self) -> None:
         self._patched = not app.patcher().active
         app.patcher().install()
-        self._before = (integration.connect(self), context.home)
+        self._before = (integration.meter.put(self), context.home)
         context.home = StageHome(self)
         app.stand_in = self
 
     def _end(self) -> None:
         app.stand_in = None
         meter, context.home = self._before
-        integration.connect(meter)
+        integration.meter.put(meter)
         if self._patched:
             app.patcher().uninstall()
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Protocol
 
+import msgspec
+
+from outlay import context
 from outlay.context import Scope
-from outlay.guard import guard
-from outlay.ids import span_id
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.recognise import Match
+
+BATCH = 16
+"""Waiting exchanges that are settled in a row, in about half a millisecond, before other threads get a turn."""
 
 MANY = 8192
 """Chunks of a stream that are kept apart; more are joined."""
@@ -20,47 +27,73 @@ MANY = 8192
 KEPT_HEAD, KEPT_TAIL = 1 << 16, 1 << 22
 """Bytes of a stream of events that are kept from its start and its end, once it has many chunks."""
 
-_settling = guard("settling a call")
-
 OPEN: dict[int, Exchange] = {}
 """Exchanges that are not settled. Taking one out decides which of several ends settles it: dict.pop is atomic."""
 
-DROPPED: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
-"""Exchanges whose end only a garbage collection saw. It may have interrupted any code of ours, locks held: so nothing
-is done there but this put, which is re-entrant, and the worker settles them."""
+WAITING: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
+"""Exchanges that the worker shall settle, or whoever asks before it what was spent.
+
+Those that were answered and noted in the journal: reading and pricing them there costs a third, since many in a row
+find the caches warm. And those whose end only a garbage collection saw: it may have interrupted any code of ours, locks
+held, so nothing is done there but a put, which is re-entrant."""
+
+_settling = threading.RLock()
+"""Held while what waits is settled: who asks what was spent waits for the one that is just being priced."""
 
 
-class Nesting:
-    """The exchange that is being sent: an inner client that sends the same request (httpx over aiohttp) is not counted.
+class Journal(Protocol):
+    """Where calls in flight are noted (``outlay.ledger.inflight``)."""
+
+    def note(self, slot: int, facts: bytes) -> bool:
+        """Keep what is known of a call by now; return False where there is no room for it."""
+
+    def end(self, slot: int) -> None:
+        """Take a call out."""
+
+
+Settle = Callable[["Exchange", Outcome, BaseException | None], None]
+
+
+class Send(msgspec.Struct):
+    """A send that is under way: an inner client that sends the same request (httpx over aiohttp) is not counted.
 
     It dies with its send, since tasks that are born inside inherit it for ever.
     """
 
-    __slots__ = ("alive", "host", "path")
-
-    def __init__(self, host: str, path: str) -> None:
-        self.host = host
-        self.path = path
-        self.alive = True
-
-
-_nesting: ContextVar[Nesting | None] = ContextVar("outlay_nesting", default=None)
+    host: str
+    path: str
+    outer: Send | None
+    """The send that this one happens inside of, if it is still under way."""
+    alive: bool = True
 
 
-def nested(host: str, path: str) -> bool:
-    """Return whether an outer client is just sending this very request."""
-    outer = _nesting.get()
-    return outer is not None and outer.alive and outer.host == host and outer.path == path
+_sending: ContextVar[Send | None] = ContextVar("outlay_sending", default=None)
+sending, sent_by = _sending.get, _sending.set
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """What is known of a request and its answer so far.
 
     A transport makes the calls marked *transport*; none of them raises, and none does more than note and hand on.
     """
 
-    # Most calls keep most of these: what is not set costs nothing.
-    attempt = 1
+    transport: str
+    match: Match
+    host: str
+    path: str
+    body: bytes | None
+    """The request's body; None where it could only be known by using it up."""
+    scope: Scope
+    settle: Settle
+    """Reads, prices and keeps; guarded, so that it never raises."""
+    id: str
+    start: int
+    """Nanoseconds since the epoch at the begin."""
+    began: int
+    """The clock at the begin."""
+    send: Send
+    """Alive until the send has returned, however it did: then the transport sets ``send.alive`` to False."""
+    attempt: int = 1
     retry_of: str | None = None
     marks: tuple[str, ...] = ()
     rewritten: bytes | None = None
@@ -75,78 +108,51 @@ class Exchange:
     """Looks up a header of the answer by its lower-case name."""
     answer: bytes | None = None
     """The answer's body, decoded, where it came at once."""
-    streamed = False
-    first = 0
+    chunks: list[bytes] = []
+    """The answer's body as it came, where it came in pieces."""
+    events: bool = False
+    """Whether the answer is a stream of events."""
+    encoding: str = ""
+    """The answer's content encoding; empty where what we hold of it is decoded."""
+    first: int = 0
     """Clock at the first chunk of a stream."""
-    ended = 0
-    sent = True
+    ended: int = 0
+    asked: tuple[str | None, str | None] | None = None
+    """(model, tier) that the request asks for, where its body is not there any more to be read."""
+    noted: bool = False
+    """Whether the journal holds what was answered: then the worker settles it."""
+    sent: bool = True
     """Whether the request may have reached the provider."""
     trace: tuple[str, str | None] | None = None
     """OpenTelemetry's (trace id, span id) at the begin, for a call in no span of ours."""
+    journal: Journal | None = None
     slot: int | None = None
-    """Where the journal of calls in flight names this one, and what takes it out there."""
-    free: Callable[[int], None]
-
-    def __init__(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, scope: Scope, settle: Settle
-    ) -> None:
-        self.transport = transport
-        self.match = match
-        self.host = host
-        self.path = path
-        self.body = body
-        """The request's body; None where it could only be known by using it up."""
-        self.scope = scope
-        self.settle = settle
-        self.id = span_id()
-        self.chunks: list[bytes] = []
-        OPEN[id(self)] = self
-        self.start = time.time_ns()
-        self.began = time.perf_counter_ns()
-
-    @property
-    def content_type(self) -> str:
-        """The answer's media type."""
-        return (self.header and self.header("content-type")) or ""
-
-    @property
-    def encoding(self) -> str:
-        """The answer's content encoding; empty where what we hold of it is decoded."""
-        return (self.answer is None and self.header and self.header("content-encoding")) or ""
-
-    @property
-    def events(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return (self.answer is None or self.answer[:1] != b"{") and "event-stream" in self.content_type
+    """Where the journal of calls in flight names this one."""
 
     def leave_as_is(self) -> None:
-        """Send the request as it was given (*transport*): a signature covers its body."""
+        """Send the request as it was given (*transport*): a signature covers its body, or it can't be changed."""
         self.rewritten = self.refused = None
-        self.marks = ()
+        self.marks = tuple([mark for mark in self.marks if mark != "usage_requested"])
 
-    def enter(self) -> None:
-        """Mark the send as begun (*transport*): the same request inside it belongs to this exchange."""
-        self.nesting = Nesting(self.host, self.path)
-        self.outer = _nesting.get()
-        _nesting.set(self.nesting)
+    def answered(self, status: int, header: Callable[[str], str | None], body: bytes | None = None) -> None:
+        """Note the head of the answer (*transport*); ``header`` looks one up by its lower-case name.
 
-    def leave(self) -> None:
-        """Mark the send as returned, however it did (*transport*)."""
-        self.nesting.alive = False
-        _nesting.set(self.outer)
-
-    def answered(self, status: int, header: Callable[[str], str | None]) -> None:
-        """Note the head of the answer (*transport*); ``header`` looks one up by its lower-case name."""
+        With its ``body``, decoded, if that came at once: then the exchange is settled. Otherwise the answer is a stream
+        that is watched from now on.
+        """
         self.status = status
         self.header = header
         self.request_id = header(self.match.reader.api.answer.request_id)
+        if body is None:
+            self.events = "event-stream" in (header("content-type") or "")
+            self.encoding = header("content-encoding") or ""
+        elif body[:1] != b"{":
+            self.events = "event-stream" in (header("content-type") or "")
         if self.rewritten is not None and self.events:
             self.filter = make_filter(self.encoding)
-
-    def whole(self, body: bytes) -> None:
-        """Take a body that came at once, decoded, and settle (*transport*)."""
-        self.answer = body
-        self.finish("ok")
+        if body is not None:
+            self.answer = body
+            self.finish("ok")
 
     def filtered(self, body: bytes) -> bytes:
         """Return a streamed body that was read at once without what was only asked for by us (*transport*)."""
@@ -171,14 +177,13 @@ class Exchange:
         if OPEN.pop(id(self), None) is None:
             return
         self.ended = self.ended or time.perf_counter_ns()
-        with _settling:
-            self.settle(self, outcome, error)
+        self.settle(self, outcome, error)
 
     def drop(self) -> None:
         """Leave the settling to the worker: the end was seen by a finaliser (*transport*)."""
         if id(self) in OPEN:
             self.ended = self.ended or time.perf_counter_ns()
-            DROPPED.put(self)
+            WAITING.put(self)
 
     def compact(self) -> None:
         """Join a stream's many chunks; of a long one of events forget the middle: the usage stands at its edges."""
@@ -192,29 +197,36 @@ class Exchange:
             self.marks += ("stream_shortened",)
 
 
-Settle = Callable[[Exchange, Outcome, BaseException | None], None]
+def settle_waiting() -> None:
+    """Settle what waits for it: when this returns, what was answered before is priced and kept."""
+    while WAITING.qsize():
+        with _settling:
+            for _ in range(BATCH):
+                try:
+                    exchange = WAITING.get_nowait()
+                except queue.Empty:
+                    return
+                if exchange.noted:
+                    exchange.settle(exchange, "ok", None)
+                else:
+                    exchange.finish("abandoned")
+        time.sleep(0)  # the application's threads go first
 
 
-def settle_dropped() -> int:
-    """Settle what finalisers left, on the worker; return how many."""
-    count = 0
-    while True:
-        try:
-            exchange = DROPPED.get_nowait()
-        except queue.Empty:
-            return count
-        exchange.finish("abandoned")
-        count += 1
+context.catch_up = settle_waiting
 
 
 def settle_open(settle: Settle) -> None:
     """Settle what is still open of those that ``settle`` is to settle, when their instance is closed."""
     for exchange in [exchange for exchange in list(OPEN.values()) if exchange.settle == settle]:
-        exchange.finish("abandoned" if exchange.streamed else "cancelled")
+        exchange.finish("abandoned" if exchange.status is not None else "cancelled")
 
 
 def forget_open() -> None:
     """Disown everything after a fork: the calls in flight are the parent's."""
-    global DROPPED  # noqa: PLW0603 - the parent's queue may have been locked at the fork
+    global _settling  # noqa: PLW0603 - a thread that is not here any more may hold it
     OPEN.clear()
-    DROPPED = queue.SimpleQueue()
+    with contextlib.suppress(queue.Empty):
+        while True:
+            WAITING.get_nowait()
+    _settling = threading.RLock()

@@ -12,12 +12,15 @@ from outlay.wire.encodings import Codec, codec
 from outlay.wire.paths import top_level
 
 _NULL = re.compile(rb'"usage"\s*:\s*null')
-_SCALAR = rb'(?:"(?:[^"\\]|\\.)*"|[-+.0-9eE]+|true|false|null)'
+_SCALAR = rb'(?:"(?:[^"\\\r\n]|\\.)*"|[-+.0-9eE]+|true|false|null)'
 _NULL_LAST = re.compile(_NULL.pattern + rb'((?:\s*,\s*"\w+"\s*:\s*' + _SCALAR + rb")*\s*\}\s*)$")
 """With only scalars between it and the end, so that it stands at the top level: OpenAI's place for it."""
 
-_SCALARS = re.compile(rb'(?:,"\w+":' + _SCALAR + rb")+\}\n\n")
-"""What OpenAI has behind it: ``"obfuscation"``."""
+whole_event = re.compile(
+    rb'(data: \{[^\r\n]*),"usage":null((?:,"\w+":' + _SCALAR + rb")*\}\n\n)",
+).fullmatch
+"""Match what nearly every server sends at once: an event of one line whose null can be cut out, between the two groups.
+Only scalars stand behind it (OpenAI's ``"obfuscation"``), so that it is the top level's."""
 
 _EVENT_END = re.compile(rb"\n\n")
 _ANY_EVENT_END = re.compile(rb"(?:\r\n|\n)(?:\r\n|\n|\r(?=[^\n]))|\r(?:\r\n|\r)")
@@ -33,35 +36,28 @@ class UsageFilter:
     """
 
     def __init__(self) -> None:
-        self._held = b""
+        self.held = b""
+        """The event that is not whole yet."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what of the stream so far can go on."""
-        if not self._held and chunk.endswith(b"\n\n"):
-            at = chunk.rfind(b'"usage"')
-            if at < 0:
+        if not self.held and chunk.endswith(b"\n\n"):
+            if b'"usage"' not in chunk:
                 return chunk
-            if chunk[at - 1 : at + 12] == b',"usage":null' and _is_one_line(chunk):
-                rest = chunk[at + 12 :]
-                if rest == b"}\n\n" or _SCALARS.fullmatch(rest):
-                    return chunk[: at - 1] + rest
-        data = self._held + chunk
+            if found := whole_event(chunk):
+                return found[1] + found[2]
+        data = self.held + chunk
         out, at = [], 0
         for end in (_ANY_EVENT_END if b"\r" in data else _EVENT_END).finditer(data):
             out.append(_without_usage(data[at : end.end()]))
             at = end.end()
-        self._held = data[at:]
+        self.held = data[at:]
         return b"".join(out)
 
     def flush(self) -> bytes:
         """Return what was held back when the stream ended inside an event."""
-        held, self._held = self._held, b""
+        held, self.held = self.held, b""
         return _without_usage(held)
-
-
-def _is_one_line(chunk: bytes) -> bool:
-    """Return whether a chunk is one event of one line: what nearly every server sends at once."""
-    return chunk.startswith(b"data: {") and chunk.find(b"\n") == len(chunk) - 2 and b"\r" not in chunk
 
 
 def _without_usage(event: bytes) -> bytes:
@@ -100,6 +96,9 @@ _NO_CHOICES = (msgspec.Raw(b"[]"), msgspec.Raw(b"[ ]"))
 
 class Recoder:
     """Filter a stream that came compressed though it was asked to come as it is: decode, filter, encode again."""
+
+    held = None
+    """Nothing can be said of a chunk before it is decoded."""
 
     def __init__(self, codec: Codec) -> None:
         self._inner = UsageFilter()

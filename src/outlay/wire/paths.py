@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from operator import attrgetter
+from functools import partial
+from operator import attrgetter, is_not
 from typing import Any
 
 import msgspec
@@ -22,8 +22,11 @@ class Fields:
     def __init__(self, paths: tuple[str, ...], raw: tuple[str, ...] = ()) -> None:
         self._paths = [path.split(".") for path in paths]
         self._raw = [path in raw for path in paths]
-        self._stars = [(index, _each(parts)) for index, parts in enumerate(self._paths) if "*" in parts]
-        self._decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
+        stars = [(index, parts[parts.index("*") + 1 :]) for index, parts in enumerate(self._paths) if "*" in parts]
+        self._simple = [(index, attrgetter(".".join(rest))) for index, rest in stars if rest and "*" not in rest]
+        self._deep = [(index, ["*", *rest]) for index, rest in stars if not rest or "*" in rest]
+        self.decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
+        """From JSON to an object with what is asked for; raises one of ``UNREADABLE``."""
         # One C call fetches everything; where a document has null for an object on the way, _walk does it by steps.
         heads = [".".join(parts[: parts.index("*")] if "*" in parts else parts) for parts in self._paths]
         self._get = attrgetter(*heads) if len(heads) > 1 else lambda document: (attrgetter(*heads)(document),)
@@ -31,17 +34,21 @@ class Fields:
     def read(self, body: bytes) -> tuple[Any, ...] | None:
         """Return the values in the order of the paths, None for an absent one; None if ``body`` is no JSON object."""
         try:
-            document = self._decode(body)
-            values = self._get(document)
-        except AttributeError:
-            return tuple(_walk(document, parts) for parts in self._paths)
+            document = self.decode(body)
         except UNREADABLE:
             return self._read_plainly(body)
-        if not self._stars:
-            return values
-        filled = list(values)
-        for index, each in self._stars:
-            filled[index] = each(filled[index])
+        try:
+            values = self._get(document)
+            if not self._simple and not self._deep:
+                return values
+            filled = list(values)
+            for index, get in self._simple:
+                if found := filled[index]:
+                    filled[index] = list(filter(_is_there, map(get, found))) or None
+        except AttributeError:
+            return tuple([_walk(document, parts) for parts in self._paths])
+        for index, rest in self._deep:
+            filled[index] = _walk(filled[index], rest)
         return tuple(filled)
 
     def _read_plainly(self, body: bytes) -> tuple[Any, ...] | None:
@@ -71,20 +78,7 @@ def top_level(body: bytes) -> dict[str, msgspec.Raw] | None:
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _each(parts: list[str]) -> Callable[[Any], Any]:
-    """Compile what follows the first ``*`` of a path into a function of the list it stands for."""
-    rest = parts[parts.index("*") + 1 :]
-    get = attrgetter(".".join(rest)) if rest and "*" not in rest else None
-
-    def each(found: Any) -> Any:
-        if not found or get is None:
-            return _walk(found, ["*", *rest])
-        try:
-            return [value for value in map(get, found) if value is not None] or None
-        except AttributeError:
-            return _walk(found, ["*", *rest])
-
-    return each
+_is_there = partial(is_not, None)
 
 
 def _walk(document: Any, parts: list[str]) -> Any:
@@ -127,4 +121,4 @@ def _type(tree: Any) -> Any:
             fields.append((name, kind | None, None if "*" in below else kind()))
         else:
             fields.append((name, kind, None if kind is Any else msgspec.Raw()))
-    return msgspec.defstruct("Answer", fields, frozen=True, gc=False)
+    return msgspec.defstruct("Answer", fields, frozen=True, gc=False, omit_defaults=True)

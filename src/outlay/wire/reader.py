@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -24,6 +24,9 @@ RAW_LIMIT = 16 * 1024
 TEXT_LIMIT = 256
 """Characters that are kept of a model's name and of an id."""
 
+TERM_LIMIT = 64
+"""Characters that are kept of what decides the price."""
+
 REASONS = 128
 """Finish reasons that are kept: OpenAI allows as many choices."""
 
@@ -33,7 +36,7 @@ HEAD, TAIL = 2, 4
 _CODE = re.compile(r"[\w.:-]{1,64}")
 
 
-class Reading:
+class Reading(msgspec.Struct):
     """What an answer says. Fields are named as in ``Call``; what was not said keeps its default."""
 
     model: str | None = None
@@ -41,22 +44,19 @@ class Reading:
     finish_reasons: tuple[str, ...] = ()
     status: str | None = None
     """State of an answer made in the background: ``queued``, ``in_progress``, ``completed``, …"""
-    background = False
+    background: bool = False
     created: int | None = None
     """When an answer made in the background was begun, in nanoseconds since the epoch: every poll says the same."""
     error: str | None = None
-    terms: dict[str, str]
+    terms: dict[str, str] = {}
     usage: dict[str, Quantity] | None = None
-    reasoning = 0
-    raw_usage = b""
+    reasoning: int = 0
+    raw_usage: bytes = b""
     reported: int | None = None
     """Pico-USD that the provider says it charged."""
-    whole = False
+    whole: bool = False
     """Whether nothing that could change the usage is still to come."""
     marks: tuple[str, ...] = ()
-
-    def __init__(self) -> None:
-        self.terms = {}
 
 
 class Reader:
@@ -86,7 +86,10 @@ class Reader:
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
         self._text = Fields(answer.text) if answer.text else None
+        self.tells_text = bool(answer.text)
+        """Whether answers have text, by whose length a call without usage is estimated."""
         self._reported = Fields((answer.reported,)) if answer.reported else None
+        self._said = attrgetter(*[of[0] for of in (answer.model, answer.usage, answer.error, answer.background) if of])
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
 
@@ -101,6 +104,20 @@ class Reader:
             self._count(reading, raw)
         reading.whole = True
         return reading
+
+    def reduced(self, body: bytes) -> bytes | None:
+        """Return a JSON answer with nothing in it but what ``plain`` reads: no content.
+
+        None where an answer is not as it usually is: no model or no usage, an error, one made in the background.
+        """
+        try:
+            document = self._fields.decode(body)
+            model, usage, *unusual = self._said(document)
+        except (AttributeError, *UNREADABLE):
+            return None
+        if model.__class__ is not str or not usage or usage == _NULL or any(unusual):
+            return None
+        return _encode(document)
 
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
@@ -149,7 +166,8 @@ class Reader:
                 setattr(reading, name, text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT])
         self._take_end(reading, values)
         for name, place in self._terms:
-            _set_term(reading, name, values[place])
+            if (term := values[place]) and term.__class__ is str:
+                reading.terms[name] = term[:TERM_LIMIT]
         for place in self._usage:
             raw = values[place]
             if raw and raw != _NULL:
@@ -159,8 +177,10 @@ class Reader:
     def _take_end(self, reading: Reading, values: tuple[Any, ...]) -> None:
         """Take how the answer ended, and whether it is one that runs in the background."""
         for place in self._finish:
-            if values[place]:
-                reading.finish_reasons = _reasons(reading.finish_reasons, values[place])
+            if said := values[place]:
+                for text in said if said.__class__ is list else (said,):
+                    if text and text.__class__ is str and len(reading.finish_reasons) < REASONS:
+                        reading.finish_reasons += (text[:TEXT_LIMIT],)
         for place in self._error:
             if values[place] and reading.error is None:
                 reading.error = _code(values[place])
@@ -173,14 +193,15 @@ class Reader:
         if len(raw) > RAW_LIMIT:
             reading.marks += ("raw_usage_dropped",)
         else:
-            reading.raw_usage = _one_line(raw)
-        values = self._counts.fetch(raw)
+            reading.raw_usage = raw if raw.isascii() and b"\n" not in raw else _one_line(raw)
+        values = self._counts.fields.read(raw)
         if values is None:
             reading.marks += ("usage_invalid",)
             return
         if self._usage_terms:
             for name, value in zip(self._usage_terms, self._counts.terms(values), strict=True):
-                _set_term(reading, name, value)
+                if value and value.__class__ is str:
+                    reading.terms[name] = value[:TERM_LIMIT]
         if self._reported is not None and b"cost" in raw:
             reading.reported = _pico_usd((self._reported.read(raw) or (None,))[0])
         try:
@@ -195,12 +216,7 @@ class Reader:
 
 
 _NULL = msgspec.Raw(b"null")
-
-
-def _reasons(before: tuple[str, ...], said: Any) -> tuple[str, ...]:
-    reasons = said if isinstance(said, list) else [said]
-    texts = [reason[:TEXT_LIMIT] for reason in reasons if reason and isinstance(reason, str)]
-    return (*before, *texts)[:REASONS]
+_encode = msgspec.json.Encoder().encode
 
 
 def _text(value: Any) -> str:
@@ -212,11 +228,6 @@ def _length(text: Any) -> int:
     if isinstance(text, list):
         return sum(map(_length, text))
     return len(text.encode(errors="replace")) if isinstance(text, str) else 0
-
-
-def _set_term(reading: Reading, name: str, value: Any) -> None:
-    if isinstance(value, str) and value:
-        reading.terms[name] = value[:64]
 
 
 def _moment(seconds: Any) -> int | None:
@@ -233,10 +244,10 @@ def _one_line(raw: bytes) -> bytes:
     """Return a usage object without its line breaks (OpenAI indents its answers), in valid UTF-8."""
     if not raw.isascii():
         raw = raw.decode(errors="replace").encode()
-    if b"\n" in raw:
-        with contextlib.suppress(msgspec.DecodeError):
-            return msgspec.json.format(raw, indent=-1)
-    return raw
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except msgspec.DecodeError:
+        return raw
 
 
 def _merged(usages: list[bytes]) -> bytes:

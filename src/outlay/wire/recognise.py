@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from enum import Enum
 
 from outlay.records import Coverage
 from outlay.wire.api import API, Provider
@@ -14,6 +15,15 @@ UNKNOWN = Provider(name="unknown", hosts=())
 
 CACHED = 4096
 """Hosts and paths that are remembered; past it, memory starts anew."""
+
+
+class _Unseen(Enum):
+    """What stands for a request that was not looked at before."""
+
+    UNSEEN = 0
+
+
+_UNSEEN = _Unseen.UNSEEN
 
 _IDENTIFIER = re.compile(r"[^/]*\d[^/]*|[^/]{25,}")
 _VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
@@ -38,14 +48,15 @@ class Match:
 class Recogniser:
     """Find the format and the provider of a request; count what went to model hosts, met and missed."""
 
-    def __init__(self, apis: Iterable[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
+    def __init__(self, apis: Collection[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
         self._posts: dict[str, list[tuple[str, str, API]]] = {}
         self._polls: dict[str, list[tuple[str, str, API]]] = {}
         for api in apis:
             self._register(api)
         self._exact: dict[str, Provider] = {}
         self._wild: list[tuple[str, Provider]] = []
-        named = {provider.name: provider for provider in providers}
+        self._apis = {api.name: api for api in apis}
+        self._providers = named = {provider.name: provider for provider in providers}
         for provider in named.values():
             for host in provider.hosts:
                 self._name(host, provider)
@@ -58,15 +69,19 @@ class Recogniser:
 
     def find(self, method: str, host: str, path: str) -> Match | None:
         """Return the match of a request, or None for one that is no model call. ``path`` comes without its query."""
+        found = self._matches.get((method, host, path), _UNSEEN)
+        return self._look(method, host, path) if found is _UNSEEN else found
+
+    def _look(self, method: str, host: str, path: str) -> Match | None:
         last = path.rpartition("/")[2]
         if not last:
             path = path.rstrip("/")
             last = path.rpartition("/")[2]
         if method == "POST":
             if last in self._posts:
-                return self._remembered(method, host, path)
+                return self._remember(method, host, path)
         elif method == "GET" and self._polls and path[: -len(last) - 1].rpartition("/")[2] in self._polls:
-            return self._remembered(method, host, path)
+            return self._remember(method, host, path)
         if self.provider(host) is not None:
             self._miss(method, host, path)
         return None
@@ -92,6 +107,14 @@ class Recogniser:
         self._hosts[host] = found
         return found
 
+    def named(self, api: str, provider: str) -> Match | None:
+        """Return the match of a call that another process recognised; None where its format is not known here."""
+        known = self._apis.get(api)
+        if known is None:
+            return None
+        billed = self._providers.get(provider) or Provider(name=provider, hosts=())
+        return Match(_reader(known), billed, "POST", "", "", poll=False)
+
     def coverage(self, at: int) -> list[Coverage]:
         """Return what was seen since the last time, and start anew. Counts are lost to no one but a race of one."""
         taken = []
@@ -107,12 +130,8 @@ class Recogniser:
             taken.append(_coverage(at, provider, host, method, path, count, 0, count if free else 0))
         return taken
 
-    def _remembered(self, method: str, host: str, path: str) -> Match | None:
+    def _remember(self, method: str, host: str, path: str) -> Match | None:
         key = (method, host, path)
-        try:
-            return self._matches[key]
-        except KeyError:
-            pass
         match = self._match(method, host, path)
         if len(self._matches) >= CACHED:
             self._matches.clear()

@@ -12,10 +12,13 @@ SMALL = 16 * 1024
 """Bytes up to which a body is decoded; above, a search of its two ends answers in 5 µs whatever its size."""
 
 END = 128
-"""Bytes at a body's end that are searched for the model, and remembered: most applications have few of them."""
+"""Bytes at a body's ends in which SDKs write the model."""
 
-ENDS = 1024
-"""Ends that are remembered, in memory only."""
+SHORT = 400
+"""Bytes at a body's end that are searched for it when other options stand around it."""
+
+TEXT = 256
+"""Characters that are kept of a name."""
 
 _SCALAR = rb'(?:"[^"\\]*"|[-+.0-9eE]+|true|false|null)'
 # Only scalars stand between the key and the outer brace, so the key is at the top level: a search that is not
@@ -34,33 +37,35 @@ class RequestReader:
         self._head = re.compile(_HEAD % model)
         self._tail = re.compile(_TAIL % model)
         self._tier = b'"%s"' % (table.tier or "tier").encode()
-        self._ends: dict[bytes, str] = {}
+        self._first = b'{"%s":"' % table.model.encode()
+        self._last = b',"%s":"' % table.model.encode()
+
+    def named(self, body: bytes) -> str | None:
+        """Return the model where it is written last or first, as SDKs do: in a text a backslash is before it."""
+        at = body.rfind(self._last, -END)
+        if at >= 0:
+            name, _, rest = body[at + len(self._last) :].partition(b'"')
+            if rest == b"}" and b"\\" not in name:
+                return name.decode(errors="replace")
+        elif body.startswith(self._first):
+            name, quote, _ = body[len(self._first) : END].partition(b'"')
+            if quote and b"\\" not in name:
+                return name.decode(errors="replace")
+        return None
 
     def model(self, body: bytes | None) -> tuple[str | None, str | None]:
         """Return (model, tier) as asked for; the tier only of a small body."""
         if not body:
             return None, None
-        if len(body) > SMALL or self._tier not in body:
-            model = self._by_end(body)
-            if model is not None:
-                return model, None
+        if len(body) > SMALL or body.find(self._tier) < 0:  # `in` tries a number first, and formats its refusal
+            name = self.named(body)
+            if name is not None:
+                return name, None
+            found = self._tail.search(body[-SHORT:]) or self._head.match(body[:SMALL])
+            if found is not None:
+                return found[1].decode(errors="replace")[:TEXT], None
         values = self._fields.read(body)
         return (None, None) if values is None else (_text(values[0]), _text(values[1]))
-
-    def _by_end(self, body: bytes) -> str | None:
-        """Return the model if only scalars stand around its name at an end of the body: what SDKs write."""
-        end = body[-END:]
-        known = self._ends.get(end)
-        if known is not None:
-            return known
-        found = self._tail.search(end)
-        if found is None:
-            found = self._head.match(body[:SMALL])
-            return found and _model(found)
-        if len(self._ends) >= ENDS:
-            self._ends.clear()
-        self._ends[end] = _model(found)
-        return self._ends[end]
 
     def limit(self, body: bytes | None) -> int | None:
         """Return the most output tokens that the request allows, all choices together; None where it names no limit."""
@@ -72,9 +77,5 @@ class RequestReader:
         return min(limits) * choices if limits else None
 
 
-def _model(found: re.Match[bytes]) -> str:
-    return found[1].decode(errors="replace")[:256]
-
-
 def _text(value: Any) -> str | None:
-    return value[:256] if isinstance(value, str) else None
+    return value[:TEXT] if isinstance(value, str) else None

@@ -8,18 +8,9 @@ import msgspec
 
 from outlay.wire.exchange import Exchange
 from outlay.wire.paths import top_level
-from outlay.wire.request import SMALL
 
 REMEMBERED = 10_000
 """Refusing hosts that are remembered."""
-
-
-def may_stream(body: bytes | None) -> bool:
-    """Return whether a request whose answer the client will read at once may ask for a stream all the same.
-
-    Of small bodies only: looking through 5 MB takes 3 ms.
-    """
-    return body is not None and len(body) <= SMALL and b'"stream"' in body
 
 
 class Asking:

@@ -35,15 +35,12 @@ class UsageReader:
         self._reasoning = place(table.reasoning) if table.reasoning else None
         self._sum = place(table.sum) if table.sum else None
         self._terms = [place(path) for path in terms]
-        self._fields = Fields(tuple(paths))
-
-    def fetch(self, raw: bytes) -> tuple[Any, ...] | None:
-        """Return what ``raw`` holds at the table's paths, for ``terms`` and ``count``; None if it is no object."""
-        return self._fields.read(raw)
+        self.fields = Fields(tuple(paths))
+        """What a usage object holds at the table's paths, for ``terms`` and ``count``."""
 
     def read(self, raw: bytes) -> tuple[dict[str, Quantity], int, bool] | None:
         """Return what ``count`` returns, of a usage object as JSON."""
-        values = self.fetch(raw)
+        values = self.fields.read(raw)
         if values is None:
             raise InvalidUsage("not an object")
         return self.count(values)
@@ -80,13 +77,12 @@ class UsageReader:
         for place, rest, parts in self._totals:
             left = values[place]
             if left.__class__ is not int or not 0 <= left < ABSURD:
-                left = sum(_tokens(values[part]) for _, part in parts) or None if left is None else _tokens(left)
+                left = self._total(left, values, parts)
                 if left is None:
                     continue
             tokens = left if tokens is None else tokens + left
             for name, part in parts:
-                quantity = values[part]
-                if quantity:
+                if quantity := values[part]:
                     if quantity.__class__ is not int or not 0 < quantity <= left:
                         quantity = _tokens(quantity)
                         if quantity > left:
@@ -97,6 +93,13 @@ class UsageReader:
             if left:
                 classes[rest] = classes.get(rest, 0) + left
         return tokens, consistent
+
+    @staticmethod
+    def _total(said: Any, values: tuple[Any, ...], parts: list[tuple[str, int]]) -> int | None:
+        """Return a total that is no plain number, or is not there: then that of its parts."""
+        if said is not None:
+            return _tokens(said)
+        return sum(_tokens(values[part]) for _, part in parts) or None
 
 
 def _tokens(value: Any) -> int:
