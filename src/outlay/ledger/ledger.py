@@ -6,30 +6,29 @@ import ctypes
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from outlay.ledger import queries, restated
+from outlay.ledger import queries
 from outlay.ledger.database import connect, in_use, transaction
-from outlay.ledger.failures import Failures, read_failures
 from outlay.ledger.inflight import Revive
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels
 from outlay.ledger.questions import Question, Report
 from outlay.ledger.reports import amounts, answer
 from outlay.ledger.retention import forget, prune, remove
+from outlay.ledger.reviews import Reviews
 from outlay.ledger.rollups import Known
 from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
-from outlay.ledger.timeline import Moment, read_moments
 from outlay.ledger.writing import Batch, write
 from outlay.records import Call, Record, Span
 
 
-class Ledger:
+class Ledger(Reviews):
     """An open ledger; use it from one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:
@@ -146,62 +145,6 @@ class Ledger:
         question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo(zone))
         return amounts(self._database, question, progress)
 
-    def restate(
-        self,
-        price: restated.Pricing,
-        *,
-        price_table: str,
-        at: int,
-        since: int | None = None,
-        until: int | None = None,
-        filters: Mapping[str, str | None] | None = None,
-        write: bool = True,
-        progress: Progress | None = None,
-    ) -> restated.Restatement:
-        """Price calls anew by ``price``, and keep what differs beside what was recorded, which stays as it is.
-
-        ``at``: now. ``price_table``: its version. Without ``write`` nothing is kept.
-        """
-        question = Question(since=since, until=until, filters=filters or {}, zone=ZoneInfo("UTC"))
-        return restated.restate(
-            self._database, question, price, price_table=price_table, at=at, write=write, progress=progress
-        )
-
-    def restated_cost(self, call: Call) -> restated.Restated | None:
-        """Return a call's restated cost; None where it is as recorded, or nobody restated it."""
-        return restated.find_restated(self._database, call)
-
-    def shifts(
-        self,
-        by: Sequence[str] = (),
-        *,
-        since: int | None = None,
-        until: int | None = None,
-        filters: Mapping[str, str | None] | None = None,
-        zone: str = "UTC",
-    ) -> tuple[dict[restated.Key, restated.Shift], tuple[str, ...]]:
-        """Return by how much each line of a report is restated, by its key, and the tables that did it."""
-        question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo(zone))
-        return restated.read_shifts(self._database, question)
-
-    def failures(
-        self,
-        by: Sequence[str] = (),
-        *,
-        since: int | None = None,
-        until: int | None = None,
-        filters: Mapping[str, str | None] | None = None,
-    ) -> list[Failures]:
-        """Return what failed, by fields and ``tag:NAME``, those that failed most first; every call is read."""
-        question = Question(by=tuple(by), since=since, until=until, filters=filters or {}, zone=ZoneInfo("UTC"))
-        return read_failures(self._database, question)
-
-    def timeline(
-        self, by: Sequence[str] = (), *, since: int, until: int, provider: str | None = None
-    ) -> Iterator[Moment]:
-        """Yield the calls that began from ``since`` to ``until``, in order, each with what ``by`` names."""
-        return read_moments(self._database, tuple(by), since, until, provider)
-
     def calls(
         self,
         order: queries.Order = "latest",
@@ -258,13 +201,13 @@ class Ledger:
         Rollups stay, so reports still show what was spent. Calls from the ``seq`` ``keep_from`` on stay too.
         """
         gone = prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
-        restated.sweep(self._database)
+        self.sweep()
         return gone
 
     def remove(self, project: str) -> int:
         """Delete a project: its calls, its spans and its part of every report; return how many calls it had."""
         gone = remove(self._database, project)
-        restated.sweep(self._database)
+        self.sweep()
         return gone
 
     def forget(self, tags: Mapping[str, str]) -> int:

@@ -14,11 +14,13 @@ from outlay.ledger.counters import MILLI
 from outlay.ledger.database import in_use, transaction
 from outlay.ledger.questions import TIME_UNITS, Question, check
 from outlay.ledger.rows import read_call
-from outlay.ledger.scanned import Progress, expression
+from outlay.ledger.scanned import expression
 from outlay.ledger.view import COLUMNS, ENTRIES, column
 from outlay.records import Call, Cost, Usage
 
 Key = tuple[str | None, ...]
+Progress = Callable[[float], None]
+"""Told the share that is done, from 0 to 1."""
 Pricing = Callable[[Call, Usage], Cost]
 
 _BATCH = 2_000
