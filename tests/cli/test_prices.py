@@ -107,7 +107,7 @@ def test_an_update_shows_what_differs_and_keeps_the_table_before(cli: Cli, tmp_p
     assert (new["dated"], new["in_use"], old["version"], old["in_use"]) == ("2027-01-15", True, load().version, False)
     (now,) = prices(cli, "openai:gpt-4")[0]["now"]
     (before,) = prices(cli, "openai:gpt-4", "--table", old["version"])[0]["now"]
-    assert [price["bands"][0]["rates"]["input"][0] for price in (now, before)] == ["29", "30"]
+    assert [price["bands"][0]["rates"]["input"]["usd"] for price in (now, before)] == ["29", "30"]
     assert "No price differs" in cli("prices", *arguments).out
 
 

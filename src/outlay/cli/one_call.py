@@ -23,7 +23,7 @@ def show_call(call: Call, restated: Restated | None, prices: Prices, zone: tzinf
     models = (call.response_model, call.request_model)
     price = prices.explain(call.provider, models, at=call.end, terms=call.terms)
     if as_json:
-        print_json(call_data(call) | {"restated": _restated_data(restated), "price": _price_data(price)})
+        print_json(call_data(call) | {"restated": _restated_data(restated), "price": price_data(price)})
         return
     out = console()
     for name, value in _facts(call, zone):
@@ -133,7 +133,8 @@ def _restated_data(restated: Restated | None) -> dict[str, Any] | None:
     return msgspec.structs.asdict(restated) | {"cost_usd": amount}
 
 
-def _price_data(price: Explanation | None) -> dict[str, Any] | None:
+def price_data(price: Explanation | None) -> dict[str, Any] | None:
+    """Return a price for programs; None where none is known."""
     if price is None:
         return None
     return {

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from outlay.cli.books import data_option, located, prices_of
+from outlay.cli.one_call import price_data
 from outlay.cli.output import as_json, console, count, print_json
 from outlay.cli.price_rows import Found, look_up, show_found
 from outlay.cli.price_update import update
@@ -60,13 +61,22 @@ def show(
         return
     found = [_found(prices, model, at) for model in models]
     if as_json:
-        print_json([dataclasses.asdict(one) for one in found])
+        print_json([_as_data(one) for one in found])
         return
     out = console()
     for number, one in enumerate(found):
         if number:
             out.print()
         show_found(out, one, prices, at)
+
+
+def _as_data(found: Found) -> dict[str, Any]:
+    return {
+        "asked": found.asked,
+        "listings": [dataclasses.asdict(listed) for listed in found.listings],
+        "now": [price_data(price) for price in found.now],
+        "elsewhere": list(found.elsewhere),
+    }
 
 
 def _found(prices: Prices, model: str, at: int) -> Found:
