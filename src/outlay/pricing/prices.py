@@ -9,17 +9,20 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from outlay.pricing import shelf
 from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
-from outlay.pricing.explanation import Explanation, explain
 from outlay.pricing.quote import Quote, quote
 from outlay.pricing.resolution import find, in_table
 from outlay.pricing.schedule import in_force, instant
 from outlay.pricing.table import LoadedTable, Price
 from outlay.providers import canonical
 from outlay.records import Cost, CostStatus, Quantity, Usage
+
+if TYPE_CHECKING:
+    from outlay.pricing.explanation import Explanation
 
 NO_TERMS: Mapping[str, str] = MappingProxyType({})
 CACHED = 4096
@@ -106,6 +109,8 @@ class Prices:
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
     ) -> Explanation | None:
         """Return the price a call of these would have, in words and figures; None for a model that is not known."""
+        from outlay.pricing.explanation import explain  # for people who ask, not for every program
+
         return explain(self.table, self.quote(provider, models, at=at, terms=terms))
 
     def quote(

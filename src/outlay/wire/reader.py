@@ -30,8 +30,9 @@ TERM_LIMIT = 64
 REASONS = 128
 """Finish reasons that are kept: OpenAI allows as many choices."""
 
-HEAD, TAIL = 2, 4
-"""Events at a stream's edges that say everything in all formats known; where they don't, all are read."""
+HEAD, TAIL = 1, 3
+"""Events at a stream's edges that say everything in all formats known (of one that ends with its usage, the tail does);
+where they don't, all are read."""
 
 _CODE = re.compile(r"[\w.:-]{1,64}")
 
@@ -121,7 +122,7 @@ class Reader:
 
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
-        edges = sse.edges(body, HEAD, TAIL)
+        edges = sse.edges(body, 0 if self._ends_with_usage else HEAD, TAIL)
         if edges is not None:
             reading = self._read_events(edges)
             if reading.whole and reading.usage is not None and reading.model is not None:
