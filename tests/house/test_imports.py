@@ -31,7 +31,9 @@ FOR_ONE_PART = {
     "opentelemetry": (),
     "pydantic": (),
     "requests": (),
-    "genai_prices": ("src/outlay/pricing/compile.py", "src/outlay/pricing/clauses.py"),  # when a table is built
+    "genai_prices": tuple(
+        f"src/outlay/pricing/{name}.py" for name in ("compile", "clauses", "source")
+    ),  # to build a table
 }
 """Packages, and the only places in the core that may import them."""
 

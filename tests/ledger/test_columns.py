@@ -15,8 +15,20 @@ from outlay.ledger.view import COLUMNS
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
 SMALL = ("segments", "cursors", "facts", "migrations")
-TABLES = ("entries", "labels", "spans", "rollups", "pairs", "paired", "coverage", "losses", "swallowed", *SMALL)
-
+TABLES = (
+    "entries",
+    "labels",
+    "spans",
+    "rollups",
+    "pairs",
+    "paired",
+    "coverage",
+    "losses",
+    "swallowed",
+    "restated",
+    "restatements",
+    *SMALL,
+)
 
 OF_BOTH = {"pairs": {"state"}, "paired": {"tagged", "value", "label", *SUMS}}
 """The two share a list."""

@@ -10,7 +10,7 @@ from outlay.records import Call
 MILLI = 10**9
 """Pico-USD in a milli-USD: sums are kept as both, so that they stay exact beyond 64 bits of pico-USD."""
 
-SUMS = (
+SUMS: tuple[str, ...] = (
     *("attempts", "requests", "errors", "input", "cache_read", "output", "reasoning", "duration_us"),
     *("cost_milli", "cost_pico", "unpriced_calls", "unpriced_tokens", "estimated_calls", "unbounded_calls"),
     *("cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input", "other_output"),

@@ -23,13 +23,14 @@ from outlay.ledger.questions import Question, Report
 from outlay.ledger.reading import Progress
 from outlay.ledger.reports import amounts, answer
 from outlay.ledger.retention import forget, prune, remove
+from outlay.ledger.reviews import Reviews
 from outlay.ledger.rollups import Known
 from outlay.ledger.spool import Spool
 from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span
 
 
-class Ledger:
+class Ledger(Reviews):
     """An open ledger; use it from one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:
@@ -212,11 +213,15 @@ class Ledger:
 
         Rollups stay, so reports still show what was spent. Calls from the ``seq`` ``keep_from`` on stay too.
         """
-        return prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+        gone = prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+        self.sweep()
+        return gone
 
     def remove(self, project: str) -> int:
         """Delete a project: its calls, its spans and its part of every report; return how many calls it had."""
-        return remove(self._database, project)
+        gone = remove(self._database, project)
+        self.sweep()
+        return gone
 
     def forget(self, tags: Mapping[str, str]) -> int:
         """Erase who stands behind the calls that have all of ``tags``; return how many calls there were.

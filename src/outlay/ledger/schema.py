@@ -209,14 +209,48 @@ CREATE TABLE facts (
 """
 
 
-def _first(database: sqlite3.Connection) -> None:
-    for statement in _FIRST.split(";"):
+_RESTATED = """
+CREATE TABLE restatements (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    price_table TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    changed INTEGER NOT NULL
+);
+CREATE TABLE restated (
+    start INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    restatement INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    status TEXT NOT NULL,
+    cost INTEGER,
+    unpriced TEXT NOT NULL,
+    price_id TEXT,
+    price_match TEXT,
+    PRIMARY KEY (start, id)
+) WITHOUT ROWID;
+"""
+
+
+def _run(database: sqlite3.Connection, script: str) -> None:
+    for statement in script.split(";"):
         if statement.strip():
             database.execute(statement)
+
+
+def _first(database: sqlite3.Connection) -> None:
+    _run(database, _FIRST)
     database.execute(CALLS)
 
 
-MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (("first tables", _first),)
+def _restated(database: sqlite3.Connection) -> None:
+    _run(database, _RESTATED)
+
+
+MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
+    ("first tables", _first),
+    ("restated costs", _restated),
+)
 """What brings a ledger from version n to n + 1, at index n; each runs in one transaction."""
 
 

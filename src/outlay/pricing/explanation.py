@@ -8,10 +8,10 @@ from decimal import Decimal
 import msgspec
 
 from outlay.money import PICO
-from outlay.pricing.quote import Quote, decimal
+from outlay.pricing.quote import Quote
 from outlay.pricing.schedule import ALWAYS
 from outlay.pricing.table import LoadedTable
-from outlay.pricing.units import PER
+from outlay.pricing.units import PER, decimal
 
 
 class Band(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 
 import msgspec
@@ -203,8 +202,3 @@ def _identify(
         {name: PER[name] for name in rates},
     ]
     return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:16]
-
-
-def decimal(rate: Fraction) -> Decimal:
-    """Return an exact rate as a decimal, to 28 digits where it has no end."""
-    return Decimal(rate.numerator) / Decimal(rate.denominator)
