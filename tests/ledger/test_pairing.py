@@ -36,7 +36,7 @@ def ask(ledger: Ledger, *, reads: bool, **how: object) -> Report:
     told: list[float] = []
     report = ledger.report(BY, progress=told.append, **how)  # type: ignore[arg-type]  # keywords of a report
     assert bool(told) is reads
-    exact = ledger.report(BY, exact=True, **how)  # type: ignore[arg-type]
+    exact = ledger.report(BY, exact=True, **how)  # type: ignore[arg-type]  # as above
     assert sorted(report.lines, key=str) == sorted(exact.lines, key=str)
     return report
 
