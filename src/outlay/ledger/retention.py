@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from outlay.guard import logger
 from outlay.ledger import rollups
 from outlay.ledger.calendar import DAY
 from outlay.ledger.counters import SUMS
@@ -150,8 +151,21 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
             database.execute("DELETE FROM rollups WHERE dimension = ? AND value = ?", ("tag:" + name, value))
             database.execute(_UNTAG, ("tag:" + name, value))
             database.execute("DELETE FROM pairs WHERE tag = ? AND tagged = 1 AND value = ?", ("tag:" + name, value))
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    _rewrite(database)
     return erased
+
+
+def _rewrite(database: sqlite3.Connection) -> None:
+    """Write the file anew: ``secure_delete`` leaves copies where SQLite has moved rows between pages."""
+    try:
+        database.execute("VACUUM")
+    except sqlite3.OperationalError as error:  # somebody writes just now, or the disk has no room for a second one
+        logger.warning(
+            "the ledger could not be written anew (%s): free space in it may still name whom you forgot; "
+            "run `outlay forget` once more.",
+            error,
+        )
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _erase(call: Call, labels: Labels) -> Entry:
