@@ -99,7 +99,7 @@ class Outlay:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
         if self._prices is None:
             with _making:
-                self._prices = self._prices or _load_prices(self.settings.price_book)
+                self._prices = self._prices or _load_prices(self.settings.price_book, self.folder / "prices")
         return self._prices
 
     def keep(self, record: Record) -> None:
@@ -226,10 +226,10 @@ def prices() -> Prices:
     return _spare_prices
 
 
-def _load_prices(book: str | None) -> Prices:
+def _load_prices(book: str | None, tables: Path | None = None) -> Prices:
     from outlay.pricing import Prices  # with the first call that is priced
 
-    return Prices.load(Path(book) if book else None)
+    return Prices.load(Path(book) if book else None, tables)
 
 
 def current() -> Outlay | None:

@@ -17,13 +17,15 @@ import msgspec
 from outlay.guard import guard, guarded
 
 if TYPE_CHECKING:
-    from outlay.wire.api import API, Answer, Provider, Request, Stream, Total, UsageTable
+    from outlay.wire.api import API, Answer, Apart, Provider, Request, Stream, Total, UsageTable
     from outlay.wire.exchange import Exchange
     from outlay.wire.recognise import Match
     from outlay.wire.tee import watch, watch_async
 else:
     _FROM = {
-        **dict.fromkeys(("API", "Answer", "Provider", "Request", "Stream", "Total", "UsageTable"), "outlay.wire.api"),
+        **dict.fromkeys(
+            ("API", "Answer", "Apart", "Provider", "Request", "Stream", "Total", "UsageTable"), "outlay.wire.api"
+        ),
         "Exchange": "outlay.wire.exchange",
         "Match": "outlay.wire.recognise",
         **dict.fromkeys(("watch", "watch_async"), "outlay.wire.tee"),
@@ -40,6 +42,7 @@ else:
 __all__ = [
     "API",
     "Answer",
+    "Apart",
     "Exchange",
     "Match",
     "Patch",

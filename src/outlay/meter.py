@@ -27,7 +27,7 @@ from outlay.wire import noted
 from outlay.wire.attempts import forget, last_failure, link, remember
 from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
-from outlay.wire.outcomes import estimated, judge, read, still_running
+from outlay.wire.outcomes import estimated, judge, read, served_by, still_running
 from outlay.wire.pending import Pending
 from outlay.wire.reader import Reading
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
@@ -198,16 +198,19 @@ class Meter:
         home, scope, match = self._home, exchange.scope, exchange.match
         span, api, provider, tags = scope.span, match.reader.api, match.provider, scope.tags
         end = exchange.start + exchange.ended - exchange.began
-        request_model, requested_tier = exchange.asked or match.reader.request.model(exchange.body)
+        biller = provider.name if provider.served_by is None else served_by(exchange)
+        request_model, requested_tier = exchange.asked or match.reader.request.asked(exchange.body, exchange.path)
         terms = reading.terms if not provider.terms else {**provider.terms, **reading.terms}
         if reading.whole and reading.usage is not None:
             usage: Usage | None = Usage(classes=reading.usage, reasoning=reading.reasoning)
         else:
             usage = estimated(exchange, reading, outcome)
         if usage is not None:
-            models = (reading.model, request_model)
+            models = (request_model, reading.model) if api.request.asked_first else (reading.model, request_model)
             prices = self._prices or self._load()
-            cost = prices.cost(provider.name, models, usage, at=end, terms=terms, reported=reading.reported)
+            cost = prices.cost(biller, models, usage, at=end, terms=terms, reported=reading.reported)
+            if reading.items:
+                cost = prices.with_items(cost, biller, reading.items, at=end, terms=terms)
         else:
             cost = NOT_BILLED if outcome == "error" and (exchange.status or not exchange.sent) else UNKNOWN_COST
         if span is not None and span.tally:
@@ -215,7 +218,7 @@ class Meter:
         else:
             place = exchange.trace or (f"{getrandbits(128):032x}", None)
         return Call(
-            id=background_id(provider.name, reading.id) if reading.background and reading.id else exchange.id,
+            id=background_id(biller, reading.id) if reading.background and reading.id else exchange.id,
             trace_id=place[0],
             parent_id=place[1],
             project=home.project,
@@ -224,7 +227,7 @@ class Meter:
             site=span.site if span else None,
             release=home.release,
             tags={**home.tags, **tags} if home.tags and tags else tags or home.tags,
-            provider=provider.name,
+            provider=biller,
             api=api.name,
             operation=api.operation,
             transport=exchange.transport,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from outlay.records import Call
+from tests.conformance.field_shapes import FIELD_SHAPES
 from tests.conformance.runs import Run, run_metered
 from tests.conformance.shape import Shape
 from tests.conformance.shapes import SHAPES
@@ -37,20 +38,26 @@ MEASURED: Mapping[str, str] = {
     "`responses.create` in the background, and `retrieve`": "responses background",
     "`embeddings.create`": "embeddings",
     '`client.post("/chat/completions")`': "chat client.post",
+    "`images.generate`": "images.generate",
+    "`audio.transcriptions.create`": "audio.transcriptions",
+    "`audio.speech.create`": "audio.speech",
 }
 """The ways of calling the OpenAI SDK that comparisons of tracing tools go through → the row that proves it here."""
 
-NOT_YET = ("`images.generate`", "`audio.transcriptions.create`", "`audio.speech.create`", "`batches.retrieve`")
+NOT_YET = ("`batches.retrieve`",)
 """Those whose formats outlay does not read yet."""
+
+ALL: tuple[Shape, ...] = (*SHAPES, *FIELD_SHAPES)
 
 HEAD = """\
 # What is captured
 
-The ways of calling the OpenAI and Anthropic SDKs that outlay is held to. Each is run twice by the tests, sync and
-async, once without outlay and once metered, against a model host that speaks the providers' formats
-(`tests/conformance`). What the application sees is equal to the last object, header and exception; the requests are
-equal to the byte, but for what [a call's way](how-a-call-travels.md) says. The figures below are those of the ledger;
-`python -m tests.conformance.capture > docs/capture.md` writes this page, and a test holds each row to what it measures.
+The ways of calling model hosts that outlay is held to, through their SDKs and through bare HTTP clients. Each is run
+twice by the tests, sync and async, once without outlay and once metered, against a host that speaks the providers'
+formats (`tests/conformance`). What the application sees is equal to the last object, header and exception; the requests
+are equal to the byte, but for what [a call's way](how-a-call-travels.md) says. The figures below are those of the
+ledger; `python -m tests.conformance.capture > docs/capture.md` writes this page, and a test holds each row to what it
+measures.
 
 - **tokens**: input + output, as the host billed them. *estimate*: the provider never said, as the stream was left or
   broke; the record is marked as an estimate, between bounds that hold what was billed.
@@ -70,7 +77,7 @@ and its cost. Not read yet: {not_yet}.
 A record is an attempt: a retry has its own, linked to the one before. Where there are several, they are separated by
 commas.
 
-| way | SDK | clients | records | tokens | USD |
+| way | SDK or provider | clients | records | tokens | USD |
 |---|---|---|---:|---:|---:|
 {rows}
 """
@@ -96,6 +103,8 @@ def _tokens(call: Call) -> str:
 def _cost(call: Call) -> str:
     if call.usage is None:
         return "later" if call.outcome == "pending" else f"{call.cost.usd}"
+    if call.cost.usd is None:
+        return "unknown"
     return "*estimate*" if call.usage.estimated else f"{call.cost.usd:f}"
 
 
@@ -106,7 +115,7 @@ def published() -> list[str]:
 
 def page(runs: Mapping[str, Run]) -> str:
     """Return the page for one run a way, by its name."""
-    ways = {shape.name: shape for shape in SHAPES}
+    ways = {shape.name: shape for shape in ALL}
     measured = [f"| {title} | {_figures(runs[name].calls)} |" for title, name in MEASURED.items()]
     rows = [row(ways[name], run.calls) for name, run in runs.items()]
     return HEAD.format(not_yet=", ".join(NOT_YET), measured="\n".join(measured), rows="\n".join(rows))
@@ -115,7 +124,7 @@ def page(runs: Mapping[str, Run]) -> str:
 def main() -> None:
     """Run every way once and print the page."""
     os.environ["OUTLAY_STRICT"] = "1"
-    print(page({shape.name: run_metered(shape, shape.kinds[0]) for shape in SHAPES}), end="")  # noqa: T201 - its output
+    print(page({shape.name: run_metered(shape, shape.kinds[0]) for shape in ALL}), end="")  # noqa: T201 - its output
 
 
 if __name__ == "__main__":

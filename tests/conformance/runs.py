@@ -41,14 +41,14 @@ class Run:
 def run_bare(shape: Shape, kind: Kind) -> Run:
     """Call this way without outlay."""
     assert not app.patcher().active
-    with ModelHost() as host:
+    with shape.host() as host:
         seen = shape.run(kind, host)
     return Run(seen, address(host), host.requests, host.billed)
 
 
 def run_metered(shape: Shape, kind: Kind, **settings: Any) -> Run:
     """Call this way inside a span and tags, metered as in production: streams are asked for their usage."""
-    with ModelHost() as host:
+    with shape.host() as host:
         asked: dict[str, Any] = {"ask_usage": True, "hosts": {address(host): shape.sdk}} | settings
         with outlay.testing.ledger(**asked) as ledger, outlay.tags(**TAGS), outlay.track(FEATURE):
             seen = shape.run(kind, host)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 T = TypeVar("T")
+
+_PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
+"""Of the host, which differs from run to run; aiohttp's errors tell it."""
 
 
 @dataclass
@@ -51,7 +55,7 @@ def _content(item: Any) -> Any:
     if isinstance(item, BaseModel):
         return item.model_dump(warnings=False)  # a parsed type is not the declared one
     if isinstance(item, Exception):
-        return str(item), getattr(item, "status_code", None), getattr(item, "body", None)
+        return _PORT.sub("", str(item)), getattr(item, "status_code", None), getattr(item, "body", None)
     return item
 
 

@@ -11,14 +11,17 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Literal
 
+import aiohttp
 import anthropic
 import openai
+import requests
 
 from outlay.loopback import Behaviour, ModelHost, Received
 from outlay.records import Outcome
 from tests.conformance.seen import Seen, drive, leave, name_of
 
-Sdk = Literal["openai", "anthropic"]
+Sdk = str
+"""``openai``, ``anthropic``; for other SDKs the provider."""
 Kind = Literal["sync", "async"]
 KINDS: tuple[Kind, ...] = ("sync", "async")
 
@@ -55,7 +58,8 @@ def failed(status: int) -> Expect:
 def errors() -> tuple[type[Exception], ...]:
     """Return every exception that the SDKs and their HTTP clients may raise at a caller."""
     clients = [importlib.import_module(name).HTTPError for name in LIBRARIES]
-    return (openai.OpenAIError, anthropic.AnthropicError, TimeoutError, *clients)
+    others = (requests.RequestException, aiohttp.ClientError)
+    return (openai.OpenAIError, anthropic.AnthropicError, TimeoutError, *clients, *others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +117,14 @@ class Shape:
         """Return whether the installed SDK has this way, and this kind of it."""
         return kind in self.kinds and (not self.needs or _has(self.sdk, self.needs))
 
+    def host(self) -> ModelHost:
+        """Make the host that this way is tried against."""
+        return ModelHost()
+
+    def caught(self) -> tuple[type[Exception], ...]:
+        """Return the exceptions that are noted as what the caller sees."""
+        return errors()
+
     def run(self, kind: Kind, host: ModelHost) -> Seen:
         """Call ``host`` this way and return what the caller saw; everything is closed and collected afterwards."""
         host.script(*self.script)
@@ -127,7 +139,7 @@ class Shape:
         client, seen = self.client(kind, host), Seen()
         try:
             await self.call(client, seen)
-        except errors() as error:
+        except self.caught() as error:
             seen.raised = name_of(error).rpartition(".")[2]
             seen.add(error)
         finally:

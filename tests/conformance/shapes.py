@@ -8,12 +8,13 @@ records the metered run leaves, ``ModelHost.billed`` what they must add up to.
 from __future__ import annotations
 
 from tests.conformance.anthropic_shapes import ANTHROPIC_SHAPES
+from tests.conformance.client_shapes import CLIENT_SHAPES
 from tests.conformance.openai_other_shapes import OTHER_SHAPES
 from tests.conformance.openai_shapes import CHAT_SHAPES
 from tests.conformance.shape import KINDS, Kind, Shape
 from tests.conformance.trouble_shapes import TROUBLE_SHAPES
 
-SHAPES: tuple[Shape, ...] = (*CHAT_SHAPES, *OTHER_SHAPES, *ANTHROPIC_SHAPES, *TROUBLE_SHAPES)
+SHAPES: tuple[Shape, ...] = (*CHAT_SHAPES, *OTHER_SHAPES, *ANTHROPIC_SHAPES, *TROUBLE_SHAPES, *CLIENT_SHAPES)
 
 WAYS: tuple[tuple[Shape, Kind], ...] = tuple(
     (shape, kind) for shape in SHAPES for kind in KINDS if shape.possible(kind)

@@ -1,12 +1,13 @@
 """Anthropic's Messages. Its ``input_tokens`` includes no cached ones: cache reads and writes stand beside it.
 
-A stream tells the input at its start and the whole usage, cumulative, near its end.
+A stream tells the input at its start and the whole usage, cumulative, near its end. What a compaction of the context
+took stands in ``iterations`` alone, and so does what an advisor took, which is billed at that model's own price.
 Reference: https://docs.anthropic.com/en/api/messages
 """
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Apart, Request, Stream, Total, UsageTable
 
 MESSAGES = API(
     name="anthropic.messages",
@@ -21,6 +22,7 @@ MESSAGES = API(
         finish=("stop_reason", "delta.stop_reason"),
         request_id="request-id",
         usage_terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
+        apart=Apart(path="iterations", added=("compaction",), items=("advisor_message",)),
         text=("content.*.text", "content.*.thinking", "delta.text", "delta.thinking", "delta.partial_json"),
     ),
     stream=Stream(final=("message_stop", "message_delta")),

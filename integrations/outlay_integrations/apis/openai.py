@@ -81,6 +81,11 @@ RESPONSES = API(
         running=("queued", "in_progress"),
         terms={"tier": ("service_tier", "response.service_tier")},
         reported="cost",
+        # Of a search tool's actions only the search is billed, not the opening of a page that it found.
+        uses={
+            "web_search": ("output.*.action.type | response.output.*.action.type", "search"),
+            "file_search": ("output.*.type | response.output.*.type", "file_search_call"),
+        },
         text=("delta", "output.*.content.*.text"),
     ),
     stream=Stream(final=("response.completed", "response.incomplete", "response.failed", "response.cancelled")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,18 @@ def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchang
         return None
     # Only a body that is in memory already: reading a generator or an upload would use it up.
     body = request.__dict__.get("_content")
+    if body is None:
+        body = _form(request.stream)
     return meter.begin(module.__name__, match, host, url.path, body, streams=kwargs.get("stream", False))
+
+
+def _form(stream: Any) -> bytes | None:
+    """Return the texts of a form as JSON; its files are not touched."""
+    fields = getattr(stream, "fields", None)
+    if not isinstance(fields, list):
+        return None
+    texts = {field.name: field.value for field in fields if isinstance(getattr(field, "value", None), str)}
+    return json.dumps(texts).encode()
 
 
 @guarded("asking for a stream's usage")

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from outlay.pricing import shelf
 from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
+from outlay.pricing.items import put_items
 from outlay.pricing.quote import Quote, quote
 from outlay.pricing.resolution import find, in_table
 from outlay.pricing.schedule import in_force, instant
 from outlay.pricing.table import LoadedTable, Price
 from outlay.providers import canonical
-from outlay.records import Cost, CostStatus, Quantity, Usage
+from outlay.records import Cost, CostItem, CostStatus, Quantity, Usage
 
 if TYPE_CHECKING:
     from outlay.pricing.explanation import Explanation
@@ -104,6 +105,22 @@ class Prices:
             match=found.rule,
             model=found.model,
         )
+
+    def with_items(
+        self,
+        cost: Cost,
+        provider: str,
+        used: Sequence[tuple[str, dict[str, Quantity]]],
+        *,
+        at: int,
+        terms: Mapping[str, str] = NO_TERMS,
+    ) -> Cost:
+        """Return ``cost`` with what other models were used for in the same call, each at its own price."""
+        items = []
+        for model, classes in used:
+            own = self.cost(provider, (model,), Usage(classes=classes), at=at, terms=terms)
+            items.append((CostItem(model=model, classes=classes, amount=own.amount, price_id=own.price_id), own))
+        return put_items(cost, items)
 
     def explain(
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS

@@ -1,7 +1,9 @@
 """The shape of a wire format's table: which requests it takes, where its answer says what, how its usage adds up.
 
 A path is a dotted string into JSON, ``*`` standing for every element of a list: ``choices.*.finish_reason``. Where a
-field takes several paths, the first that holds something other than null wins.
+field takes several paths, the first that holds something other than null wins. A path into a usage object may be an
+expression (``wire/derived.py``): ``total_tokens - prompt_tokens``, ``cost | cost.total_cost``,
+``promptTokensDetails[modality=AUDIO].tokenCount``.
 """
 
 from __future__ import annotations
@@ -37,6 +39,23 @@ class UsageTable(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the provider's own grand total, to check against."""
 
 
+class Apart(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage objects inside of the usage object, whose counts its totals leave out (Anthropic's ``iterations``).
+
+    Each is read by the format's own usage table.
+    """
+
+    path: str
+    """Where their list stands."""
+    kind: str = "type"
+    added: tuple[str, ...] = ()
+    """Kinds that the call's model is billed for: they are added to its classes."""
+    items: tuple[str, ...] = ()
+    """Kinds that another model is billed for: each is a cost item."""
+    model: str = "model"
+    """Where an item names its model."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Where an answer, plain or an event of a stream, says what."""
 
@@ -61,6 +80,19 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the header with the provider's id of the request."""
     reported: str | None = None
     """Where the usage object tells what was charged, in USD. It wins over any computed cost."""
+    reported_per: int = 1
+    """How many of the units that ``reported`` counts make a USD."""
+    counts: Mapping[str, str] = {}
+    """For answers without a usage object: its fields → where the answer has them. Numbers of a list are added up."""
+    headers: Mapping[str, str] = {}
+    """For answers that tell their usage in headers alone: fields of a usage object → header."""
+    header_terms: Mapping[str, str] = {}
+    """Price term → the header that tells it."""
+    uses: Mapping[str, tuple[str, str]] = {}
+    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``."""
+    apart: Apart | None = None
+    binary: bool = False
+    """Whether the answer is no JSON: then what was used is what the request measures."""
     text: Paths = ()
     """Where an answer or an event carries generated text: what a call without usage is estimated from."""
 
@@ -82,6 +114,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     tier: str | None = None
     limits: Paths = ()
     """Output token limits, the first present one binding."""
+    in_path: str | None = None
+    """Where the path names the model, with what stands before and after it: ``models/*:``."""
+    asked_first: bool = False
+    """Whether the model asked for decides the price, before the one that the answer names (Bedrock's profiles)."""
+    measures: Mapping[str, str] = {}
+    """Class → path of the text whose characters are what is billed."""
     choices: str | None = None
     """How many answers were asked for; each may be as long as the limit."""
     ask_usage: tuple[str, str] | None = None
@@ -94,11 +132,16 @@ class API(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     operation: str
     paths: tuple[str, ...]
-    """Last segments of the path of a billed request: ``chat/completions``."""
+    """Last segments of the path of a billed request: ``chat/completions``; ``*`` is a part of any name, the longest
+    path wins: ``models/*:generateContent``."""
     strangers: tuple[str, ...] = ()
     """The stricter endings that a host nobody named must show; ``paths`` where empty."""
     polls: tuple[str, ...] = ()
     """Paths with ``*`` for the provider's id: ``responses/*``."""
+    providers: tuple[str, ...] = ()
+    """Providers that speak the format of these paths in this way of their own; all others do not."""
+    estimable: bool = True
+    """Whether what a call took whose answer does not tell can be estimated from its text."""
     request: Request = Request()
     answer: Answer = Answer()
     stream: Stream | None = None
@@ -111,10 +154,14 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """OpenTelemetry's ``gen_ai.provider.name``, or one of ours in the same style."""
     hosts: tuple[str, ...]
-    """Host names; ``*.`` in front stands for any number of labels."""
+    """Host names; ``*`` stands for anything but nothing: ``*.api.openai.com``."""
     free: tuple[str, ...] = ()
     """Endings of paths that nobody bills, for the coverage figure."""
     ask_usage: bool = True
     """Whether its streams may be asked for usage; False where they tell it anyway and refuse the option."""
     terms: Mapping[str, str] = {}
     """Price terms that hold for all of its hosts."""
+    served_by: str | None = None
+    """The header by which a router names the provider that served: its price is that provider's, sold by this one."""
+    cost_header: str | None = None
+    """The header by which a gateway tells what a call cost, in USD."""

@@ -17,6 +17,7 @@ from outlay import context
 from outlay.context import Scope
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
+from outlay.wire.framing import is_sse, is_stream
 from outlay.wire.recognise import Match
 
 BATCH = 16
@@ -145,10 +146,10 @@ class Exchange(msgspec.Struct, eq=False):
         self.header = header
         self.request_id = header(self.match.reader.api.answer.request_id)
         if body is None:
-            self.events = "event-stream" in (header("content-type") or "")
+            self.events = is_stream(header("content-type"))
             self.encoding = header("content-encoding") or ""
         elif body[:1] != b"{":
-            self.events = "event-stream" in (header("content-type") or "")
+            self.events = is_stream(header("content-type"))
         if self.rewritten is not None and self.events:
             self.filter = make_filter(self.encoding)
         if body is not None:
@@ -189,7 +190,7 @@ class Exchange(msgspec.Struct, eq=False):
     def compact(self) -> None:
         """Join a stream's many chunks; of a long one of events forget the middle: the usage stands at its edges."""
         body = b"".join(self.chunks)
-        if self.encoding or not self.events or len(body) <= KEPT_HEAD + KEPT_TAIL:
+        if self.encoding or not self.events or not is_sse(body) or len(body) <= KEPT_HEAD + KEPT_TAIL:
             self.chunks[:] = [body]
             return
         # A blank line between the two, so that what is left of one event can't be read together with another.

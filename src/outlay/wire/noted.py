@@ -53,6 +53,8 @@ def note(exchange: Exchange, home: Home) -> bool:
     if journal is None or slot is None or body is None or answer is None or exchange.events:
         return False
     match, scope, large = exchange.match, exchange.scope, len(answer) > SMALL
+    if not match.reader.by_bodies or match.provider.cost_header or match.provider.served_by:
+        return False  # it would take more than the bodies to read it again
     if len(body) > SMALL or (large and match.reader.tells_text):
         return False  # they would be held in memory until they are read
     reduced, asked = match.reader.reduced(answer), match.reader.request.named(body)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from outlay.providers import canonical
 from outlay.records import Outcome, Usage
 from outlay.wire import encodings
 from outlay.wire.estimate import estimate
 from outlay.wire.exchange import Exchange
+from outlay.wire.framing import is_stream
 from outlay.wire.reader import Reading
+from outlay.wire.values import charged_usd
 
 
 def read(exchange: Exchange) -> Reading:
-    """Return what the answer says, as far as it came."""
+    """Return what the answer says, as far as it came, by its body and, of some formats, its headers."""
+    reading, header, charged = _read_body(exchange), exchange.header, exchange.match.provider.cost_header
+    if header is not None:
+        if exchange.match.reader.tells_in_headers and not _declined(exchange):
+            exchange.match.reader.headers(reading, header)
+        if charged is not None and reading.reported is None:
+            reading.reported = charged_usd(header(charged))
+    return reading
+
+
+def _read_body(exchange: Exchange) -> Reading:
     answer = exchange.answer
     if answer is None:
         body = b"".join(exchange.chunks)
@@ -18,13 +31,27 @@ def read(exchange: Exchange) -> Reading:
         exchange.answer = answer = answer or b""
         exchange.chunks = []
     reader = exchange.match.reader
+    if reader.api.answer.binary and exchange.status == 200 and not exchange.events:
+        return Reading(usage=reader.request.measured(exchange.body), whole=True)
+    if answer[:1] == b"[" and exchange.status == 200:
+        exchange.events = reader.api.stream is not None  # Gemini's array of JSON: nothing but its first byte says so
     if exchange.events:
         return reader.stream(answer)
     reading = reader.plain(answer) if answer else None
+    if reading is None and answer and is_stream(exchange.header and exchange.header("content-type")):
+        exchange.events = True  # lines of JSON that were read at once
+        return reader.stream(answer)
     if reading is None:
         reading = Reading()
         reading.marks = () if exchange.status is None or _declined(exchange) else ("unreadable",)
     return reading
+
+
+def served_by(exchange: Exchange) -> str:
+    """Return who bills: of a router, the provider that its answer names, whose models it sells at that one's price."""
+    provider, header = exchange.match.provider, exchange.header
+    told = header(provider.served_by) if header is not None and provider.served_by is not None else None
+    return canonical(f"{provider.name}_{told}") if told else provider.name
 
 
 def _declined(exchange: Exchange) -> bool:
@@ -57,6 +84,8 @@ def judge(
 def estimated(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
     """Return what a call used whose provider gave no final figures; None where it is billed for nothing, or unknown."""
     events = exchange.events
+    if not exchange.match.reader.api.estimable:
+        return None
     if outcome == "pending" or not exchange.sent or _declined(exchange) or (reading.error and not events):
         return None
     reader, answer = exchange.match.reader, exchange.answer or b""

@@ -23,12 +23,14 @@ class Fields:
         self._paths = [path.split(".") for path in paths]
         self._raw = [path in raw for path in paths]
         stars = [(index, parts[parts.index("*") + 1 :]) for index, parts in enumerate(self._paths) if "*" in parts]
-        self._simple = [(index, attrgetter(".".join(rest))) for index, rest in stars if rest and "*" not in rest]
+        self._simple = [(index, _getter(rest)) for index, rest in stars if rest and "*" not in rest]
         self._deep = [(index, ["*", *rest]) for index, rest in stars if not rest or "*" in rest]
         self.decode = msgspec.json.Decoder(_type(_tree(self._paths, self._raw))).decode
         """From JSON to an object with what is asked for; raises one of ``UNREADABLE``."""
         # One C call fetches everything; where a document has null for an object on the way, _walk does it by steps.
-        heads = [".".join(parts[: parts.index("*")] if "*" in parts else parts) for parts in self._paths]
+        heads = [
+            ".".join(map(_identifier, parts[: parts.index("*")] if "*" in parts else parts)) for parts in self._paths
+        ]
         self._get = attrgetter(*heads) if len(heads) > 1 else lambda document: (attrgetter(*heads)(document),)
 
     def read(self, body: bytes) -> tuple[Any, ...] | None:
@@ -91,7 +93,7 @@ def _walk(document: Any, parts: list[str]) -> Any:
         if isinstance(document, dict):
             document = document.get(part)
         else:
-            document = getattr(document, part, None) if isinstance(document, msgspec.Struct) else None
+            document = getattr(document, _identifier(part), None) if isinstance(document, msgspec.Struct) else None
     return document
 
 
@@ -115,10 +117,20 @@ def _type(tree: Any) -> Any:
     if "*" in tree:
         return list[_type(tree["*"])]  # type: ignore[misc] # a type made at run time
     fields: list[Any] = []
-    for name, below in tree.items():
+    names = {_identifier(name): name for name in tree}
+    for name, below in zip(names, tree.values(), strict=True):
         kind = _type(below)
         if isinstance(below, dict):
             fields.append((name, kind | None, None if "*" in below else kind()))
         else:
             fields.append((name, kind, None if kind is Any else msgspec.Raw()))
-    return msgspec.defstruct("Answer", fields, frozen=True, gc=False, omit_defaults=True)
+    return msgspec.defstruct("Answer", fields, frozen=True, gc=False, omit_defaults=True, rename=names)
+
+
+def _getter(parts: list[str]) -> attrgetter[Any]:
+    return attrgetter(".".join(map(_identifier, parts)))
+
+
+def _identifier(name: str) -> str:
+    """Return how a member of JSON is called as an attribute: some names have dashes."""
+    return name.replace("-", "_")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from outlay.money import pico
 from outlay.records import Quantity
-from outlay.wire import sse
+from outlay.wire import framing, sse
+from outlay.wire.apart import Classes, Item, read_apart
 from outlay.wire.api import API, Paths
+from outlay.wire.derived import fields, total
 from outlay.wire.paths import UNREADABLE, Fields
 from outlay.wire.request import RequestReader
-from outlay.wire.usage import ABSURD, InvalidUsage, UsageReader
+from outlay.wire.usage import InvalidUsage, UsageReader
+from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text
 
 RAW_LIMIT = 16 * 1024
 """Bytes of a provider's usage object that are kept."""
@@ -34,8 +34,6 @@ HEAD, TAIL = 1, 3
 """Events at a stream's edges that say everything in all formats known (of one that ends with its usage, the tail does);
 where they don't, all are read."""
 
-_CODE = re.compile(r"[\w.:-]{1,64}")
-
 
 class Reading(msgspec.Struct):
     """What an answer says. Fields are named as in ``Call``; what was not said keeps its default."""
@@ -52,6 +50,10 @@ class Reading(msgspec.Struct):
     terms: dict[str, str] = {}
     usage: dict[str, Quantity] | None = None
     reasoning: int = 0
+    uses: dict[str, int] = {}
+    """What was used that is billed per use."""
+    items: tuple[Item, ...] = ()
+    """What other models were used for."""
     raw_usage: bytes = b""
     reported: int | None = None
     """Pico-USD that the provider says it charged."""
@@ -81,16 +83,29 @@ class Reader:
         self._background, self._created = places(answer.background), places(answer.created)
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
+        self._told = [(name, place) for name, path in answer.counts.items() for place in places((path,))]
+        self._uses = [
+            (name, kind, place)
+            for name, (either, kind) in answer.uses.items()
+            for place in places(tuple(either.split(" | ")))
+        ]
         self._fields = Fields(tuple(paths), raw=answer.usage)
         self._usage_terms = tuple(answer.usage_terms)
         self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
+        self._apart = answer.apart
+        self._apart_key = b'"%s"' % answer.apart.path.encode() if answer.apart else b""
         self._text = Fields(answer.text) if answer.text else None
+        self._reported = fields((answer.reported,)) if answer.reported else None
+        self.tells_in_headers = bool(answer.headers or answer.header_terms)
+        self.by_bodies = not self.tells_in_headers and api.request.in_path is None
+        """Whether a call can be read from its bodies alone, without its path and its headers."""
         self.tells_text = bool(answer.text)
         """Whether answers have text, by whose length a call without usage is estimated."""
-        self._reported = Fields((answer.reported,)) if answer.reported else None
-        self._said = attrgetter(*[of[0] for of in (answer.model, answer.usage, answer.error, answer.background) if of])
+        # What an answer has that is as usual; a format whose answers name no model has none.
+        usual = [of[0] for of in (answer.model, answer.usage, answer.error, answer.background) if of]
+        self._said = attrgetter(*usual) if answer.model and answer.usage else None
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
 
@@ -106,11 +121,25 @@ class Reader:
         reading.whole = True
         return reading
 
+    def headers(self, reading: Reading, header: Callable[[str], str | None]) -> None:
+        """Add what an answer's headers tell: terms, and the usage where its body does not."""
+        answer = self.api.answer
+        for name, place in answer.header_terms.items():
+            if term := header(place):
+                reading.terms[name] = term[:TERM_LIMIT]
+        if reading.usage is None and reading.error is None:
+            said = {name: header(place) for name, place in answer.headers.items()}
+            told = {name: int(value) for name, value in said.items() if value is not None and value.isdecimal()}
+            if told:
+                self._count(reading, msgspec.json.encode(told))
+
     def reduced(self, body: bytes) -> bytes | None:
         """Return a JSON answer with nothing in it but what ``plain`` reads: no content.
 
         None where an answer is not as it usually is: no model or no usage, an error, one made in the background.
         """
+        if self._said is None:
+            return None
         try:
             document = self._fields.decode(body)
             model, usage, *unusual = self._said(document)
@@ -122,21 +151,22 @@ class Reader:
 
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
-        edges = sse.edges(body, 0 if self._ends_with_usage else HEAD, TAIL)
+        head = 0 if self._ends_with_usage else HEAD
+        edges = sse.edges(body, head, TAIL) if framing.is_sse(body) else None
         if edges is not None:
             reading = self._read_events(edges)
             if reading.whole and reading.usage is not None and reading.model is not None:
                 return reading
-        return self._read_events(sse.events(body))
+        return self._read_events(framing.documents(body))
 
     def text_length(self, body: bytes, *, streamed: bool) -> int:
         """Return the bytes of generated text in an answer, or in what a stream has delivered of it."""
         if self._text is None:
             return 0
-        length = 0
-        for data in sse.events(body) if streamed else (body,):
-            length += sum(map(_length, self._text.read(data) or ()))
-        return length
+        size = 0
+        for data in framing.documents(body) if streamed else (body,):
+            size += sum(map(length, self._text.read(data) or ()))
+        return size
 
     def _read_events(self, events: Iterable[bytes]) -> Reading:
         reading = Reading()
@@ -153,19 +183,22 @@ class Reader:
                 usages.append(raw)
             # Some servers tell the usage so far in every event: it is final only after the reason of the end.
             ended = self._ends_with_usage and raw is not None and (reading.finish_reasons or not self._finish)
-            if ended or _text(values[self._type]) in self._final:
+            if ended or text(values[self._type]) in self._final:
                 reading.whole = True
         if usages:
-            self._count(reading, usages[0] if len(usages) == 1 else _merged(usages))
+            self._count(reading, usages[0] if len(usages) == 1 else merged(usages))
         return reading
 
     def _take(self, reading: Reading, values: tuple[Any, ...]) -> bytes | None:
         """Take from one document what it says, and return its usage object, if it has one."""
         for name, place in self._texts:
-            text = values[place]
-            if text.__class__ is str:
-                setattr(reading, name, text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT])
+            said = values[place]
+            if said.__class__ is str:
+                setattr(reading, name, said if len(said) <= TEXT_LIMIT else said[:TEXT_LIMIT])
         self._take_end(reading, values)
+        for name, kind, place in self._uses:
+            if (said := values[place]) and said.__class__ is list and (count := said.count(kind)):
+                reading.uses[name] = max(count, reading.uses.get(name, 0))
         for name, place in self._terms:
             if (term := values[place]) and term.__class__ is str:
                 reading.terms[name] = term[:TERM_LIMIT]
@@ -173,7 +206,8 @@ class Reader:
             raw = values[place]
             if raw and raw != _NULL:
                 return bytes(raw)
-        return None
+        told = {name: total(values[place]) for name, place in self._told if values[place] is not None}
+        return _encode(told) if told else None
 
     def _take_end(self, reading: Reading, values: tuple[Any, ...]) -> None:
         """Take how the answer ended, and whether it is one that runs in the background."""
@@ -184,17 +218,17 @@ class Reader:
                         reading.finish_reasons += (text[:TEXT_LIMIT],)
         for place in self._error:
             if values[place] and reading.error is None:
-                reading.error = _code(values[place])
+                reading.error = code(values[place])
         for place in self._background:
             if values[place] is True:
                 reading.background = True
-                reading.created = next((_moment(values[at]) for at in self._created if values[at]), None)
+                reading.created = next((moment(values[at]) for at in self._created if values[at]), None)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
             reading.marks += ("raw_usage_dropped",)
         else:
-            reading.raw_usage = raw if raw.isascii() and b"\n" not in raw else _one_line(raw)
+            reading.raw_usage = raw if raw.isascii() and b"\n" not in raw else one_line(raw)
         values = self._counts.fields.read(raw)
         if values is None:
             reading.marks += ("usage_invalid",)
@@ -204,7 +238,7 @@ class Reader:
                 if value and value.__class__ is str:
                     reading.terms[name] = value[:TERM_LIMIT]
         if self._reported is not None and b"cost" in raw:
-            reading.reported = _pico_usd((self._reported.read(raw) or (None,))[0])
+            reading.reported = pico_usd((self._reported.read(raw) or (None,))[0], self.api.answer.reported_per)
         try:
             counted = self._counts.count(values)
         except InvalidUsage:
@@ -214,60 +248,25 @@ class Reader:
             reading.usage, reading.reasoning, consistent = counted
             if not consistent:
                 reading.marks += ("usage_inconsistent",)
+            self._count_beside(reading, reading.usage, raw)
+
+    def _count_beside(self, reading: Reading, usage: Classes, raw: bytes) -> None:
+        """Add what stands in no total: what is billed per use, and what was used apart."""
+        for name, count in reading.uses.items():
+            usage.setdefault(name, count)
+        table = self._apart
+        if table is None or self._apart_key not in raw:
+            return
+        try:
+            added, items = read_apart(table, self._counts, raw)
+        except InvalidUsage:
+            reading.marks += ("usage_invalid",)
+            return
+        reading.items = tuple(items)
+        for classes in added:
+            for name, quantity in classes.items():
+                usage[name] = usage.get(name, 0) + quantity
 
 
 _NULL = msgspec.Raw(b"null")
 _encode = msgspec.json.Encoder().encode
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _length(text: Any) -> int:
-    """Return the bytes of a text, or of all texts in a list of any depth: two stars in a path make lists of lists."""
-    if isinstance(text, list):
-        return sum(map(_length, text))
-    return len(text.encode(errors="replace")) if isinstance(text, str) else 0
-
-
-def _moment(seconds: Any) -> int | None:
-    return int(seconds * 10**9) if type(seconds) in (int, float) and 0 < seconds < ABSURD else None
-
-
-def _pico_usd(value: Any) -> int | None:
-    if type(value) not in (int, float) or not 0 <= value < ABSURD:
-        return None
-    return pico(Decimal(str(value)))
-
-
-def _one_line(raw: bytes) -> bytes:
-    """Return a usage object without its line breaks (OpenAI indents its answers), in valid UTF-8."""
-    if not raw.isascii():
-        raw = raw.decode(errors="replace").encode()
-    try:
-        return msgspec.json.format(raw, indent=-1)
-    except msgspec.DecodeError:
-        return raw
-
-
-def _merged(usages: list[bytes]) -> bytes:
-    """Lay later usage objects over earlier ones, key by key: Anthropic's message_delta is cumulative, never added."""
-    merged: dict[str, Any] = {}
-    for raw in usages:
-        try:
-            usage = msgspec.json.decode(raw)
-        except UNREADABLE:
-            continue
-        if isinstance(usage, dict):
-            merged.update((key, value) for key, value in usage.items() if value is not None or key not in merged)
-    return msgspec.json.encode(merged)
-
-
-def _code(error: Any) -> str:
-    """Return the provider's short code of an error, never its message: that may quote the prompt."""
-    candidates = [error.get("code"), error.get("type")] if isinstance(error, dict) else [error]
-    for candidate in candidates:
-        if isinstance(candidate, str | int) and _CODE.fullmatch(str(candidate)):
-            return str(candidate)
-    return "error"

@@ -10,7 +10,7 @@ from outlay.records import Coverage
 from outlay.wire.api import API, Provider
 from outlay.wire.reader import Reader
 
-UNKNOWN = Provider(name="unknown", hosts=())
+UNKNOWN = Provider(name="unknown", hosts=(), cost_header="x-litellm-response-cost")
 """The provider of a host that nobody named: its calls are metered, its prices unknown until ``[hosts]`` names it."""
 
 CACHED = 4096
@@ -54,8 +54,8 @@ class Recogniser:
         for api in apis:
             self._register(api)
         self._exact: dict[str, Provider] = {}
-        self._wild: list[tuple[str, Provider]] = []
-        self._apis = {api.name: api for api in apis}
+        self._wild: list[tuple[re.Pattern[str], Provider]] = []
+        self._apis = {(api.name, provider): api for api in apis for provider in api.providers or ("",)}
         self._providers = named = {provider.name: provider for provider in providers}
         for provider in named.values():
             for host in provider.hosts:
@@ -78,7 +78,7 @@ class Recogniser:
             path = path.rstrip("/")
             last = path.rpartition("/")[2]
         if method == "POST":
-            if last in self._posts:
+            if last in self._posts or (":" in last and last[last.rindex(":") :] in self._posts):
                 return self._remember(method, host, path)
         elif method == "GET" and self._polls and path[: -len(last) - 1].rpartition("/")[2] in self._polls:
             return self._remember(method, host, path)
@@ -98,8 +98,8 @@ class Recogniser:
         name = host.lower()
         bare = name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() else name
         found = self._exact.get(name) or self._exact.get(bare)
-        for suffix, provider in self._wild if found is None else ():
-            if bare.endswith(suffix):
+        for pattern, provider in self._wild if found is None else ():
+            if pattern.fullmatch(bare):
                 found = provider
                 break
         if len(self._hosts) >= CACHED:
@@ -109,7 +109,7 @@ class Recogniser:
 
     def named(self, api: str, provider: str) -> Match | None:
         """Return the match of a call that another process recognised; None where its format is not known here."""
-        known = self._apis.get(api)
+        known = self._apis.get((api, provider)) or self._apis.get((api, ""))
         if known is None:
             return None
         billed = self._providers.get(provider) or Provider(name=provider, hosts=())
@@ -143,11 +143,14 @@ class Recogniser:
         parts = path.split("/")
         if method == "GET":
             path = path[: -len(parts[-1]) - 1]
-            known_as, poll = self._polls.get(parts[-2], ()), True
+            known_as, poll = self._polls.get(parts[-2], []), True
         else:
-            known_as, poll = self._posts.get(parts[-1], ()), False
+            last = parts[-1]
+            known_as, poll = self._posts.get(last) or self._posts.get(last[last.rfind(":") :], []), False
         for known, stranger, api in known_as:
-            if f"/{path}".endswith(stranger if provider is None else known):
+            if api.providers and (provider is None or provider.name not in api.providers):
+                continue
+            if _ends(f"/{path}", stranger if provider is None else known):
                 short = template("/".join(parts))
                 return self._kind(method, host, short, _reader(api), provider or UNKNOWN, poll=poll)
         return None
@@ -162,9 +165,11 @@ class Recogniser:
     def _register(self, api: API) -> None:
         for index, path in enumerate(api.paths):
             stranger = api.strangers[index] if api.strangers else path
-            entries = self._posts.setdefault(path.rpartition("/")[2], [])
+            last = path.rpartition("/")[2]
+            entries = self._posts.setdefault(last[last.index(":") :] if last.startswith("*:") else last, [])
             entries.append((f"/{path}", f"/{stranger}", api))
-            entries.sort(key=lambda entry: -len(entry[0]))  # chat/completions before completions
+            # chat/completions before completions, and a provider's own way before all others'
+            entries.sort(key=lambda entry: (-len(entry[0]), not entry[2].providers))
         strict = dict(zip(api.paths, api.strangers, strict=False))
         for poll in api.polls:
             parent = poll.removesuffix("/*")
@@ -172,9 +177,9 @@ class Recogniser:
             self._polls.setdefault(parent.rpartition("/")[2], []).append(entry)
 
     def _name(self, host: str, provider: Provider) -> None:
-        if host.startswith("*."):
-            self._wild.append((host[1:].lower(), provider))
-            self._wild.sort(key=lambda entry: -len(entry[0]))
+        if "*" in host:
+            self._wild.append((re.compile(re.escape(host.lower()).replace(r"\*", ".+")), provider))
+            self._wild.sort(key=lambda entry: -len(entry[0].pattern))
         else:
             self._exact[host.lower()] = provider
 
@@ -187,6 +192,13 @@ class Recogniser:
         key = (provider.name, host, method, short, free)
         if len(self._missed) < CACHED:
             self._missed[key] = self._missed.get(key, 0) + 1
+
+
+def _ends(path: str, ending: str) -> bool:
+    """Return whether a path ends so; ``*`` stands for a part of any name."""
+    if "*" not in ending:
+        return path.endswith(ending)
+    return re.search(re.escape(ending).replace(r"\*", "[^/]+") + "$", path) is not None
 
 
 _readers: dict[int, Reader] = {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
+from outlay.records import Quantity
 from outlay.wire.api import Request
 from outlay.wire.paths import Fields
 
@@ -19,6 +21,9 @@ SHORT = 400
 
 TEXT = 256
 """Characters that are kept of a name."""
+
+_FORM = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]+)\r\n--')
+"""The field of a form (RFC 7578) that names the model."""
 
 _SCALAR = rb'(?:"[^"\\]*"|[-+.0-9eE]+|true|false|null)'
 # Only scalars stand between the key and the outer brace, so the key is at the top level: a search that is not
@@ -37,6 +42,10 @@ class RequestReader:
         # Compiled for the bodies that need them: to do so takes longer than the rest of a first call.
         self._head, self._tail = _HEAD % model, _TAIL % model
         self._tier = b'"%s"' % (table.tier or "tier").encode()
+        place = None if table.in_path is None else re.escape(table.in_path).replace(r"\*", "([^/]+)")
+        self._in_path = None if place is None else re.compile(f"(?:^|/){place}")
+        self._measured = tuple(table.measures)
+        self._measures = Fields(tuple(table.measures.values())) if table.measures else None
         self._first = b'{"%s":"' % table.model.encode()
         self._last = b',"%s":"' % table.model.encode()
 
@@ -57,6 +66,9 @@ class RequestReader:
         """Return (model, tier) as asked for; the tier only of a small body."""
         if not body:
             return None, None
+        if body.startswith(b"--"):
+            found = _FORM.search(body[: 8 * SMALL]) or _FORM.search(body[-8 * SMALL :])
+            return (None if found is None else found[1].decode(errors="replace")[:TEXT]), None
         if len(body) > SMALL or body.find(self._tier) < 0:  # `in` tries a number first, and formats its refusal
             name = self.named(body)
             if name is not None:
@@ -66,6 +78,21 @@ class RequestReader:
                 return found[1].decode(errors="replace")[:TEXT], None
         values = self._fields.read(body)
         return (None, None) if values is None else (_text(values[0]), _text(values[1]))
+
+    def asked(self, body: bytes | None, path: str) -> tuple[str | None, str | None]:
+        """Return (model, tier) as asked for, by the path where that names the model."""
+        model, tier = self.model(body)
+        found = self._in_path.search(path) if self._in_path is not None else None
+        return (model if found is None else unquote(found[1])[:TEXT]), tier
+
+    def measured(self, body: bytes | None) -> dict[str, Quantity] | None:
+        """Return what a request is billed by itself, whatever the answer is; None where that can't be told."""
+        texts = self._measures.read(body) if self._measures is not None and body else None
+        counted: dict[str, Quantity] = {}
+        for name, text in zip(self._measured, texts or (), strict=False):
+            if isinstance(text, str):
+                counted[name] = len(text)
+        return counted or None
 
     def limit(self, body: bytes | None) -> int | None:
         """Return the most output tokens that the request allows, all choices together; None where it names no limit."""

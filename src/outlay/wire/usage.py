@@ -6,7 +6,7 @@ from typing import Any
 
 from outlay.records import Quantity
 from outlay.wire.api import UsageTable
-from outlay.wire.paths import Fields
+from outlay.wire.derived import fields
 
 ABSURD = 10**10
 """A quantity from here on is no usage, whatever a provider says: no context and no answer is that long."""
@@ -35,7 +35,7 @@ class UsageReader:
         self._reasoning = place(table.reasoning) if table.reasoning else None
         self._sum = place(table.sum) if table.sum else None
         self._terms = [place(path) for path in terms]
-        self.fields = Fields(tuple(paths))
+        self.fields = fields(tuple(paths))
         """What a usage object holds at the table's paths, for ``terms`` and ``count``."""
 
     def read(self, raw: bytes) -> tuple[dict[str, Quantity], int, bool] | None:

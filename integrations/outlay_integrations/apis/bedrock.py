@@ -1,0 +1,91 @@
+"""Amazon Bedrock: Converse for all models, InvokeModel for each maker's own bodies.
+
+Input leaves cache reads and writes out, which stand beside it. The path names the model, or a profile or an ARN whose
+region decides the price. What a maker's body does not tell stands in headers, and in the last chunk of a stream.
+Reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
+"""
+
+from __future__ import annotations
+
+from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+
+_TERMS = {"tier": ("serviceTier.type", "metadata.serviceTier.type")}
+
+CONVERSE = API(
+    name="bedrock.converse",
+    operation="chat",
+    paths=("model/*/converse", "model/*/converse-stream"),
+    request=Request(in_path="model/*/", asked_first=True, limits=("inferenceConfig.maxTokens",)),
+    answer=Answer(
+        model=(),
+        id=(),
+        usage=("usage", "metadata.usage"),
+        finish=("stopReason", "messageStop.stopReason"),
+        terms=_TERMS | {"latency": ("performanceConfig.latency", "metadata.performanceConfig.latency")},
+        request_id="x-amzn-requestid",
+        text=("output.message.content.*.text", "contentBlockDelta.delta.text"),
+    ),
+    stream=Stream(ends_with_usage=True),
+    usage=UsageTable(
+        totals=(
+            Total(path="inputTokens", rest="input"),
+            Total(path="cacheReadInputTokens", rest="cache_read"),
+            Total(
+                path="cacheWriteInputTokens",
+                rest="cache_write_5m",
+                parts={"cache_write_1h": "cacheDetails[ttl=1h].inputTokens"},
+            ),
+            Total(path="outputTokens", rest="output"),
+        ),
+        sum="totalTokens",
+    ),
+)
+
+_FINISH = (
+    "stop_reason", "delta.stop_reason", "stopReason", "messageStop.stopReason", "finish_reason", "completionReason",
+    "results.*.completionReason", "outputs.*.stop_reason", "choices.*.finish_reason",
+)  # fmt: skip
+
+INVOKE = API(
+    name="bedrock.invoke_model",
+    operation="chat",
+    paths=("model/*/invoke", "model/*/invoke-with-response-stream"),
+    request=Request(
+        in_path="model/*/",
+        asked_first=True,
+        limits=("max_tokens", "max_gen_len", "inferenceConfig.maxTokens", "textGenerationConfig.maxTokenCount"),
+    ),
+    answer=Answer(
+        model=("model", "message.model"),
+        id=("id", "message.id"),
+        usage=("usage", "message.usage", "metadata.usage", "amazon-bedrock-invocationMetrics"),
+        finish=_FINISH,
+        headers={
+            "inputTokenCount": "x-amzn-bedrock-input-token-count",
+            "outputTokenCount": "x-amzn-bedrock-output-token-count",
+            "cacheReadInputTokenCount": "x-amzn-bedrock-cache-read-input-token-count",
+            "cacheWriteInputTokenCount": "x-amzn-bedrock-cache-write-input-token-count",
+        },
+        header_terms={
+            "tier": "x-amzn-bedrock-service-tier",
+            "latency": "x-amzn-bedrock-performanceconfig-latency",
+        },
+        request_id="x-amzn-requestid",
+        text=("content.*.text", "delta.text", "contentBlockDelta.delta.text", "outputText", "generation", "text"),
+    ),
+    stream=Stream(ends_with_usage=True),
+    usage=UsageTable(
+        totals=(
+            Total(path="input_tokens | inputTokens | prompt_tokens | inputTokenCount", rest="input"),
+            Total(path="cache_read_input_tokens | cacheReadInputTokens | cacheReadInputTokenCount", rest="cache_read"),
+            Total(
+                path="cache_creation_input_tokens | cacheWriteInputTokens | cacheWriteInputTokenCount",
+                rest="cache_write_5m",
+                parts={"cache_write_1h": "cache_creation.ephemeral_1h_input_tokens"},
+            ),
+            Total(path="output_tokens | outputTokens | completion_tokens | outputTokenCount", rest="output"),
+        ),
+    ),
+)
+
+APIS = (CONVERSE, INVOKE)

@@ -1,0 +1,100 @@
+"""Gemini's own formats, by its API and by Vertex AI, and what Vertex AI serves for other makers of models.
+
+``promptTokenCount`` includes the cached content; the results of tools that the server ran, and thinking, stand beside
+the prompt and the answer. Every chunk of a stream tells the usage so far.
+Reference: https://ai.google.dev/api/generate-content#UsageMetadata
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay_integrations.apis.anthropic import MESSAGES
+from outlay_integrations.apis.openai import CHAT
+
+_ANSWER = Answer(
+    model=("modelVersion",),
+    id=("responseId",),
+    usage=("usageMetadata",),
+    finish=("candidates.*.finishReason", "promptFeedback.blockReason"),
+    usage_terms={"traffic": "trafficType"},
+    request_id="x-goog-request-id",
+    text=("candidates.*.content.parts.*.text",),
+)
+
+
+def _of(details: str, modality: str) -> str:
+    return f"{details}TokensDetails[modality={modality}].tokenCount"
+
+
+def _uncached(modality: str) -> str:
+    return f"{_of('prompt', modality)} - {_of('cache', modality)}"
+
+
+GENERATE = API(
+    name="gemini.generate_content",
+    operation="generate_content",
+    paths=("models/*:generateContent", "models/*:streamGenerateContent"),
+    request=Request(in_path="models/*:", limits=("generationConfig.maxOutputTokens",)),
+    answer=_ANSWER,
+    stream=Stream(ends_with_usage=True),
+    usage=UsageTable(
+        totals=(
+            Total(
+                path="promptTokenCount",
+                rest="input",
+                parts={
+                    "cache_read_audio": _of("cache", "AUDIO"),
+                    "cache_read_image": _of("cache", "IMAGE"),
+                    "cache_read": f"cachedContentTokenCount - {_of('cache', 'AUDIO')} - {_of('cache', 'IMAGE')}",
+                    "input_audio": _uncached("AUDIO"),
+                    "input_image": _uncached("IMAGE"),
+                    "input_video": _uncached("VIDEO"),
+                },
+            ),
+            Total(path="toolUsePromptTokenCount", rest="tool_use_input"),
+            Total(
+                path="candidatesTokenCount",
+                rest="output",
+                parts={"output_audio": _of("candidates", "AUDIO"), "output_image": _of("candidates", "IMAGE")},
+            ),
+            Total(path="thoughtsTokenCount", rest="output"),
+        ),
+        reasoning="thoughtsTokenCount",
+        sum="totalTokenCount",
+    ),
+)
+
+EMBED = API(
+    name="gemini.embed_content",
+    operation="embeddings",
+    paths=("models/*:embedContent", "models/*:batchEmbedContents"),
+    request=Request(in_path="models/*:"),
+    answer=_ANSWER,
+    usage=UsageTable(totals=(Total(path="promptTokenCount", rest="input"),)),
+)
+
+PREDICT = API(
+    name="gemini.predict",
+    operation="embeddings",
+    paths=("publishers/google/models/*:predict",),
+    request=Request(in_path="models/*:"),
+    answer=Answer(model=(), id=(), usage=(), counts={"token_count": "predictions.*.embeddings.statistics.token_count"}),
+    usage=UsageTable(totals=(Total(path="token_count", rest="input"),)),
+)
+
+CLAUDE = msgspec.structs.replace(
+    MESSAGES,
+    paths=("publishers/anthropic/models/*:rawPredict", "publishers/anthropic/models/*:streamRawPredict"),
+    strangers=(),
+    request=msgspec.structs.replace(MESSAGES.request, in_path="models/*:"),
+)
+
+MISTRAL = msgspec.structs.replace(
+    CHAT,
+    paths=("publishers/mistralai/models/*:rawPredict", "publishers/mistralai/models/*:streamRawPredict"),
+    request=msgspec.structs.replace(CHAT.request, in_path="models/*:", ask_usage=None),
+)
+
+APIS = (GENERATE, EMBED, PREDICT, CLAUDE, MISTRAL)

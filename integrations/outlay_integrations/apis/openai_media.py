@@ -1,0 +1,68 @@
+"""OpenAI's images, speech and transcriptions.
+
+Images are billed by tokens, of which those of pictures have a price of their own. Transcriptions tell tokens or
+seconds. Speech tells nothing unless it streams events; some of its models are billed by the characters of the request.
+Reference: https://platform.openai.com/docs/api-reference/images and https://platform.openai.com/docs/api-reference/audio
+"""
+
+from __future__ import annotations
+
+from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+
+IMAGES = API(
+    name="openai.images",
+    operation="image_generation",
+    paths=("images/generations", "images/edits", "images/variations"),
+    estimable=False,
+    answer=Answer(model=(), id=(), reported="cost"),
+    stream=Stream(final=("image_generation.completed", "image_edit.completed")),
+    usage=UsageTable(
+        totals=(
+            Total(
+                path="input_tokens",
+                rest="input",
+                parts={
+                    "cache_read_image": "input_tokens_details.cached_tokens_details.image_tokens",
+                    "cache_read": "input_tokens_details.cached_tokens_details.text_tokens",
+                    "input_image": "input_tokens_details.image_tokens"
+                    " - input_tokens_details.cached_tokens_details.image_tokens",
+                },
+            ),
+            Total(path="output_tokens", rest="output_image", parts={"output": "output_tokens_details.text_tokens"}),
+        ),
+        sum="total_tokens",
+    ),
+)
+
+SPEECH = API(
+    name="openai.speech",
+    operation="speech",
+    paths=("audio/speech",),
+    estimable=False,
+    request=Request(measures={"characters": "input"}),
+    answer=Answer(model=(), id=(), binary=True),
+    stream=Stream(final=("speech.audio.done",)),
+    usage=UsageTable(
+        totals=(Total(path="input_tokens", rest="input"), Total(path="output_tokens", rest="output_audio")),
+        sum="total_tokens",
+    ),
+)
+
+TRANSCRIPTIONS = API(
+    name="openai.transcriptions",
+    operation="transcription",
+    paths=("audio/transcriptions", "audio/translations"),
+    estimable=False,
+    answer=Answer(model=(), id=()),
+    stream=Stream(final=("transcript.text.done",)),
+    usage=UsageTable(
+        totals=(
+            Total(path="input_tokens", rest="input", parts={"input_audio": "input_token_details.audio_tokens"}),
+            Total(path="output_tokens", rest="output"),
+        ),
+        others={"audio_seconds": "seconds"},
+        sum="total_tokens",
+    ),
+)
+
+APIS = (IMAGES, SPEECH, TRANSCRIPTIONS)

@@ -1,0 +1,56 @@
+"""IBM watsonx.ai: text generation counts beside each result, chat as OpenAI does.
+
+Reference: https://cloud.ibm.com/apidocs/watsonx-ai
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay_integrations.apis import openai
+
+_MODEL = Request(model="model_id", limits=("max_tokens", "parameters.max_new_tokens"))
+
+GENERATION = API(
+    name="watsonx.generation",
+    operation="text_completion",
+    paths=("ml/v1/text/generation", "ml/v1/text/generation_stream"),
+    request=_MODEL,
+    answer=Answer(
+        model=("model_id",),
+        id=(),
+        usage=(),
+        counts={
+            "input_token_count": "results.*.input_token_count",
+            "generated_token_count": "results.*.generated_token_count",
+        },
+        finish=("results.*.stop_reason",),
+        error=("errors",),
+        request_id="x-global-transaction-id",
+        text=("results.*.generated_text",),
+    ),
+    usage=UsageTable(
+        totals=(Total(path="input_token_count", rest="input"), Total(path="generated_token_count", rest="output"))
+    ),
+)
+
+CHAT = replace(
+    openai.CHAT,
+    paths=("ml/v1/text/chat", "ml/v1/text/chat_stream"),
+    strangers=(),
+    request=_MODEL,
+    answer=replace(openai.CHAT.answer, model=("model_id", "model"), request_id="x-global-transaction-id"),
+    stream=Stream(ends_with_usage=True),
+)
+
+EMBEDDINGS = API(
+    name="watsonx.embeddings",
+    operation="embeddings",
+    paths=("ml/v1/text/embeddings",),
+    request=_MODEL,
+    answer=Answer(model=("model_id",), id=(), usage=(), counts={"input_token_count": "input_token_count"}),
+    usage=UsageTable(totals=(Total(path="input_token_count", rest="input"),)),
+)
+
+APIS = (GENERATION, CHAT, EMBEDDINGS)

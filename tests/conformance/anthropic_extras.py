@@ -1,0 +1,91 @@
+"""What Anthropic bills beside the tokens of the answer: compactions, advisors, tiers, places.
+
+Bodies: https://platform.claude.com/docs/en/api/beta/messages/create (``BetaUsage``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anthropic
+
+from outlay.loopback import ModelHost
+from tests.conformance.field import Canned, FieldShape, Held, events
+from tests.conformance.gemini_shapes import MESSAGE
+from tests.conformance.seen import Seen, each, value
+from tests.conformance.shape import Kind
+
+HAIKU, OPUS = "claude-haiku-4-5", "claude-opus-4-6"
+
+
+def client(kind: Kind, host: ModelHost) -> Held:
+    """Make Anthropic's client."""
+    make: Any = anthropic.Anthropic if kind == "sync" else anthropic.AsyncAnthropic
+    made = make(api_key="none", base_url=host.url, max_retries=0)
+    return Held(made, made.close)
+
+
+def message(model: str, *, stream: bool = False) -> Any:
+    """Call the beta resource."""
+
+    async def call(held: Any, seen: Seen) -> None:
+        asked: dict[str, Any] = {"max_tokens": 100, "messages": [{"role": "user", "content": "What?"}]}
+        made = await value(held.sdk.beta.messages.create(model=model, stream=stream, **asked))
+        if not stream:
+            seen.add(made)
+            return
+        async for event in each(made):
+            seen.add(event)
+
+    return call
+
+
+def _tokens(read: int, written: int, **more: Any) -> dict[str, Any]:
+    zero = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+    return {"input_tokens": read, "output_tokens": written, **zero, **more}
+
+
+COMPACTED = _tokens(220, 30, iterations=[_tokens(55_000, 400, type="compaction"), _tokens(220, 30, type="message")])
+ADVISED = _tokens(
+    100,
+    20,
+    iterations=[
+        _tokens(60, 10, type="message"),
+        _tokens(2_000, 300, type="advisor_message", model=OPUS),
+        _tokens(40, 10, type="message"),
+    ],
+)
+
+
+def _events(usage: dict[str, Any]) -> tuple[bytes, ...]:
+    started = {key: count for key, count in usage.items() if key != "iterations"} | {"output_tokens": 1}
+    return events(
+        {"type": "message_start", "message": MESSAGE | {"model": HAIKU, "content": [], "usage": started}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+        {"type": "message_stop"},
+        names=True,
+    )
+
+
+def _shape(name: str, model: str, usage: Any, classes: dict[str, float], usd: str, **more: Any) -> FieldShape:
+    given: dict[str, Any] = {
+        "sdk": "anthropic", "make": client, "call": message(model), "api": "anthropic.messages", "model": model,
+        "answered_by": model, "classes": classes, "usd": usd, "http": {"sync": "httpx2", "async": "httpx2"},
+        "kinds": ("sync",), "answers": (Canned("/messages", MESSAGE | {"model": model, "usage": usage}),),
+    }  # fmt: skip
+    return FieldShape(name=f"messages {name}", **given | more)
+
+
+ANTHROPIC_EXTRAS: tuple[FieldShape, ...] = (
+    # 55,220 x 1 + 430 x 5, a million
+    _shape("compaction", HAIKU, COMPACTED, {"input": 55_220, "output": 430}, "0.05737", kinds=("sync", "async")),
+    _shape("compaction stream", HAIKU, COMPACTED, {"input": 55_220, "output": 430}, "0.05737",
+           call=message(HAIKU, stream=True), streamed=True,
+           answers=(Canned("/messages", pieces=_events(COMPACTED), kind="text/event-stream"),)),
+    # 100 x 1 + 20 x 5 for the caller's model, 2,000 x 5 + 300 x 25 for the advisor's, a million
+    _shape("advisor", HAIKU, ADVISED, {"input": 100, "output": 20}, "0.0177"),
+    # 20 x 5 + 5 x 25, a million, and a tenth more for the place
+    _shape("inference_geo", OPUS, _tokens(20, 5, inference_geo="us"), {"input": 20, "output": 5}, "0.0002475"),
+    # Half of 20 x 5 + 5 x 25, a million
+    _shape("batch tier", OPUS, _tokens(20, 5, service_tier="batch"), {"input": 20, "output": 5}, "0.0001125"),
+)  # fmt: skip

@@ -1,0 +1,25 @@
+"""Every way of calling the SDKs of the rest of the field."""
+
+from __future__ import annotations
+
+from tests.conformance.anthropic_extras import ANTHROPIC_EXTRAS
+from tests.conformance.bedrock_shapes import BEDROCK_SHAPES
+from tests.conformance.compatible_shapes import COMPATIBLE_SHAPES
+from tests.conformance.field import FieldShape
+from tests.conformance.gemini_shapes import GEMINI_SHAPES
+from tests.conformance.media_shapes import MEDIA_SHAPES
+from tests.conformance.sdk_shapes import SDK_SHAPES
+from tests.conformance.shape import KINDS, Kind
+
+FIELD_SHAPES: tuple[FieldShape, ...] = (
+    *GEMINI_SHAPES,
+    *BEDROCK_SHAPES,
+    *ANTHROPIC_EXTRAS,
+    *COMPATIBLE_SHAPES,
+    *MEDIA_SHAPES,
+    *SDK_SHAPES,
+)
+
+FIELD_WAYS: tuple[tuple[FieldShape, Kind], ...] = tuple(
+    (shape, kind) for shape in FIELD_SHAPES for kind in KINDS if shape.possible(kind)
+)
