@@ -23,24 +23,31 @@ from benchmarks.calls import AsyncCall, Call
 from benchmarks.provider import CHUNKS, Provider
 from benchmarks.stopwatch import Stopwatch
 from outlay import app
+from outlay.wire.exchange import settle_waiting
 
-PARTS = {
-    "outlay_integrations.transports.httpx:_open": "open: read the request, call begin",
+HERE = {
+    "outlay_integrations.transports.httpx:_open": "open: read the request",
     "outlay.wire.recognise:Recogniser.find": "recognise",
     "outlay.meter:Meter.begin": "begin",
-    "outlay.meter:Exchange": "make the exchange",
+    "outlay.meter:link": "link to the attempt before",
     "outlay.wire.rewrite:Asking.ask": "ask for usage",
     "outlay.ledger.inflight:Journal.begin": "journal: begin",
-    "outlay.wire.exchange:Exchange.enter": "enter and leave the send",
-    "outlay.wire.exchange:Exchange.leave": "enter and leave the send",
     "outlay_integrations.transports.httpx:_rewritten": "rewrite the request",
     "outlay_integrations.transports.httpx:_follow": "follow the answer",
+    "outlay_integrations.transports.httpx:_header": "look up a header",
     "outlay.wire.exchange:Exchange.answered": "note the answer's head",
     "outlay.wire.filtering:UsageFilter.feed": "filter chunks",
     "outlay.wire.exchange:Exchange.finish": "finish",
+    "outlay.meter:note": "note",
+    "outlay.wire.reader:Reader.reduced": "note: reduce the answer",
+    "outlay.wire.request:RequestReader.named": "note: the request's model",
+    "outlay.ledger.inflight:Journal.note": "journal: note",
+}
+"""Function → what it does: on the caller's thread, always."""
+
+LATER = {
     "outlay.meter:Meter.settle": "settle",
-    "outlay.ledger.inflight:Journal.end": "journal: end",
-    "outlay.meter:_read": "read the answer: join, choose",
+    "outlay.meter:read": "read the answer: choose how",
     "outlay.wire.reader:Reader.plain": "read the answer: fields",
     "outlay.wire.reader:Reader.stream": "read the answer: fields",
     "outlay.wire.reader:Reader._count": "read the answer: count usage",
@@ -54,10 +61,15 @@ PARTS = {
     "outlay.ledger.spool:Spool.append": "spool: append",
     "outlay.ledger.spool:encode": "spool: encode",
     "outlay.ledger.spool:Segment.write": "spool: write",
+    "outlay.ledger.inflight:Journal.end": "journal: end",
 }
+"""On the worker's for a plain answer, a batch at a time; on the caller's for a stream."""
 
 STREAM_ASKED = f"stream of {CHUNKS}, usage asked by the caller"
 STREAM = f"stream of {CHUNKS}, usage asked by outlay"
+BATCH = 200
+"""Plain calls whose answers are read in a row: what a worker finds after a second of a busy application."""
+
 QUIET = 0.1
 """The quantile that an idle machine would give: what other jobs do to a call can only make it longer."""
 
@@ -166,25 +178,29 @@ def tell(name: str, found: Figure) -> str:
 
 
 def breakdown(names: Sequence[str], count: int) -> None:
-    """Print what each part of a metered call takes, in place."""
+    """Print what each part of a metered call takes: in place, and on the worker's thread where it is done there."""
     watch = Stopwatch()
-    for place, label in PARTS.items():
+    for place, label in (HERE | LATER).items():
         watch.watch(place, label)
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         metered = {name: pair[1] for name, pair in pairs(runner.get_loop()).items()}
         start(folder)
         worker = app.current().worker  # type: ignore[union-attr] # there is one: it was just started
-        worker.awake = True  # no thread of ours: the parts are those of the caller's
+        worker.awake = True  # no thread of ours: what is the worker's is done between the batches
         for name in names:
-            for _ in range(50):
-                metered[name]()
-            watch.clear()
-            for _ in range(count):
-                metered[name]()
+            for calls_made in (50, count):
+                watch.clear()
+                for number in range(calls_made):
+                    metered[name]()
+                    if number % BATCH == BATCH - 1:
+                        settle_waiting()
+                settle_waiting()
             parts = watch.per_call(count)
-            print(f"\n{name}: {sum(parts.values()):.1f} µs in parts")
-            for label, spent in sorted(parts.items(), key=lambda part: -part[1]):
-                print(f"  {spent:6.2f}  {label}")
+            worked = set(LATER.values()) if name == "plain" else set()
+            for title, labels in (("on the caller's thread", set(parts) - worked), ("on the worker's", worked)):
+                print(f"\n{name}: {sum(parts[label] for label in labels):.1f} µs in parts, {title}")
+                for label in sorted(labels, key=lambda label: -parts[label]):
+                    print(f"  {parts[label]:6.2f}  {label}")
         outlay.uninstrument()
 
 

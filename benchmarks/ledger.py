@@ -1,12 +1,14 @@
-"""Measure spool, journal, ledger and reports: ``python benchmarks/ledger.py [--calls 10000000] [--folder /tmp]``.
+"""Measure spool, journal, ledger and reports: ``python -m benchmarks.ledger [--calls 10000000] [--folder /tmp]``.
 
-Writes to a temporary folder (about 5 GB for ten million calls) and deletes it. CPU figures are of this process, its
+Writes to a temporary folder (about 5 GB for ten million calls) and deletes it; ``--ledger PATH`` makes a ledger that
+stays, or measures the reports over it once more. CPU figures are of this process, its
 children and threads not counted; the spool's are wall-clock medians of single appends.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import statistics
@@ -140,33 +142,55 @@ def measure_ingest(folder: Path, count: int = 100_000) -> None:
         )
         few = list(make(1_000, 3, days=0.01))
         cpu = 0.0
-        for first in range(0, len(few), 10):
-            for call in few[first : first + 10]:
+        for second in range(100):
+            for call in few[second * 10 : second * 10 + 10]:
                 spool.append(call)
             began = time.process_time()
-            ledger.ingest(spool.directory, own=spool, patience=60.0)  # as the worker does
+            # As the worker does: each second it looks, every fifth it carries what is little, too.
+            ledger.ingest(spool.directory, own=spool, patience=60.0 if second % 5 else 0.0)
             cpu += time.process_time() - began
-        show("ingest, 10 calls a transaction", f"{'':17} {cpu / len(few) * 1e6:6.1f} µs CPU a call")
+        show("ingest, 10 calls a second", f"{'':17} {cpu / len(few) * 1e6:6.1f} µs CPU a call")
     spool.close()
 
 
-def measure_reports(path: Path, count: int) -> None:
-    """Measure reports over a ledger of ``count`` calls."""
+def fill(path: Path, count: int) -> None:
+    """Make a ledger of ``count`` calls as applications do: each is a line of the spool first."""
+    spool = Spool(path.with_name("filling"))
+    source = make(count, 4)
+    wall, cpu = 0.0, 0.0
     with Ledger.open(path) as ledger:
-        began = time.perf_counter()
-        source = make(count, 4)
-        for first in range(0, count, 50_000):
-            ledger.write(call for call, _ in zip(source, range(min(50_000, count - first)), strict=False))
-        taken = time.perf_counter() - began
-        show(f"made a ledger of {count:,} calls", f"{taken:9.0f} s, {path.stat().st_size / count:.0f} bytes a call")
+        for _ in range(0, count, 20_000):
+            for call in itertools.islice(source, 20_000):
+                spool.append(call)
+            spool.tick(time.time_ns())
+            wall, cpu = wall - time.perf_counter(), cpu - time.process_time()
+            ledger.ingest(spool.directory, own=spool, patience=60.0)
+            wall, cpu = wall + time.perf_counter(), cpu + time.process_time()
+        ledger.ingest(spool.directory, own=spool)
+    spool.close()
+    show(
+        f"ingest of all {count:,} calls, growing ledger",
+        f"{count / wall:9,.0f} calls/s {cpu / count * 1e6:6.1f} µs CPU a call",
+    )
+    show("bytes a call in the ledger", f"{path.stat().st_size / count:9,.0f}")
+
+
+def measure_reports(path: Path) -> None:
+    """Measure reports over the ledger at ``path``, once the worker has had its time."""
+    with Ledger.open(path) as ledger:
+        cpu = time.process_time()
+        ledger.sum_up(time.time_ns())
+        show("past days by tag and label, summed up", f"{time.process_time() - cpu:9,.0f} s CPU")
         for by in ([], ["model"], ["provider"], ["feature"], ["host"], ["tag:user"], ["tag:batch"], ["day"], ["hour"]):
             measure_report(ledger, by)
         measure_report(ledger, ["day", "model"])
         for by in (["day"], ["tag:user"]):
             measure_report(ledger, by, zone="Asia/Kathmandu")
-        for by in (["host"], ["tag:user", "model"], ["tag:session"]):
-            measure_report(ledger, by, exact=True)
         measure_report(ledger, ["model"], filters={"tag:user": "u-7"})
+        measure_report(ledger, ["day"], filters={"model": "gpt-5", "tag:batch": "b-3"})
+        for by in (["tag:user", "model"], ["tag:user", "tag:batch"]):
+            measure_report(ledger, by)
+        measure_report(ledger, ["host"], exact=True)
 
 
 def measure_report(ledger: Ledger, by: list[str], **how: Any) -> None:
@@ -183,12 +207,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=10_000_000)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--ledger", type=Path, help="make this ledger, or measure reports over it where it exists")
     arguments = parser.parse_args()
+    if arguments.ledger is not None:
+        if not arguments.ledger.exists():
+            fill(arguments.ledger, arguments.calls)
+        measure_reports(arguments.ledger)
+        return
     with tempfile.TemporaryDirectory(prefix="outlay-bench-", dir=arguments.folder) as name:
         folder = Path(name)
         measure_spool(folder / "measured")
         measure_ingest(folder)
-        measure_reports(folder / "large.db", arguments.calls)
+        fill(folder / "large.db", arguments.calls)
+        measure_reports(folder / "large.db")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from outlay.errors import ConfigError, LedgerError, MissingExtra, OutlayError, UnknownPrice
 from outlay.money import Spend
-from outlay.public import calculate_cost, flush, init, instrument, record, uninstrument
+from outlay.public import calculate_cost, compare, flush, init, instrument, record, uninstrument
 from outlay.records import Call, Cost, Usage
 from outlay.track import carry, tags, track
 
@@ -25,6 +25,7 @@ __all__ = [
     "__version__",
     "calculate_cost",
     "carry",
+    "compare",
     "flush",
     "init",
     "instrument",

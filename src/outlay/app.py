@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -13,55 +14,92 @@ from typing import TYPE_CHECKING, Any, Protocol
 from outlay import context, integration, plugins
 from outlay.config import Settings, data_folder, load, writable
 from outlay.context import Home
-from outlay.guard import guard
-from outlay.ledger.spool import Spool
-from outlay.meter import Meter
+from outlay.guard import guard, swallowed
 from outlay.patching import Patcher
 from outlay.records import Call, Record
-from outlay.wire import exchange
-from outlay.wire.recognise import Recogniser
-from outlay.worker import Worker
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
+    from outlay.ledger.spool import Spool
+    from outlay.meter import Meter
     from outlay.pricing import Prices
+    from outlay.wire.exchange import Exchange
+    from outlay.wire.recognise import Match, Recogniser
+    from outlay.worker import Worker
+
+_making = threading.RLock()
+"""Held while parts are made, and over a fork: a child must not find one half made, or the lock with a thread of its
+parent's. Re-entrant, since a finaliser that interrupts the making may keep a span."""
 
 
 class Outlay:
-    """One working outlay: what ``init()`` makes, and what tests make for themselves."""
+    """One working outlay: what ``init()`` makes, and what tests make for themselves.
+
+    Its parts are made when one of them is first asked for.
+    """
 
     settles_later = True
     """Whether plain answers are read and priced by the worker, or by who asks first, instead of before they return."""
 
+    spool: Spool
+    recogniser: Recogniser
+    worker: Worker
+    meter: Meter
+
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self.settings = settings
         self.folder = writable(folder or data_folder(settings))
-        self.spool = Spool(self.folder / "spool")
-        self.recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
         self.home = Home(self.keep, settings.project or _working_folder(), settings.release, settings.tags)
-        self.worker = Worker(
+        self.watched: Patcher | None = None
+        """The patches that the worker looks after."""
+        self._prices: Prices | None = None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether there was a request, or anything else that needs the parts."""
+        return "meter" in self.__dict__
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("spool", "recogniser", "worker", "meter"):
+            raise AttributeError(f"{type(self).__qualname__} has no attribute {name!r}")
+        with _making:
+            if not self.at_work:
+                self._make_parts()
+        return self.__dict__[name]
+
+    def _make_parts(self) -> None:
+        from outlay.ledger.spool import Spool
+        from outlay.meter import Meter
+        from outlay.wire.recognise import Recogniser
+        from outlay.worker import Worker
+
+        importlib.import_module("outlay.wire.tee")  # transports ask for it with the first stream, without the lock
+        settings = self.settings
+        spool = Spool(self.folder / "spool")
+        recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
+        worker = Worker(
             self.folder / "ledger.db",
-            self.spool,
-            self.recogniser,
+            spool,
+            recogniser,
             keep_days=settings.retention_days,
             keep_megabytes=settings.retention_megabytes,
         )
-        self.meter = Meter(
-            self.recogniser,
+        meter = Meter(
+            recogniser,
             self.prices,
             self.home,
-            self.spool,
+            spool,
             ask_usage=settings.ask_usage,
-            worker=self.worker if self.settles_later else None,
+            worker=worker if self.settles_later else None,
         )
-        self.worker.revive = self.meter.revive
-        self._prices: Prices | None = None
-        self._loading = threading.Lock()
+        worker.watched, worker.revive = self.watched, meter.revive
+        if not self.at_work:  # else a finaliser came between, and has them made
+            self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 
     def prices(self) -> Prices:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
         if self._prices is None:
-            with self._loading:
-                self._prices = self._prices or _load_prices(self.settings.price_book)
+            with _making:
+                self._prices = self._prices or _load_prices(self.settings.price_book, self.folder / "prices")
         return self._prices
 
     def keep(self, record: Record) -> None:
@@ -73,21 +111,49 @@ class Outlay:
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""
         context.home = self.home
-        integration.meter.put(self.meter)
+        integration.meter.put(FirstRequest(self))
 
     def close(self, timeout: float = 1.0) -> None:
         """Meter no more; settle what is open and carry what was written to the ledger as far as time allows."""
-        if context.home is self.home:
-            context.home = None
-            integration.meter.put(None)
-        self.settle_open()
-        self.worker.stop(timeout)
-        self.spool.close()
+        with _making:
+            if context.home is self.home:
+                context.home = None
+                integration.meter.put(None)
+        if self.at_work or swallowed():  # what went wrong at the start is kept for doctor
+            self.settle_open()
+            self.worker.stop(timeout)
+            self.spool.close()
 
     def settle_open(self) -> None:
         """Settle the calls of this instance that are still open, and those that wait for it."""
+        from outlay.wire import exchange
+
         exchange.settle_waiting()
         exchange.settle_open(self.meter.settle)
+
+
+class FirstRequest:
+    """The meter until the first request comes, which has the real one made and put in its place."""
+
+    def __init__(self, outlay: Outlay) -> None:
+        self._outlay = outlay
+
+    def find(self, method: str, host: str, path: str, /) -> Match | None:
+        """Return the match of a request."""
+        return self._meter().find(method, host, path)
+
+    def begin(
+        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
+    ) -> Exchange | None:
+        """Open an exchange."""
+        return self._meter().begin(transport, match, host, path, body, streams=streams)
+
+    def _meter(self) -> Meter:
+        with _making:
+            made = self._outlay.meter
+            if integration.meter.held is self:
+                integration.meter.put(made)
+        return made
 
 
 def reviver(settings: Settings) -> Callable[[bytes], Call | None]:
@@ -95,6 +161,9 @@ def reviver(settings: Settings) -> Callable[[bytes], Call | None]:
 
     @functools.cache
     def meter() -> Meter:
+        from outlay.meter import Meter
+        from outlay.wire.recognise import Recogniser
+
         recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
         return Meter(recogniser, lambda: _load_prices(settings.price_book), Home(lambda _: None, ""), None)
 
@@ -137,11 +206,11 @@ def init(**arguments: Any) -> Outlay | None:
         made = Outlay(settings)
         if settings.price_book:
             made.prices()  # an error in the user's book is said now, before any call is made
+        made.watched = patcher() if settings.instrument else None
         made.open()
         _current = made
         if settings.instrument:
             patcher().install()
-            made.worker.watched = patcher()
     return made
 
 
@@ -157,10 +226,10 @@ def prices() -> Prices:
     return _spare_prices
 
 
-def _load_prices(book: str | None) -> Prices:
-    from outlay.pricing import Prices  # with the first call: init() is in every program's start-up
+def _load_prices(book: str | None, tables: Path | None = None) -> Prices:
+    from outlay.pricing import Prices  # with the first call that is priced
 
-    return Prices.load(Path(book) if book else None)
+    return Prices.load(Path(book) if book else None, tables)
 
 
 def current() -> Outlay | None:
@@ -205,11 +274,11 @@ def _at_exit() -> None:
 
 
 def _in_child() -> None:
-    exchange.forget_open()
-    if _current is not None:
+    _making.release()
+    if _current is not None and _current.at_work:
         _current.worker.forked()
 
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_in_child)

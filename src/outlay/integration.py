@@ -8,16 +8,36 @@ model calls with ``meter.begin``, sends, and tells the exchange what came back. 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from outlay.guard import guard, guarded
-from outlay.wire.api import API, Answer, Apart, Provider, Request, Stream, Total, UsageTable
-from outlay.wire.exchange import Exchange
-from outlay.wire.recognise import Match
-from outlay.wire.tee import watch, watch_async
+
+if TYPE_CHECKING:
+    from outlay.wire.api import API, Answer, Apart, Provider, Request, Stream, Total, UsageTable
+    from outlay.wire.exchange import Exchange
+    from outlay.wire.recognise import Match
+    from outlay.wire.tee import watch, watch_async
+else:
+    _FROM = {
+        **dict.fromkeys(
+            ("API", "Answer", "Apart", "Provider", "Request", "Stream", "Total", "UsageTable"), "outlay.wire.api"
+        ),
+        "Exchange": "outlay.wire.exchange",
+        "Match": "outlay.wire.recognise",
+        **dict.fromkeys(("watch", "watch_async"), "outlay.wire.tee"),
+    }
+
+    def __getattr__(name: str) -> Any:
+        """Load what only requests need with the first that asks: patches are put in place before any request."""
+        if name not in _FROM:
+            raise AttributeError(f"module 'outlay.integration' has no attribute {name!r}")
+        found = globals()[name] = getattr(importlib.import_module(_FROM[name]), name)
+        return found
+
 
 __all__ = [
     "API",

@@ -7,7 +7,6 @@ and pricing it is left to the worker, which finds the caches warm, or to whoever
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from sys import modules
 from time import perf_counter_ns, time_ns
@@ -28,7 +27,7 @@ from outlay.wire.attempts import forget, last_failure, link, remember
 from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
 from outlay.wire.outcomes import estimated, judge, read, served_by, still_running
-from outlay.wire.pending import Pending
+from outlay.wire.pending import Pending, background_id
 from outlay.wire.reader import Reading
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
 from outlay.wire.request import SMALL
@@ -288,11 +287,6 @@ class Meter:
 _TOLD_BY_POLL = (
     "response_model", "end", "outcome", "error_type", "finish_reasons", "terms", "usage", "raw_usage", "cost", "marks",
 )  # fmt: skip
-
-
-def background_id(provider: str, response_id: str) -> str:
-    """Return the id of a call that runs in the background: whoever polls it first or twice, it is one record."""
-    return hashlib.blake2b(f"{provider}:{response_id}".encode(), digest_size=8).hexdigest()
 
 
 def _free(exchange: Exchange) -> None:

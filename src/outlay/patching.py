@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
-
-import wrapt
 
 from outlay.guard import guard, logger
 from outlay.integration import Patch, Transport
@@ -52,7 +53,7 @@ class Patcher:
                 if patch not in self._hooked:
                     # A hook can't be taken back, so it is set once and looks whether it is still wanted.
                     self._hooked.add(patch)
-                    wrapt.register_post_import_hook(functools.partial(self._imported, patch), patch.module)
+                    _when_imported(patch.module, functools.partial(self._imported, patch))
                 elif patch.module in sys.modules:
                     self._imported(patch, sys.modules[patch.module])
 
@@ -120,8 +121,45 @@ class Patcher:
         ]
 
 
+class Awaiting:
+    """Hand over to wrapt when a client that is awaited is looked for: who has all clients already never loads it."""
+
+    def __init__(self) -> None:
+        self.hooks: dict[str, tuple[Callable[[ModuleType], None], ...]] = {}
+
+    def find_spec(self, name: str, _: object = None, __: object = None) -> ModuleSpec | None:
+        """Return where the module is, to be loaded under wrapt's watch; None for one that nobody awaits."""
+        hooks = self.hooks.pop(name, None)  # once: the search below comes by here again
+        if hooks is None:
+            return None
+        with _installing:
+            import wrapt  # takes as long as the rest of init()
+
+            for hook in hooks:
+                wrapt.register_post_import_hook(hook, name)
+        return importlib.util.find_spec(name)
+
+
+_awaiting = Awaiting()
+
+
+def _when_imported(name: str, hook: Callable[[ModuleType], None]) -> None:
+    """Call ``hook`` with the module ``name``: now if it is imported, else when it is."""
+    module = sys.modules.get(name)
+    if module is not None:
+        hook(module)
+        return
+    # A tuple that replaces another: no thread that imports at this moment can lose a hook between the two steps.
+    _awaiting.hooks[name] = (*_awaiting.hooks.get(name, ()), hook)
+    if _awaiting not in sys.meta_path:
+        sys.meta_path.insert(0, _awaiting)
+
+
 def _resolve(module: ModuleType, target: str) -> tuple[Any, str, Any]:
-    parent, name, current = wrapt.resolve_path(module, target)
+    """Return (parent, name, function) of ``Class.method`` or ``function`` in a module; a method as it stands there."""
+    path, _, name = target.rpartition(".")
+    parent = functools.reduce(getattr, path.split("."), module) if path else module
+    current = inspect.getattr_static(parent, name) if isinstance(parent, type) else getattr(parent, name)
     return parent, name, current
 
 

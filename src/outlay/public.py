@@ -10,13 +10,16 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from outlay.context import scope
 from outlay.errors import ConfigError
 from outlay.guard import guard
 from outlay.money import pico
 from outlay.records import Call
+
+if TYPE_CHECKING:
+    from outlay.pricing.comparison import Comparison
 
 T = TypeVar("T")
 
@@ -136,6 +139,35 @@ def calculate_cost(
         at=at,
         tier=tier,
     )
+
+
+def compare(
+    *models: str,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    cache_share: Decimal | float | str = 0,
+    requests: int | None = None,
+    token_ratios: Mapping[str, Decimal | float | str] | None = None,
+    tier: str | None = None,
+    at: datetime | None = None,
+) -> list[Comparison]:
+    """Return what the same work costs on each of ``models``, the cheapest first: ``outlay compare`` for programs.
+
+    ``cache_share``: the part of the input that is read from a cache, 0 to 1. ``requests``: in how many calls; without
+    it they are short, and a fee per request is left out. ``token_ratios``: model to how many times as many output
+    tokens it writes for the same answers. Raises ``UnknownPrice`` for an unknown model, ``ValueError`` for numbers
+    that can't be.
+    """
+    from outlay import app
+    from outlay.pricing import comparison
+
+    work = comparison.Work(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_share=comparison.share(cache_share),
+        requests=requests,
+    )
+    return comparison.compare(app.prices(), models, work, token_ratios=token_ratios, tier=tier, at=at)
 
 
 def record(

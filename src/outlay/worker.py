@@ -24,7 +24,10 @@ TICK = 1.0
 the more lines a transaction carries, the less each costs."""
 
 PATIENCE = 5.0
-"""Seconds that records of other processes, alive or dead, may wait for this one."""
+"""Seconds that records may wait for the ledger: those of other processes, alive or dead, and a few of this one's."""
+
+SPARE = 0.05
+"""Seconds of each tick in which past days are summed up for reports."""
 
 PRUNE_TICK = 3600.0
 """Seconds between two looks at what the ledger may let go of."""
@@ -128,6 +131,8 @@ class Worker:
                 self._carry(None)
                 if self.watched is not None:
                     self.watched.watch()
+                if self._ledger is not None and self.trouble is None:
+                    self._ledger.sum_up(time.time_ns(), time.monotonic() + SPARE)
                 if time.monotonic() - pruned >= PRUNE_TICK or not pruned:
                     pruned = time.monotonic()
                     self._prune()

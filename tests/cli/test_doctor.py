@@ -11,6 +11,9 @@ from typing import Any
 from outlay.cli.health import Health, Kept, prices_dated
 from outlay.cli.probes import Probe
 from outlay.ledger.ledger import Ledger
+from outlay.pricing import shelf
+from outlay.pricing.compile import compile_table
+from outlay.pricing.table import load
 from outlay.records import Coverage, Loss, Swallowed
 from tests.cli.conftest import command
 
@@ -101,10 +104,12 @@ def test_a_wrong_probe_and_an_old_table_need_attention() -> None:
         "openai 3.0, sync: WRONG: 2 records.",
         "openai 3.0, async: WRONG: one record, with other tokens than billed.",
         "anthropic 2.0, sync: failed: ImportError: no httpx.",
-        "The price table is 113 days old: upgrade outlay, prices may have changed since.",
+        "The price table is 113 days old: upgrade outlay, or run `outlay prices update`.",
     ]
 
 
-def test_the_price_table_has_a_date() -> None:
-    """Reports and doctor warn by it."""
-    assert prices_dated() > date(2026, 1, 1)
+def test_the_price_table_has_a_date(data: Path) -> None:
+    """Reports and doctor warn by it; a newer table of the user's has its own."""
+    assert prices_dated(data) == load().dated
+    shelf.keep(data / shelf.FOLDER, compile_table(date(2027, 1, 15)))
+    assert prices_dated(data) == date(2027, 1, 15)

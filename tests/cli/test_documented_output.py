@@ -29,7 +29,7 @@ DIFFERS = (
     (r"\d+ things need attention:", "<some> things need attention:"),
     (r"(- )?The price table is \d+ days old.*\n", ""),
     (r"\d+(\.\d+){1,2}[a-z\d]*", "<version>"),
-    (r"row [0-9a-f]{16}", "row <id>"),
+    (r"(row|table) [0-9a-f]{16}", r"\1 <id>"),
     (r"table of \d{4}-\d\d-\d\d", "table of <date>"),
     (r"(Linux|Darwin|Windows)", "<system>"),
     (r"calls older than \d+ days|began before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<long ago>"),

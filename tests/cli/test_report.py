@@ -146,3 +146,26 @@ def test_an_empty_time_says_where_to_look(cli: Cli) -> None:
     done = cli("report", "--since", "2020-01-01", "--until", "2020-02-01")
     assert done.status == 0
     assert "No calls in this time" in done.out
+
+
+def test_errors_are_told_by_provider_and_model(cli: Cli) -> None:
+    """One 429, and the two seconds until the attempt that came through."""
+    done = cli("report", "--errors", *NOVEMBER, columns=100)
+    rows = [words_of(line) for line in done.out.splitlines()]
+    assert rows[1] == ["provider", "model", "attempts", "failed", "of all", "429", "retried", "time lost"]
+    assert rows[2] == ["openai", "gpt-4o-mini", "60", "1", "1.7 %", "1", "1", "2.0 s"]
+    assert rows[3][:3] == ["total", "232", "1"]
+    found = report(cli, "--errors", "--by", "user", *NOVEMBER)
+    assert [(line["user"], line["rate_limited"], line["lost_seconds"]) for line in found["lines"][:1]] == [
+        ("u-99", 1, "2")
+    ]
+    assert (
+        "None of 171 attempts failed."
+        in cli("report", "--errors", "--since", "2026-10-13", "--until", "2026-11-01").out
+    )
+
+
+def test_errors_have_no_unit_of_time(cli: Cli) -> None:
+    """The sentence says what to do instead."""
+    done = cli("report", "--errors", "--by", "day")
+    assert (done.status, done.err) == (2, "outlay: --errors has no day: narrow the time with --since and --until.\n")

@@ -59,7 +59,8 @@ def options_of(name: str) -> dict[str, str]:
     """Return every option of a command, short and long, with the longest way to write it."""
     command = cli.get_command(CONTEXT, name)
     assert command is not None
-    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    commands = [command, *getattr(command, "commands", {}).values()]  # those of `outlay prices` are commands too
+    options = [parameter for one in commands for parameter in one.params if isinstance(parameter, click.Option)]
     return {way: max(option.opts, key=len) for option in options for way in (*option.opts, *option.secondary_opts)}
 
 

@@ -15,6 +15,12 @@ HEAVY = """
 """.split()  # noqa: SIM905 - a list of words reads best as words
 """What an application that only imports outlay must not pay for; asyncio it does, since wrapt imports it."""
 
+WITH_A_REQUEST = """
+    dataclasses mmap queue sqlite3 tempfile tomllib wrapt zoneinfo outlay.ledger outlay.meter outlay.pricing outlay.wire
+    outlay.worker outlay_integrations.apis outlay_integrations.providers
+""".split()  # noqa: SIM905 - as above
+"""What a program pays for with its first request, or with a file of settings, and not when it starts outlay."""
+
 FOR_ONE_PART = {
     "click": ("src/outlay/cli",),
     "rich": ("src/outlay/cli",),
@@ -25,7 +31,9 @@ FOR_ONE_PART = {
     "opentelemetry": (),
     "pydantic": (),
     "requests": (),
-    "genai_prices": ("src/outlay/pricing/compile.py", "src/outlay/pricing/clauses.py"),  # when a table is built
+    "genai_prices": tuple(
+        f"src/outlay/pricing/{name}.py" for name in ("compile", "clauses", "source")
+    ),  # to build a table
 }
 """Packages, and the only places in the core that may import them."""
 
@@ -46,6 +54,14 @@ def test_importing_outlay_loads_nothing_heavy() -> None:
     """No client, no framework, no command line, no database: each is loaded when it is needed."""
     script = f"import sys, outlay; print(*(name for name in {HEAVY} if name in sys.modules))"
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert run.stdout.split() == []
+
+
+def test_starting_outlay_loads_nothing_that_only_requests_need(tmp_path: Path) -> None:
+    """In a program that has its clients imported: the rest comes with the first request, or never."""
+    start = "import httpx, httpx2, sys; before = set(sys.modules); import outlay; outlay.init()"
+    script = f"{start}; print(*(sys.modules.keys() - before) & {{*{[*HEAVY, *WITH_A_REQUEST]}}})"
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path)
     assert run.stdout.split() == []
 
 

@@ -104,7 +104,7 @@ def calls(draw: st.DrawFn) -> Call:
         status=draw(st.none() | st.integers(100, 599)),
         error_type=draw(optional),
         attempt=draw(st.integers(1, 3)),
-        retry_of=draw(optional),
+        retry_of=draw(st.none() | st.text("0123456789abcdef", min_size=16, max_size=16)),
         finish_reasons=draw(st.lists(TEXTS, max_size=2).map(tuple)),
         terms=draw(st.dictionaries(st.sampled_from(["tier", "region"]), TEXTS)),
         requested_tier=draw(optional),

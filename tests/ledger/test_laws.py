@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outlay.ledger.calendar import Unit, cover, divide
+from outlay.ledger.calendar import DAY, Unit, cover, divide
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.lines import decode, encode
 from outlay.ledger.questions import FIELDS, TIME_UNITS
@@ -58,12 +58,14 @@ def test_rollups_and_calls_give_the_same_report(
     by = keys if unit is None else [unit, *keys]
     since, until = (START + 8 * 24 * HOUR + minute * 60 * 10**9 for minute in minutes)
     with Ledger.open(":memory:") as ledger:
-        ledger.write(kept)
-        for first, last in ((None, None), (since, until)):
-            rolled = ledger.report(by, zone=zone, filters=filters, since=first, until=last)
-            read = ledger.report(by, zone=zone, filters=filters, since=first, until=last, exact=True)
-            assert rolled.total == read.total
-            assert sorted(rolled.lines, key=str) == sorted(read.lines, key=str)
+        for part, later in ((kept[::2], None), ([], 100), (kept[1::2], None), ([], 101)):
+            ledger.write(part)
+            assert later is None or not ledger.sum_up(START + later * DAY)
+            for first, last in ((None, None), (since, until)):
+                rolled = ledger.report(by, zone=zone, filters=filters, since=first, until=last)
+                read = ledger.report(by, zone=zone, filters=filters, since=first, until=last, exact=True)
+                assert rolled.total == read.total
+                assert sorted(rolled.lines, key=str) == sorted(read.lines, key=str)
         total = ledger.report().total
     assert total.attempts == len(kept)
     assert total.cost == sum(call.cost.amount or 0 for call in kept)

@@ -83,7 +83,7 @@ def their_usage(classes: dict[str, Quantity]) -> genai.Usage:
 def added(provider: str, model: str) -> set[str]:
     """Return the classes that the corrections give to a model: genai-prices has the price of another class there."""
     rows = [row for row in CORRECTIONS.add if row.provider == provider and model in row.models]
-    parts = {part for row in rows for part in (*row.rates, *row.twice)}
+    parts = {part for row in rows for part in (*row.rates, *row.twice, *row.same)}
     return parts | {part for part, parent in STANDS_FOR.items() if parent in parts}
 
 

@@ -226,6 +226,7 @@ def test_a_price_that_no_decimal_can_hold_is_exact(tmp_path: Path) -> None:
     assert cost(prices, "acme", "m", web_search=1).amount == 333_333_333_333
 
 
+RATE = '[[exchange]]\ncurrency = "EUR"\nusd = "1.1"\nsource = "x"\nvalid_from = 2026-06-01\n'
 PRICE = '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\nunit = "per_1m_tokens"\n'
 
 
@@ -235,7 +236,15 @@ PRICE = '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\nunit = "per_1m_tokens
         ("schema = 1\nprices = 1", "prices is not known here"),
         ("", "begins with schema = 1"),
         ("schema = 1\n[price]\nx = 1", "with two brackets"),
-        ('schema = 1\ncurrency = "EUR"', 'reckons in "USD" only'),
+        ("schema = 1\n\ncurrency = 1", r"prices\.toml:3: currency is three letters"),
+        (
+            f'schema = 1\ncurrency = "EUR"\n{PRICE}input = "2"',
+            r"toml:3: .* nothing says what EUR is worth: add \[\[exch",
+        ),
+        (f'schema = 1\n{PRICE}input = "2"\nfree = 1', "free is true or false"),
+        (f'schema = 1\n{PRICE}input = "2"\ncache_read = "0.0002"', "cache_read is 0.0001 times the price of input"),
+        (f'schema = 1\n{PRICE}input = "2"\nover = 3', "over needs input_tokens"),
+        (f'schema = 1\n{PRICE}input = "2"\nvalid_from = 2026-02-01\nvalid_until = 2026-01-01', "must be after"),
         ("schema = ", "is not TOML"),
         (f'schema = 1\n{PRICE}inptu = "1"', r"prices\.toml:2: \[\[price\]\] gpt-4o: inptu is not a key"),
         (f'schema = 1\n\n{PRICE}input = "2.5"\n\n{PRICE}input = 2.5', r"prices\.toml:9: .*decimal in quotes"),
@@ -264,9 +273,26 @@ PRICE = '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\nunit = "per_1m_tokens
             'schema = 1\n[[adjust]]\nmatch = { provider = "o" }\nmultiply = "0.9"\nwhy = "x"\norder = "1"',
             "whole number",
         ),
-        ('schema = 1\n[[host]]\nname = "h"\ngpu_hour = "2"\ngpus = 4', "does not use it yet"),
-        ('schema = 1\n[[host]]\nname = "h"\ngpu_hour = "2"\nallocate = "tokens"', "does not use it yet"),
-        ('schema = 1\n[[commit]]\nprovider = "aws"\nmonthly = "50000"', "does not use it yet"),
+        ('schema = 1\n[[adjust]]\nmatch = { provider = 3 }\nmultiply = "0.9"\nwhy = "x"', "match is written"),
+        ('schema = 1\n[[host]]\nname = "h"\ngpu_hour = "2"\ngpus = 1.5', "how many GPUs are paid for"),
+        ('schema = 1\n[[host]]\nname = "h"\ngpu_hour = "2"\nallocate = "tokens"', "allocate needs gpus"),
+        ('schema = 1\n[[host]]\nname = "h"\ngpu_hour = "2"\ngpus = 1\nallocate = "fair"', "none, tokens, busy_seconds"),
+        ('schema = 1\n[[host]]\nname = "h"\ngpu_hour = "2490"\ngpus = 1', "is no price of one GPU for one hour"),
+        ('schema = 1\n[[commit]]\nprovider = "aws"\nmonthly = 50000', "decimal in quotes"),
+        ('schema = 1\n[[commit]]\nprovider = "aws"\nmonthly = "0"', "above 0"),
+        ('schema = 1\n[[commit]]\nprovider = "aws"\nmonthly = "1"\ncovers = "x"', "covers is a list"),
+        ('schema = 1\n[[volume]]\nmatch = { provider = "a" }\nmultiply = "0.9"\nwhy = "x"', "one of them"),
+        (
+            'schema = 1\n[[volume]]\nmatch = { provider = "a" }\nmonthly_tokens = 0\nmultiply = "0.9"\nwhy = "x"',
+            "a whole number of tokens",
+        ),
+        ('schema = 1\n[[exchange]]\ncurrency = "EUR"\nusd = "108000"\nsource = "x"', "is no rate"),
+        ('schema = 1\n[[exchange]]\ncurrency = "USD"\nusd = "1"\nsource = "x"', "give the rate of another one"),
+        ('schema = 1\n[[exchange]]\ncurrency = "EUR"\nusd = "1.1"', "source must be a text"),
+        (
+            f'schema = 1\n{RATE}{PRICE}input = "2"\ncurrency = "EUR"\nvalid_until = 2026-01-01',
+            "no rate of EUR holds between",
+        ),
         ('schema = 1\n[alias]\n"my-model" = "openai:gpt-4o"', '"provider:model", on both sides'),
         ("schema = 1\nalias = 1", "aliases are written"),
     ],

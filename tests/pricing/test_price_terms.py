@@ -45,6 +45,9 @@ def nanoseconds(at: datetime) -> int:
         ("groq", "openai/gpt-oss-20b", {"tier": "on_demand"}, NOW, "0.375"),
         ("groq", "openai/gpt-oss-20b", {"tier": "flex"}, NOW, "0.375"),
         ("azure", "gpt-4o-2024-11-20", {"tier": "batch"}, NOW, "6.25"),
+        ("aws", "amazon.nova-pro-v1:0", {"tier": "batch"}, NOW, "2"),
+        ("xai", "grok-4.7", {"region": "us"}, NOW, "17.6"),  # over 200,000 tokens: 4 and 12 USD, and a tenth
+        ("xai", "grok-4.7", {"region": "eu"}, NOW, "16"),
         ("perplexity", "sonar", {}, NOW, "2.005"),
         ("perplexity", "sonar", {"search_context": "medium"}, NOW, "2.008"),
         ("perplexity", "sonar", {"search_context": "high"}, NOW, "2.012"),
@@ -68,7 +71,7 @@ def test_a_term_has_its_price(
         ("anthropic", "claude-opus-4-5", {"inference_geo": "us"}, "inference_geo:us"),
         ("anthropic", "claude-sonnet-4-5", {"speed": "fast"}, "speed:fast"),
         ("azure", "gpt-4o", {"tier": "flex"}, "tier:flex"),
-        ("aws", "amazon.nova-lite-v1:0", {"tier": "batch"}, "tier:batch"),
+        ("aws", "amazon.nova-lite-v1:0", {"tier": "flex"}, "tier:flex"),
         ("perplexity", "sonar", {"search_context": "huge"}, "search_context:huge"),
     ],
 )
@@ -140,6 +143,48 @@ def test_what_is_free_is_free_and_what_has_no_price_is_not(prices: Prices) -> No
     assert (free.status, free.amount) == ("free", 0)
     empty = prices.cost("cerebras", ("qwen-3-coder-480b",), MILLION, at=nanoseconds(NOW))
     assert (empty.status, empty.amount) == ("unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "dollars"),
+    [
+        ("watsonx", "meta-llama/llama-3-2-90b-vision-instruct", "4"),
+        ("watsonx", "mistralai/mistral-large", "13"),
+        ("watsonx", "core42/jais-13b-chat", "3.6"),
+        ("vertex_ai", "gemini-2.0-flash-001", "0.75"),
+        ("google", "gemini-2.0-flash-001", "0.5"),
+        ("vertex_ai", "gemini-2.5-flash", "2.8"),
+        ("vertex_ai", "publishers/meta/models/llama-3.3-70b-instruct-maas", "1.44"),
+        ("nebius", "meta-llama/Llama-3.3-70B-Instruct", "0.53"),
+        ("huggingface.nebius", "meta-llama/Llama-3.3-70B-Instruct", "1"),
+        ("nscale", "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "0.1"),
+        ("azure_ai", "deepseek-r1", "6.75"),
+        ("deepseek", "deepseek-r1", "0.42"),
+    ],
+)
+def test_the_same_model_has_the_price_of_its_seller(prices: Prices, provider: str, model: str, dollars: str) -> None:
+    """A million tokens each way: the spread of one name is 25 times."""
+    assert prices.cost(provider, (model,), MILLION, at=nanoseconds(NOW)).usd == Decimal(dollars)
+
+
+@pytest.mark.parametrize(
+    ("model", "terms", "dollars"),
+    [
+        ("gemini-2.5-flash-tts", {}, "10"),
+        ("gemini-2.5-flash-tts", {"tier": "batch"}, "5"),
+        ("gemini-3.8-flash-tts", {}, "9"),
+    ],
+)
+def test_speech_costs_what_its_model_writes(prices: Prices, model: str, terms: dict[str, str], dollars: str) -> None:
+    """It writes nothing but audio, so its price of output is that of audio; in a batch too."""
+    usage = Usage(classes={"output_audio": 1_000_000})
+    assert prices.cost("gcp.gemini", (model,), usage, at=nanoseconds(NOW), terms=terms).usd == Decimal(dollars)
+
+
+def test_a_picture_has_its_price_each(prices: Prices) -> None:
+    """Where it is not tokens that are billed."""
+    usage = Usage(classes={"images": 3})
+    assert prices.cost("google", ("imagen-4.0-generate-001",), usage, at=nanoseconds(NOW)).usd == Decimal("0.12")
 
 
 def test_a_least_quantity_is_billed(prices: Prices) -> None:

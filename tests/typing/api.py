@@ -107,6 +107,7 @@ assert_type(tagged("why"), str)
 carried = outlay.carry(called)
 assert_type(carried("a"), bytes)
 
+assert_type(outlay.compare("o1", "o3", output_tokens=1000, token_ratios={"o3": 2})[0].cost, Decimal | None)
 assert_type(outlay.calculate_cost("gpt-4o-mini", input_tokens=1000, output_tokens=200), Decimal)
 assert_type(
     outlay.calculate_cost(

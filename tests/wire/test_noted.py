@@ -140,6 +140,15 @@ def test_a_note_holds_no_content(host: ModelHost, later: Later, client: httpx.Cl
     assert [word for word in (b"one two three", b"PlantedAnswer", b'"embedding"') if word in written] == []
 
 
+def test_a_note_is_wiped_when_its_call_is_kept(host: ModelHost, later: Later, client: httpx.Client) -> None:
+    """Whoever is forgotten must not live on in a slot that is free."""
+    with tags(user="u-42"):
+        ask(client, host, "chat")
+    assert b"u-42" in later.written()
+    settle_waiting()
+    assert b"u-42" not in later.written()
+
+
 @pytest.mark.parametrize("steps", ["usage=missing", "usage=null", "429", "500", f"text={'x' * 20_000}"])
 def test_an_unusual_answer_is_read_at_once(steps: str, host: ModelHost, later: Later, client: httpx.Client) -> None:
     """What is not as it usually is needs its content to be judged, or the caller's context; a long one needs memory."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outlay.integration import Exchange, Patch, Transport, guarded, meter, watch, watch_async
+from outlay.integration import Patch, Transport, guarded, meter
+
+if TYPE_CHECKING:
+    from outlay.integration import Exchange
 
 
 def _send(module: Any, wrapped: Any) -> Any:
@@ -192,6 +195,7 @@ def _connects(module: Any, client: Any) -> bool:
 @functools.cache
 def _tee(module: Any) -> Callable[[Exchange, Any], Any]:
     """Make the class of watched streams for one library."""
+    from outlay.integration import watch  # with the first stream: this file is loaded at every start
 
     class Tee(module.SyncByteStream):  # type: ignore[misc] # the library is known at run time only
         def __init__(self, exchange: Exchange, stream: Any) -> None:
@@ -219,6 +223,7 @@ def _tee(module: Any) -> Callable[[Exchange, Any], Any]:
 @functools.cache
 def _async_tee(module: Any) -> Callable[[Exchange, Any], Any]:
     """Make the class of watched asynchronous streams for one library."""
+    from outlay.integration import watch_async  # as above
 
     class AsyncTee(module.AsyncByteStream):  # type: ignore[misc] # the library is known at run time only
         def __init__(self, exchange: Exchange, stream: Any) -> None:

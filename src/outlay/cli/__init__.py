@@ -14,11 +14,14 @@ from outlay.errors import OutlayError
 
 COMMANDS = {
     "calls": "List calls: the latest, the dearest, the failed, or one in full.",
+    "compare": "Compare what the same work costs on several models, or on GPUs of your own.",
     "demo": "Run a small application against model hosts on this machine, and show its report.",
     "doctor": "Show what is metered here and what is not, proven by calls through each SDK.",
     "forget": "Take a person out of the ledger, and leave the money in.",
+    "prices": "Show what is known of a model's price, since when and whence.",
     "prune": "Delete calls from the ledger: the old, the many, or a project's.",
     "report": "Show what was spent: by model, feature, user, day, …",
+    "reprice": "Price recorded calls anew, beside what was recorded.",
     "run": "Run a program, unchanged, with its calls metered.",
 }
 

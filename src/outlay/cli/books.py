@@ -14,6 +14,8 @@ from outlay.cli.output import progress
 from outlay.config import Settings, data_folder, load, writable
 from outlay.errors import LedgerError
 from outlay.ledger.ledger import Ledger
+from outlay.pricing import Prices, shelf
+from outlay.pricing.book import Book
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the ledger, in place of the set one."
@@ -50,6 +52,18 @@ def located(data: Path | None) -> tuple[Settings, Path]:
     if folder is not None and (data is not None or holds_something(folder)):
         return settings, folder
     return settings, writable(folder)
+
+
+def prices_of(data: Path | None, version: str = "") -> tuple[Prices, Settings]:
+    """Return prices as an application here has them, and the settings; of an older table where a version is named."""
+    settings, folder = located(data)
+    book = Path(settings.price_book) if settings.price_book else None
+    return Prices.load(book, folder / shelf.FOLDER, version), settings
+
+
+def book_of(settings: Settings) -> Book:
+    """Return the price book that the settings name; an empty one without."""
+    return Prices.load(Path(settings.price_book)).book if settings.price_book else Book()
 
 
 def holds_something(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from outlay.cli.books import data_option, opened
+from outlay.cli.books import data_option, opened, prices_of
 from outlay.cli.filters import read_filters, where_option
 from outlay.cli.one_call import call_data, show_call
 from outlay.cli.output import as_json, console, money, print_json, seconds, tokens, when
@@ -50,7 +50,8 @@ def command(  # noqa: PLR0913 - one argument an option
     with opened(data) as (ledger, settings, _):
         clock, now = zone_named(zone or settings.timezone), datetime.now(UTC)
         if call_id is not None:
-            show_call(the_one(ledger.find(call_id.lower()), call_id), settings, clock, as_json=as_json)
+            call = the_one(ledger.find(call_id.lower()), call_id)
+            show_call(call, ledger.restated_cost(call), prices_of(data)[0], clock, as_json=as_json)
             return
         calls = ledger.calls(
             order,

@@ -39,7 +39,7 @@ def command(since: str, data: Path | None, *, as_json: bool) -> int:
         unproven=unproven(),
         settings=settings,
         disabled=disabled,
-        prices_dated=prices_dated(),
+        prices_dated=prices_dated(data),
         kept=read_kept(data, began),
         now=now,
     )

@@ -16,7 +16,7 @@ from outlay.cli.statement import stale_days
 from outlay.config import DEFAULTS, traced
 from outlay.errors import LedgerError
 from outlay.ledger.queries import Caught, Covered, Lost, Waiting
-from outlay.pricing.table import load as load_table
+from outlay.pricing.shelf import FOLDER, newest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class Health:
             for error in kept.swallowed
         ]
         if age := stale_days(self.prices_dated, self.now):
-            found.append(f"The price table is {age} days old: upgrade outlay, prices may have changed since.")
+            found.append(f"The price table is {age} days old: upgrade outlay, or run `outlay prices update`.")
         return found
 
 
@@ -115,9 +115,10 @@ def read_kept(data: Path | None, since: int) -> Kept:
         return Kept(folder=folder, trouble=str(error))
 
 
-def prices_dated() -> date:
-    """Return the date of the price table that this release was built with."""
-    return load_table().dated
+def prices_dated(data: Path | None) -> date:
+    """Return the date of the price table that is in use here."""
+    _, folder = located(data)
+    return newest(folder / FOLDER).dated
 
 
 def as_data(health: Health) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,26 +11,31 @@ from rich.text import Text
 
 from outlay.cli.output import console, count, money, print_json, seconds, when
 from outlay.cli.tables import Column, print_table
-from outlay.config import Settings
+from outlay.ledger.restated import Restated
 from outlay.money import usd
 from outlay.pricing import Prices
 from outlay.pricing.explanation import Explanation
 from outlay.records import NO_RAW_USAGE, Call
 
 
-def show_call(call: Call, settings: Settings, zone: tzinfo, *, as_json: bool) -> None:
-    """Print a call, its usage, its cost class by class, and its price."""
-    prices = Prices.load(Path(settings.price_book) if settings.price_book else None)
+def show_call(call: Call, restated: Restated | None, prices: Prices, zone: tzinfo, *, as_json: bool) -> None:
+    """Print a call, its usage, its cost class by class, its restated cost and its price."""
     models = (call.response_model, call.request_model)
     price = prices.explain(call.provider, models, at=call.end, terms=call.terms)
     if as_json:
-        print_json(call_data(call) | {"price": _price_data(price)})
+        print_json(call_data(call) | {"restated": _restated_data(restated), "price": price_data(price)})
         return
     out = console()
     for name, value in _facts(call, zone):
         out.print(Text.assemble((f"{name:>13}", "bold"), "  ", value))
     out.print()
     _show_cost(out, call)
+    if restated is not None:
+        amount = money(None if restated.cost is None else usd(restated.cost))
+        out.print(
+            f"Restated on {when(restated.at, zone)}: {amount}, {restated.status}; {restated.reason} in table "
+            f"{restated.price_table}."
+        )
     out.print()
     if price is None:
         model = models[0] or models[1] or "a model without a name"
@@ -122,7 +126,15 @@ def _show_price(out: Console, call: Call, price: Explanation, *, current: bool) 
         out.print(f"  The call itself was priced by row {call.cost.price_id} of another table or book.")
 
 
-def _price_data(price: Explanation | None) -> dict[str, Any] | None:
+def _restated_data(restated: Restated | None) -> dict[str, Any] | None:
+    if restated is None:
+        return None
+    amount = None if restated.cost is None else usd(restated.cost)
+    return msgspec.structs.asdict(restated) | {"cost_usd": amount}
+
+
+def price_data(price: Explanation | None) -> dict[str, Any] | None:
+    """Return a price for programs; None where none is known."""
     if price is None:
         return None
     return {

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from outlay.ledger.scanned import Progress as Tell
+from outlay.ledger.reading import Progress as Tell
 from outlay.money import Spend
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON; amounts are decimal strings in USD.")

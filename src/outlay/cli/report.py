@@ -10,15 +10,19 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from outlay.cli.books import data_option, opened
+from outlay.cli.beside import Period, beside_calls, beside_data, show_beside
+from outlay.cli.books import book_of, data_option, opened
 from outlay.cli.changes import Changes, Side, changes_between, changes_data, show_changes
+from outlay.cli.failed import failures_data, show_failures
 from outlay.cli.filters import read_filters, read_names, where_option
 from outlay.cli.output import as_json, console, print_json, progress
 from outlay.cli.spend import show
-from outlay.cli.statement import Key, Statement, as_data, pace_of, parts_of
+from outlay.cli.statement import Key, Restated, Statement, as_data, pace_of, parts_of
 from outlay.cli.times import nanoseconds, period, zone_named, zone_option
+from outlay.config import Settings
 from outlay.ledger.ledger import Ledger
-from outlay.pricing.table import load as load_table
+from outlay.ledger.questions import TIME_UNITS
+from outlay.pricing.shelf import FOLDER, newest
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,16 @@ class Asking:
     zone: ZoneInfo
     exact: bool = False
     split: bool = False
+    restated: bool = False
+    tables: Path | None = None
+    """Folder of the price tables that the release did not bring."""
 
 
 @click.command(short_help="Show what was spent: by model, feature, user, day, …")
 @click.option(
     "--by",
-    default="model",
-    show_default=True,
     metavar="NAMES",
-    help="model, provider, feature, path, project, user, tag:NAME, hour, day, week, month, …; several with commas.",
+    help="model (if not given), provider, feature, path, project, user, tag:NAME, hour, day, week, …; with commas.",
 )
 @click.option(
     "--since", default="month", show_default=True, help="A date or time, today, yesterday, week, month, 24h, 7d, …"
@@ -48,11 +53,13 @@ class Asking:
 @zone_option
 @click.option("--cost", "split", is_flag=True, help="Split the cost by what was paid for: input, cache, output, other.")
 @click.option("--changes", is_flag=True, help="Say what moved against the time before, as long as this one.")
+@click.option("--restated", is_flag=True, help="Show beside it what calls cost by the table of `outlay reprice`.")
+@click.option("--errors", is_flag=True, help="Show what failed instead, by provider and model: 429s, overload, 5xx, …")
 @click.option("--exact", is_flag=True, help="Read every call, so that rare values are not folded into (other).")
 @data_option
 @as_json
 def command(  # noqa: PLR0913 - one argument an option
-    by: str,
+    by: str | None,
     since: str,
     until: str,
     where: tuple[str, ...],
@@ -61,6 +68,8 @@ def command(  # noqa: PLR0913 - one argument an option
     *,
     split: bool,
     changes: bool,
+    restated: bool,
+    errors: bool,
     exact: bool,
     as_json: bool,
 ) -> None:
@@ -69,22 +78,64 @@ def command(  # noqa: PLR0913 - one argument an option
     A call belongs to the time at which it began. Calls without a price are counted, never taken for free.
     """
     now = datetime.now(UTC)
-    with opened(data) as (ledger, settings, _):
+    with opened(data) as (ledger, settings, folder):
         clock = zone_named(zone or settings.timezone)
         first, last = period(since, until, clock, now)
         filters = read_filters(where, settings)
-        asking = Asking(read_names(by, settings), filters, clock, exact=exact, split=split)
+        if errors:
+            show_errors(ledger, _fields(by, settings), filters, (first, last), as_json=as_json)
+            return
+        asking = Asking(
+            read_names(by or "model", settings),
+            filters,
+            clock,
+            exact=exact,
+            split=split,
+            restated=restated,
+            tables=folder / FOLDER,
+        )
         statement = ask(ledger, asking, first, last)
         before = first - (last - first)
         moved = what_moved(ledger, asking, (before, first, last)) if changes else None
+        lines = (
+            [] if filters else beside_calls(ledger, book_of(settings), asking.names, Period(first, last, now, clock))
+        )
+    spent = statement.report.total.spend
     if as_json:
         extra = {"changes": changes_data(moved, before, first)} if changes else {}
-        print_json(as_data(statement) | extra)
+        print_json(as_data(statement) | extra | (beside_data(lines, asking.names, spent) if lines else {}))
         return
     out = console()
     show(out, statement, now)
+    if lines:
+        show_beside(out, lines, spent)
     if changes:
         show_changes(out, moved, before, first)
+
+
+def _fields(by: str | None, settings: Settings) -> tuple[str, ...]:
+    """Return what errors are broken down by, which time is not."""
+    names = read_names(by or "provider,model", settings)
+    if units := [name for name in names if name in TIME_UNITS]:
+        raise click.UsageError(f"--errors has no {units[0]}: narrow the time with --since and --until.")
+    return names
+
+
+def show_errors(
+    ledger: Ledger,
+    names: tuple[str, ...],
+    filters: Mapping[str, str | None],
+    time: tuple[datetime, datetime],
+    *,
+    as_json: bool,
+) -> None:
+    """Print what failed in ``time``."""
+    first, last = time
+    lines = ledger.failures(names, since=nanoseconds(first), until=nanoseconds(last), filters=filters)
+    if as_json:
+        print_json(failures_data(names, lines, first, last))
+    else:
+        show_failures(console(), names, lines, first, last)
 
 
 def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Statement:
@@ -97,7 +148,9 @@ def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Stat
             until=until,
             filters=asking.filters,
             zone=zone,
-            exact=asking.exact or asking.split,  # calls are read anyway, and keys must be the same in both
+            exact=asking.exact
+            or asking.split
+            or asking.restated,  # calls are read anyway, and keys must be the same in both
             progress=tell,
         )
     parts = None
@@ -107,8 +160,12 @@ def ask(ledger: Ledger, asking: Asking, first: datetime, last: datetime) -> Stat
                 asking.names, since=since, until=until, filters=asking.filters, zone=zone, progress=tell
             )
         parts = parts_of(report, amounts)
+    restated = None
+    if asking.restated:
+        shifts, tables = ledger.shifts(asking.names, since=since, until=until, filters=asking.filters, zone=zone)
+        restated = Restated(shifts, tables)
     pace = pace_of(report.total.cost, first, last, asking.zone)
-    return Statement(report, first, last, pace, parts, load_table().dated)
+    return Statement(report, first, last, pace, parts, newest(asking.tables).dated, restated)
 
 
 def what_moved(ledger: Ledger, asking: Asking, times: tuple[datetime, datetime, datetime]) -> Changes | None:

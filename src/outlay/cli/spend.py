@@ -8,8 +8,9 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from outlay.cli.changes import signed
 from outlay.cli.output import count, counted, money, share, spend, tokens
-from outlay.cli.statement import Parts, Statement, per_request, stale_days, unknown
+from outlay.cli.statement import Parts, Restated, Statement, per_request, stale_days, unknown
 from outlay.cli.tables import Column, print_table
 from outlay.ledger.questions import Line
 from outlay.money import usd
@@ -63,6 +64,7 @@ def columns_of(statement: Statement) -> list[Column]:
     total = report.total
     amounts = [
         _column("cost", 0, lines, lambda line: spend(line.spend)),
+        *(() if statement.restated is None else _restated(statement.restated, lines)),
         _column("per request", 6, lines, _per_request),
         _column("share", 5, lines, lambda line: "?" if unknown(line) else share(line.cost, total.cost)),
     ]
@@ -107,6 +109,13 @@ def _drivers(statement: Statement, lines: Sequence[Line]) -> list[Column]:
     ]
 
 
+def _restated(restated: Restated, lines: Sequence[Line]) -> list[Column]:
+    return [
+        _column("restated", 0, lines, lambda line: spend(restated.spend(line))),
+        _column("difference", 10, lines, lambda line: signed(cost) if (cost := restated.of(line).cost) else ""),
+    ]
+
+
 def _per_request(line: Line) -> str:
     return "" if line.requests == 0 else money(per_request(line))
 
@@ -117,6 +126,13 @@ def _counts(name: str, leaves: int, numbers: Sequence[int]) -> Column:
 
 def _column(name: str, leaves: int, lines: Sequence[Line], cell: Cell) -> Column:
     return Column(name, [cell(line) for line in lines], leaves=leaves)
+
+
+def _restated_note(restated: Restated, total: Line) -> str:
+    changed = restated.of(total).calls
+    if not changed:
+        return "No call is restated: `outlay reprice` prices calls anew."
+    return f"restated: {counted(changed, 'call')} by table {', '.join(restated.tables)}, the others as recorded."
 
 
 def notes(statement: Statement, now: datetime) -> list[str]:
@@ -136,10 +152,12 @@ def notes(statement: Statement, now: datetime) -> list[str]:
             f"{counted(total.estimated_calls, 'call')} {verb}: "
             f"the total is at least {money(total.spend.lower)}, {bound}."
         )
+    if statement.restated is not None:
+        said.append(_restated_note(statement.restated, total))
     if report.folded:
         said.append("(other) holds values that were too many to keep apart: `--exact` reads every call.")
     if report.approximate:
         said.append("Calls were pruned there: the hour at each end counts where it began.")
     if age := stale_days(statement.prices_dated, now):
-        said.append(f"The price table is {age} days old: upgrade outlay, prices may have changed since.")
+        said.append(f"The price table is {age} days old: upgrade outlay, or run `outlay prices update`.")
     return said

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from outlay.cli.times import nanoseconds
 from outlay.ledger.queries import Pace, month_of, project
 from outlay.ledger.questions import Line, Report
-from outlay.money import usd
+from outlay.ledger.restated import Shift
+from outlay.money import Spend, usd
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 
 Key = tuple[str | None, ...]
@@ -36,6 +37,30 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Restated:
+    """What the lines of a report cost by another table, as far as `outlay reprice` found a difference."""
+
+    shifts: Mapping[Key, Shift]
+    tables: tuple[str, ...]
+
+    def of(self, line: Line) -> Shift:
+        """Return by how much a line of the report, or its total, is restated."""
+        if line.key:
+            return self.shifts.get(line.key, Shift(0, 0, 0))
+        every = self.shifts.values()
+        return Shift(
+            sum(shift.calls for shift in every),
+            sum(shift.cost for shift in every),
+            sum(shift.unpriced_calls for shift in every),
+        )
+
+    def spend(self, line: Line) -> Spend:
+        """Return the restated cost of a line, with what it leaves out."""
+        shift = self.of(line)
+        return Spend(line.cost + shift.cost, unpriced_calls=max(0, line.unpriced_calls + shift.unpriced_calls))
+
+
+@dataclass(frozen=True)
 class Statement:
     """What a report command found."""
 
@@ -47,6 +72,7 @@ class Statement:
     parts: Mapping[Key, Parts] | None = None
     """By the key of a line, ``()`` for the total; None where nobody asked."""
     prices_dated: date | None = None
+    restated: Restated | None = None
 
 
 def pace_of(spent: int, first: datetime, last: datetime, zone: ZoneInfo) -> Pace | None:
@@ -122,6 +148,10 @@ def _line_data(statement: Statement, line: Line) -> dict[str, Any]:
     if statement.parts is not None:
         parts = statement.parts[line.key]
         data["cost_by_driver_usd"] = {name: usd(amount) for name, amount in vars(parts).items()}
+    if statement.restated is not None:
+        spend = statement.restated.spend(line)
+        data |= {"restated_usd": Decimal(spend), "restated_calls": statement.restated.of(line).calls}
+        data["restated_unpriced_calls"] = spend.unpriced_calls
     return data
 
 

@@ -6,7 +6,6 @@ import logging
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,8 +50,10 @@ def writable(folder: Path | None) -> Path:
 
 
 def _spare(folder: Path | None, reason: str) -> Path:
+    from tempfile import gettempdir  # it brings more than all of outlay.config, for those who can't write
+
     try:
-        spare = private(Path(tempfile.gettempdir()))
+        spare = private(Path(gettempdir()))
         outcome = f"keeps its ledger in {spare}"
     except OSError:  # nothing can be written anywhere: each record is counted as lost, and the application goes on
         spare = folder or Path("outlay")
@@ -76,7 +77,9 @@ def private(shared: Path) -> Path:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         if not _ours(folder.lstat()):
-            return Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=shared))
+            from tempfile import mkdtemp  # as above
+
+            return Path(mkdtemp(prefix=f"{folder.name}-", dir=shared))
         folder.chmod(0o700)
     return folder
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from outlay.config.environment import FILE, disabled, from_environment
 from outlay.config.settings import NAMES, Settings, checked, checked_name, checked_type
@@ -18,7 +19,7 @@ PATHS = ("data", "price_book")
 """Settings that are paths: relative ones in a file are relative to the file, others to the working directory."""
 
 
-class Source(NamedTuple):
+class Source(msgspec.Struct, frozen=True):
     """Settings that stand in one place."""
 
     where: str
@@ -72,10 +73,8 @@ DEFAULTS = "the defaults"
 
 NOTHING = Source("", None, {})
 
-_ADDRESSED = re.compile(
-    rb"""tool["'\s]*\.["'\s]*outlay|^\s*(?:\[\s*["']?tool["']?\s*\]|["']?tool["']?\s*=)""", re.MULTILINE
-)
-"""Every way to begin a table ``tool.outlay`` in TOML."""
+_ADDRESSED = rb"""(?m)tool["'\s]*\.["'\s]*outlay|^\s*(?:\[\s*["']?tool["']?\s*\]|["']?tool["']?\s*=)"""
+"""Every way to begin a table ``tool.outlay`` in TOML; compiled for those who have a pyproject.toml."""
 
 
 def _upwards(start: Path | None) -> tuple[Path, ...]:
@@ -109,7 +108,7 @@ def _project(folders: tuple[Path, ...]) -> Source:
             text = path.read_bytes()
         except OSError:  # most folders have none, and one that can't be read is not addressed to us
             continue
-        if not _ADDRESSED.search(text):  # to parse it would cost more than all the rest of init()
+        if not re.search(_ADDRESSED, text):  # to parse it would cost more than all the rest of init()
             continue
         section = _section(path, _table(path, text))
         if section is not None:
@@ -135,6 +134,8 @@ def _read(path: Path) -> bytes:
 
 @lru_cache(maxsize=8)  # tests start outlay often, and most of that time would go here
 def _table(path: Path, text: bytes) -> dict[str, Any]:
+    import tomllib  # takes as long as the rest of the settings, and most have no file
+
     try:
         return tomllib.loads(text.decode("utf-8"))
     except UnicodeDecodeError:

@@ -1,12 +1,10 @@
 """The settings: their names, types and defaults, and what a value must be like."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 
@@ -52,7 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NAMES = Settings.__struct_fields__
-TYPES: dict[str, Any] = get_type_hints(Settings)
+TYPES: dict[str, Any] = dict(Settings.__annotations__)
+"""Types and no texts, since this file does without ``from __future__ import annotations``: to evaluate takes longer."""
 
 _WORDS = {
     bool: "must be true or false",
@@ -132,12 +131,13 @@ def _hosts(where: str, hosts: dict[str, str]) -> dict[str, str]:
     return {_host(where, host): _provider(where, host, provider) for host, provider in hosts.items()}
 
 
-_HOST = re.compile(r"(?:\*\.)?(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?::\d{1,5})?")
+_HOST = r"(?:\*\.)?(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?::\d{1,5})?"
+"""Compiled for those who name hosts."""
 
 
 def _host(where: str, host: str) -> str:
     name = host.strip().lower()
-    if _HOST.fullmatch(name) or _is_address(name):
+    if re.fullmatch(_HOST, name) or _is_address(name):
         return name
     bare = _bare(name)  # what was written may hold a key: it is not repeated
     hint = f"write the host only, {bare!r}" if bare else "write a host like 'llm.corp.example' or '*.corp.example'"
@@ -152,7 +152,7 @@ def _bare(name: str) -> str:
         found = urlsplit(name if "//" in name else f"//{name}").hostname or ""
     except ValueError:
         return ""
-    return found if _HOST.fullmatch(found) else ""
+    return found if re.fullmatch(_HOST, found) else ""
 
 
 def _is_address(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -64,6 +64,21 @@ def cover(stretches: list[Stretch]) -> Iterator[Piece]:
         ):
             if start < end:
                 yield Piece(index, hours, start, end)
+
+
+def split(pieces: Iterable[Piece], days: Container[int]) -> list[Piece]:
+    """Return ``pieces`` as whole ``days`` (hours since the epoch at which they begin), and calls for all else."""
+    found: list[Piece] = []
+    for piece in pieces:
+        for start in range(piece.start, piece.end, DAY):
+            end = min(start + DAY, piece.end)
+            hours = 24 if piece.hours == 24 and start // HOUR in days else 0
+            last = found[-1] if found else None
+            if last is not None and (last.stretch, last.hours, last.end) == (piece.stretch, hours, start):
+                found[-1] = Piece(piece.stretch, hours, last.start, end)
+            else:
+                found.append(Piece(piece.stretch, hours, start, end))
+    return found
 
 
 def midnight(day: date, zone: ZoneInfo) -> int:

@@ -10,7 +10,7 @@ from outlay.records import Call
 MILLI = 10**9
 """Pico-USD in a milli-USD: sums are kept as both, so that they stay exact beyond 64 bits of pico-USD."""
 
-SUMS = (
+SUMS: tuple[str, ...] = (
     *("attempts", "requests", "errors", "input", "cache_read", "output", "reasoning", "duration_us"),
     *("cost_milli", "cost_pico", "unpriced_calls", "unpriced_tokens", "estimated_calls", "unbounded_calls"),
     *("cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input", "other_output"),
@@ -27,22 +27,28 @@ _DURATION_LIMIT = 10**12
 # so 2**23 calls can be added before a lane runs over into the next.
 _LANES = struct.Struct(f"<{len(SUMS)}Q")
 _COMMON_LANES = struct.Struct(f"<{COMMON}Q")
+_RARE_LANES = struct.Struct(f"<{len(SUMS) - COMMON}Q")
 
 
 def pack_common(call: Call, label: Label, tokens: tuple[int, ...]) -> int:
     """Return what a plain call adds to the rollups, packed; ``tokens`` are its nine columns."""
-    return int.from_bytes(_COMMON_LANES.pack(*_common(call, label, tokens)), "little")
-
-
-def _common(call: Call, label: Label, tokens: tuple[int, ...]) -> tuple[int, ...]:
+    duration = _duration(call) if label.request else 0
     amount = call.cost.amount or 0
-    duration = (call.end - call.start) // 1000 if label.request else 0
-    if not 0 <= duration <= _DURATION_LIMIT:
-        duration = _DURATION_LIMIT if duration > 0 else 0
-    return (
-        *(1, label.request, label.error, tokens[0], tokens[1], tokens[6], tokens[8], duration),
-        *(amount // MILLI, amount % MILLI),
+    return int.from_bytes(
+        _COMMON_LANES.pack(
+            *(1, label.request, label.error, tokens[0], tokens[1], tokens[6], tokens[8], duration),
+            *(amount // MILLI, amount % MILLI),
+        ),
+        "little",
     )
+
+
+def _duration(call: Call) -> int:
+    """Return the microseconds that ``call`` took, within what a lane holds."""
+    duration = (call.end - call.start) // 1000
+    if 0 <= duration <= _DURATION_LIMIT:
+        return duration
+    return _DURATION_LIMIT if duration > 0 else 0
 
 
 def pack(call: Call, label: Label, tokens: tuple[int, ...], unpriced: int | None) -> int:
@@ -51,8 +57,7 @@ def pack(call: Call, label: Label, tokens: tuple[int, ...], unpriced: int | None
     amount = cost.amount or 0
     estimated = call.usage is not None and call.usage.estimated
     bounds = not (cost.lower is cost.upper is None)
-    lanes = _LANES.pack(
-        *_common(call, label, tokens),
+    rare = _RARE_LANES.pack(
         unpriced is not None,
         unpriced or 0,
         estimated,
@@ -63,7 +68,7 @@ def pack(call: Call, label: Label, tokens: tuple[int, ...], unpriced: int | None
         *divmod(amount if bounds and cost.lower is None else cost.lower or 0, MILLI),
         *divmod(amount if bounds and cost.upper is None else cost.upper or 0, MILLI),
     )
-    return int.from_bytes(lanes, "little")
+    return pack_common(call, label, tokens) + (int.from_bytes(rare, "little") << 64 * COMMON)
 
 
 def unpack(counters: int) -> tuple[int, ...]:

@@ -54,6 +54,17 @@ def connect(path: str) -> sqlite3.Connection:
     return database
 
 
+def reader(database: sqlite3.Connection) -> sqlite3.Connection | None:
+    """Return another connection to the same ledger, that any thread may read by; None where there can be none."""
+    path = database.execute("PRAGMA database_list").fetchone()[2]
+    if not path:
+        return None  # in memory
+    try:
+        return _connection(f"{Path(path).absolute().as_uri()}?mode=ro")
+    except sqlite3.Error:
+        return None
+
+
 def read_only(database: sqlite3.Connection) -> bool:
     """Return whether ``database`` can be read only: by its rights, or those of its folder."""
     try:

@@ -35,7 +35,8 @@ _pack = _SLOT.pack_into
 _NOTES_AT = 1 + _SLOT.size
 LONGEST_NOTE = _SLOT_BYTES - _NOTES_AT
 _LENGTH_AT = _NOTES_AT - 2
-_pack_length = struct.Struct("<H").pack_into
+_LENGTH = struct.Struct("<H")
+_pack_length, _length_of = _LENGTH.pack_into, _LENGTH.unpack_from
 _serials = itertools.count(1)
 
 
@@ -107,11 +108,15 @@ class Journal:
         return True
 
     def end(self, slot: int) -> None:
-        """Free ``slot``; nothing happens where it is a parent process's."""
+        """Free ``slot``, and wipe what was noted there; nothing happens where it is a parent process's."""
         index = slot ^ self._serial
         if 0 <= index < SLOTS:
+            at = index * _SLOT_BYTES
             try:
-                self._map[index * _SLOT_BYTES] = _FREE
+                noted, self._map[at] = self._map[at] == _NOTED, _FREE
+                if noted:
+                    (length,) = _length_of(self._map, at + _LENGTH_AT)
+                    self._map[at + _NOTES_AT : at + _NOTES_AT + length] = bytes(length)
             except ValueError:  # closed meanwhile
                 return
             self._give(index)

@@ -22,12 +22,15 @@ from outlay.ledger.lines import decode
 from outlay.ledger.locking import lock_exclusive
 from outlay.ledger.rollups import Known
 from outlay.ledger.spool import Spool
-from outlay.ledger.writing import Batch, write
+from outlay.ledger.writing import CHUNK, Batch, write
 from outlay.records import Loss, Record
 
 LINES = 2_000
 """Lines that one transaction carries at most."""
-_BLOCK = 1 << 20
+FEW = 1 << 16
+"""Bytes of this process's lines below which they wait as others' do: by the line, a small transaction costs most."""
+_BLOCK = 1 << 21
+_POSITION = "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)
 
@@ -102,14 +105,14 @@ class Ingestion:
         return Ingested(records=self._records, torn=self._torn, left=self._left(), trouble=trouble)
 
     def _run_own(self, own: Spool) -> Ingested:
-        """Carry this process's lines, without a look at the directory or, where there are none, at the database."""
+        """Carry this process's lines, if they are many; without a look at the directory, or else at the database."""
         trouble, left = None, 0
         paths = own.draining if own.path is None else [*own.draining, own.path]
         try:
             for path, size in _sizes(paths):
-                if size != self._look.ends.get(path) or path != own.path:
+                if path != own.path or size - self._look.ends.get(path, 0) >= FEW:
                     self._carry(path)
-                    left += max(size - self._look.ends.get(path, size), 0)
+                left += max(size - self._look.ends.get(path, 0), 0)
         except (sqlite3.Error, OSError) as error:
             trouble, left = f"{type(error).__name__}: {error}", self._left()
         return Ingested(records=self._records, torn=self._torn, left=left, trouble=trouble)
@@ -150,24 +153,24 @@ class Ingestion:
 
     def _write(self, path: Path, position: int, size: int, lines: list[bytes]) -> bool | None:
         """Write one block's records; return False where another process did meanwhile, None where it is done."""
-        decoded = [decode(line) for line in lines if line]
-        records: list[Record] = [record for record in decoded if record is not None]
-        torn = len(decoded) - len(records)
+        batch = Batch(self._labels, lambda: _decode(lines))
+        records = 0
+        for first in range(0, len(lines), CHUNK):
+            decoded = _decode(lines[first : first + CHUNK])
+            records += len(decoded)
+            batch.add(decoded)
+        torn = sum(map(bool, lines)) - records
         if torn:
-            records.append(Loss(at=time.time_ns(), records=torn, reason="a line of the spool was torn"))
-        batch = Batch.of(records, self._labels)
+            batch.add([Loss(at=time.time_ns(), records=torn, reason="a line of the spool was torn")])
         with in_use, transaction(self._database):
             if not path.exists():
                 return None
             if self._position(path) != position:
                 return False
-            write(self._database, batch, self._labels, self._known)
-            self._database.execute(
-                "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position",
-                (path.name, position + size),
-            )
+            batch.write(self._database, self._known)
+            self._database.execute(_POSITION, (path.name, position + size))
         self._look.ends[path] = position + size
-        self._records += len(decoded) - torn
+        self._records += records
         self._torn += torn
         return True
 
@@ -195,9 +198,7 @@ class Ingestion:
     def _adopt_journal(self, path: Path, fd: int) -> None:
         calls = list(inflight.read_open(_read(fd, 0, inflight.BYTES), time.time_ns(), self._revive))
         if calls:
-            batch = Batch.of(calls, self._labels)
-            with in_use, transaction(self._database):
-                write(self._database, batch, self._labels, self._known)
+            write(self._database, calls, self._labels, self._known)
         path.unlink(missing_ok=True)
 
     def _left(self) -> int:
@@ -215,6 +216,10 @@ def _sizes(paths: list[Path]) -> Iterator[tuple[Path, int]]:
             yield path, path.stat().st_size
         except OSError:
             continue
+
+
+def _decode(lines: list[bytes]) -> list[Record]:
+    return [record for line in lines if line and (record := decode(line)) is not None]
 
 
 def _read_lines(fd: int, position: int, *, dead: bool) -> tuple[int, list[bytes], bool]:

@@ -19,8 +19,8 @@ COLUMNS = (
 """Columns of ``labels`` after ``number`` and ``key``, in the order of a ``Key``."""
 
 Key = tuple[Any, ...]
-_OUTCOME, _TERMS, _KNOWN = COLUMNS.index("outcome"), COLUMNS.index("terms"), COLUMNS.index("known")
-_NAMED = tuple(COLUMNS.index(name) for name in ("project", "feature", "path", "provider", "model"))
+_OUTCOME, _TERMS = COLUMNS.index("outcome"), COLUMNS.index("terms")
+_PROJECT, _PROVIDER, _MODEL = COLUMNS.index("project"), COLUMNS.index("provider"), COLUMNS.index("model")
 _CACHED = 20_000
 _INSERT = (
     f"INSERT INTO labels (key, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608  own names
@@ -33,12 +33,12 @@ class Label(msgspec.Struct, gc=False):
     """A label as calls need it on their way into the ledger."""
 
     number: int
-    """0 until the ledger has it."""
     failed: int
     request: bool
     error: bool
-    names: tuple[str, ...]
-    """Project, feature, path, provider and model."""
+    project: str
+    provider: str
+    model: str
 
 
 class Labels:
@@ -49,49 +49,43 @@ class Labels:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._numbered: dict[Key, Label] = {}
-        self._new: dict[Key, Label] = {}
+        self._kept: dict[Key, Label] = {}
 
     def find(self, key: Key) -> Label:
-        """Return the label of ``key``; a new one has its number after the next ``number_new``.
+        """Return the label of ``key``, written down first where the ledger has none.
 
         Raises:
             OverflowError: a number of it is beyond 64 bits.
         """
-        found = self._numbered.get(key) or self._new.get(key)
-        if found is None:
-            if any(map(beyond, key)):
-                raise OverflowError
-            outcome = key[_OUTCOME]
-            found = self._new[key] = Label(
-                number=0,
-                failed=int(outcome in ("error", "cancelled", "uncertain")),
-                request=outcome in ("ok", "abandoned"),
-                error=outcome == "error",
-                names=tuple([key[at] for at in _NAMED]),
-            )
-        return found
+        return self._kept.get(key) or self._write(key)
 
-    def number_new(self) -> None:
-        """Write new labels down, in a transaction of their own where none is open."""
-        if not self._new:
-            return
-        new, self._new = self._new, {}
+    def _write(self, key: Key) -> Label:
+        if any(map(beyond, key)):
+            raise OverflowError
         if self._database.in_transaction:
-            self._number(new)  # not remembered: it may be rolled back
-            return
+            return self._label(key)  # not remembered: it may be rolled back
         with in_use, transaction(self._database):
-            self._number(new)
-        if len(self._numbered) > _CACHED:
-            self._numbered.clear()
-        self._numbered.update(new)
+            made = self._label(key)
+        if len(self._kept) > _CACHED:
+            self._kept.clear()
+        self._kept[key] = made
+        return made
 
-    def _number(self, new: dict[Key, Label]) -> None:
-        for key, label in new.items():
-            row = [_plain(part, at) for at, part in enumerate(key)]
-            text = _encode(row).decode()
-            self._database.execute(_INSERT, (text, *row))
-            (label.number,) = self._database.execute("SELECT number FROM labels WHERE key = ?", (text,)).fetchone()
+    def _label(self, key: Key) -> Label:
+        row = [_plain(part, at) for at, part in enumerate(key)]
+        text = _encode(row).decode()
+        self._database.execute(_INSERT, (text, *row))
+        (number,) = self._database.execute("SELECT number FROM labels WHERE key = ?", (text,)).fetchone()
+        outcome = key[_OUTCOME]
+        return Label(
+            number=number,
+            failed=int(outcome in ("error", "cancelled", "uncertain")),
+            request=outcome in ("ok", "abandoned"),
+            error=outcome == "error",
+            project=key[_PROJECT],
+            provider=key[_PROVIDER],
+            model=key[_MODEL],
+        )
 
 
 def _plain(part: Any, at: int) -> Any:

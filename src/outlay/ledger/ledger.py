@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,21 +14,23 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from outlay.ledger import queries
-from outlay.ledger.database import connect, in_use, transaction
+from outlay.ledger.database import connect, in_use
 from outlay.ledger.inflight import Revive
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels
+from outlay.ledger.pairing import Pairing
 from outlay.ledger.questions import Question, Report
+from outlay.ledger.reading import Progress
 from outlay.ledger.reports import amounts, answer
 from outlay.ledger.retention import forget, prune, remove
+from outlay.ledger.reviews import Reviews
 from outlay.ledger.rollups import Known
-from outlay.ledger.scanned import Progress
 from outlay.ledger.spool import Spool
-from outlay.ledger.writing import Batch, write
+from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span
 
 
-class Ledger:
+class Ledger(Reviews):
     """An open ledger; use it from one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:
@@ -36,6 +39,7 @@ class Ledger:
         self._database = database
         self._labels = Labels(database)
         self._known = Known()
+        self._pairing = Pairing(database)
         self._looks: dict[Path, Look] = {}
         _open.add(self)
 
@@ -83,8 +87,9 @@ class Ledger:
         """Carry what stands in the spool directory into the ledger, until ``deadline`` (``time.monotonic()``).
 
         ``own`` is this process's spool, whose rotated segments are let go once they are carried. What other processes
-        left may wait for ``patience`` seconds: until then a pass looks at this one's lines alone. Never fails for the
-        database or the disk: what could not be carried stays in the spool, and ``trouble`` says why.
+        left, and a few lines of this one, may wait for ``patience`` seconds: until then a pass looks at this one's
+        lines alone, and carries them when they are many. Never fails for the database or the disk: what could not be
+        carried stays in the spool, and ``trouble`` says why.
         """
         directory = Path(spool)
         look = self._looks.setdefault(directory, Look())
@@ -101,9 +106,18 @@ class Ledger:
 
     def write(self, records: Iterable[Record]) -> None:
         """Write records without a spool: all of them or none."""
-        batch = Batch.of(records, self._labels)
-        with in_use, transaction(self._database):
-            write(self._database, batch, self._labels, self._known)
+        write(self._database, records, self._labels, self._known)
+
+    def sum_up(self, now: int, deadline: float | None = None) -> bool:
+        """Sum up days that are over at ``now`` by each tag and label, until ``deadline`` (``time.monotonic()``).
+
+        Reports by a tag and fields then read such days at once; without it they read the calls. Returns whether
+        something is left to do.
+        """
+        while self._pairing.step(now):
+            if deadline is not None and time.monotonic() >= deadline:
+                return True
+        return False
 
     def report(
         self,
@@ -199,11 +213,15 @@ class Ledger:
 
         Rollups stay, so reports still show what was spent. Calls from the ``seq`` ``keep_from`` on stay too.
         """
-        return prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+        gone = prune(self._database, before=before, max_bytes=max_bytes, keep_from=keep_from)
+        self.sweep()
+        return gone
 
     def remove(self, project: str) -> int:
         """Delete a project: its calls, its spans and its part of every report; return how many calls it had."""
-        return remove(self._database, project)
+        gone = remove(self._database, project)
+        self.sweep()
+        return gone
 
     def forget(self, tags: Mapping[str, str]) -> int:
         """Erase who stands behind the calls that have all of ``tags``; return how many calls there were.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -16,10 +17,15 @@ RAW_USAGE_LIMIT = 16 * 1024
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 """Encodes its records with their newlines: one copy less."""
-_decode: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _EMPTY_RAW = b'"raw_usage":,'
 """An empty ``Raw`` other than the field's default is encoded as nothing: the line is right without it."""
-_FIELD = re.compile(r"\$\.(\w+)")
+_FIELD = r"\$\.(\w+)"
+
+
+@functools.cache
+def _decoder() -> msgspec.json.Decoder[Record]:
+    """Return the decoder of all kinds of records: it takes milliseconds to make, and who only writes needs none."""
+    return msgspec.json.Decoder(Record)
 
 
 def encode(record: Record) -> bytes:
@@ -37,7 +43,7 @@ def encode(record: Record) -> bytes:
 def decode(line: bytes) -> Record | None:
     """Return the record of a spool line, repaired where its fields need it; None where the line holds none."""
     try:
-        return _decode.decode(line)
+        return _decoder().decode(line)
     except msgspec.ValidationError:
         return _repaired(line) or _after_a_tear(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -100,9 +106,9 @@ def _repaired(line: bytes) -> Record | None:
     fields = _fields(line)
     for _ in range(len(fields)):
         try:
-            return _decode.decode(_encode(fields))
+            return _decoder().decode(_encode(fields))
         except msgspec.ValidationError as error:
-            found = _FIELD.search(str(error))
+            found = re.search(_FIELD, str(error))
             if found is None or found[1] not in fields:
                 return None
             _leave_out(fields, found[1])
@@ -131,7 +137,7 @@ def _after_a_tear(line: bytes) -> Record | None:
     start = line.find(b'{"kind":"', 1)
     while start > 0:
         try:
-            return _decode.decode(line[start:])
+            return _decoder().decode(line[start:])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             start = line.find(b'{"kind":"', start + 1)
     return None

@@ -17,7 +17,7 @@ from outlay.ledger.calendar import first_day, local_date, midnight, next_first
 from outlay.ledger.questions import FIELDS
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.rows import SPAN_COLUMNS, read_call, read_span
-from outlay.ledger.scanned import expression
+from outlay.ledger.scanned import conditions
 from outlay.ledger.view import COLUMNS, ENTRIES, column
 from outlay.ledger.writing import quote
 from outlay.records import Call, Span
@@ -99,12 +99,12 @@ def read_calls(
     for name in names:
         if name not in FIELDS and not name.startswith("tag:"):
             raise ValueError(f"calls have no {name!r}: use {', '.join(FIELDS)} or tag:NAME")
-    where = "".join(f" AND {expression(database, name)} IS ?" for name in names)
+    where, values = conditions(database, names)
     times = [value for value in (since, until) if value is not None]
     where += (" AND e.start >= ?" if since is not None else "") + (" AND e.start < ?" if until is not None else "")
     shown = ", ".join(map(column, COLUMNS))
     sql = f"SELECT {shown} {ENTRIES} WHERE {condition}{where} ORDER BY {ordering} LIMIT ?"
-    return [read_call(row) for row in database.execute(sql, (*names.values(), *times, limit))]
+    return [read_call(row) for row in database.execute(sql, (*values, *times, limit))]
 
 
 def find_calls(database: sqlite3.Connection, prefix: str, limit: int = 10) -> list[Call]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator
 import sqlite3
 
-from outlay.ledger.calendar import Piece, Stretch, cover, divide
+from outlay.ledger.calendar import DAY, Piece, Stretch, cover, divide, split
 from outlay.ledger.counters import MILLI, SUMS
 from outlay.ledger.questions import FIELDS, TIME_UNITS, Line, Question, Report, check
-from outlay.ledger.rolled import holds_folded, read_rollups
+from outlay.ledger.reading import Progress
+from outlay.ledger.rolled import holds_folded, paired_days, read_pairs, read_rollups
 from outlay.ledger.rollups import HOUR
-from outlay.ledger.scanned import Progress, read_amounts, read_calls
+from outlay.ledger.scanned import read_amounts, read_calls
 from outlay.ledger.sums import Found, Key, Sums
 
 _COST, _BOUNDED = SUMS.index("cost_milli"), SUMS.index("bounded_milli")
@@ -31,8 +32,17 @@ def answer(database: sqlite3.Connection, question: Question, progress: Progress 
     found: Found = {}
     if dimension is not None:
         read_rollups(database, question, dimension, pieces, found)
+    elif (tag := _paired(question)) is not None:
+        pieces = split(cover(_widened(database, stretches)), paired_days(database, tag))
+        read_pairs(database, question, tag, [piece for piece in pieces if piece.hours], found)
     read_calls(database, question, [piece for piece in pieces if not piece.hours], found, progress)
     return _report(question, stretches, found, folded=folded and dimension is not None, approximate=approximate)
+
+
+def _paired(question: Question) -> str | None:
+    """Return the one tag that is asked for, beside fields; None where there is none, or more."""
+    tags = {name for name in (*question.keys, *question.filters) if name.startswith("tag:")}
+    return tags.pop() if len(tags) == 1 and not question.exact else None
 
 
 def amounts(
@@ -51,14 +61,30 @@ def amounts(
 
 def _span(database: sqlite3.Connection, question: Question) -> tuple[int, int]:
     """Return the report's time, cut to the hours in which there are calls."""
-    first, last = database.execute(
-        "SELECT min(slot), max(slot) FROM rollups WHERE dimension = 'total' AND hours = 1"
-    ).fetchone()
-    if first is None:
-        return 0, 0
-    start, end = first * HOUR, (last + 1) * HOUR
+    start, end = _hours(database)
     since, until = question.since, question.until
     return max(start, start if since is None else since), min(end, end if until is None else until)
+
+
+def _hours(database: sqlite3.Connection) -> tuple[int, int]:
+    """Return from when to when there are calls, in whole hours."""
+    slots = "SELECT {}(slot) FROM rollups WHERE dimension = 'total' AND hours = 1"
+    # Of both in one query SQLite would read all of them.
+    (first,), (last,) = (database.execute(slots.format(end)).fetchone() for end in ("min", "max"))
+    return (0, 0) if first is None else (first * HOUR, (last + 1) * HOUR)
+
+
+def _widened(database: sqlite3.Connection, stretches: list[Stretch]) -> list[Stretch]:
+    """Return ``stretches`` with the ends at which there are no more calls moved to the next whole day in UTC."""
+    start, end = _hours(database)
+    return [
+        Stretch(
+            stretch.name,
+            stretch.start // DAY * DAY if stretch.start == start else stretch.start,
+            -(-stretch.end // DAY) * DAY if stretch.end == end else stretch.end,
+        )
+        for stretch in stretches
+    ]
 
 
 def _dimension(question: Question) -> str | None:

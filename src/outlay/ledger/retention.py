@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from outlay.guard import logger
 from outlay.ledger import rollups
 from outlay.ledger.calendar import DAY
+from outlay.ledger.counters import SUMS
 from outlay.ledger.database import transaction
 from outlay.ledger.labels import Labels
 from outlay.ledger.rows import Entry, enter, read_call
@@ -20,6 +22,13 @@ _ROWS = 2_000
 _ERASED = (
     "UPDATE entries SET tags = '{}', trace_id = '', parent_id = '', response_id = '', request_id = '',"
     " raw_usage = '', label = ? WHERE start = ? AND id = ?"
+)
+_UNFINISHED = "DELETE FROM paired WHERE state NOT IN ('done', 'wide')"
+"""Makes whoever sums up a day begin again: it may have seen calls that go."""
+_UNTAG = (
+    f"INSERT INTO pairs (slot, tag, tagged, value, label, {', '.join(SUMS)})"  # noqa: S608  own names
+    f" SELECT slot, tag, 0, '', label, {', '.join(SUMS)} FROM pairs WHERE tag = ? AND tagged = 1 AND value = ?"
+    f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
 )
 FORGOTTEN = "forgotten"
 """The mark of a call whose person was forgotten: its money stays, what led to the person is gone."""
@@ -64,6 +73,7 @@ def _prune_before(database: sqlite3.Connection, before: int, last: str) -> int:
         with transaction(database):
             gone = database.execute(f"DELETE FROM entries WHERE seq IN ({rows})", (before,)).rowcount  # noqa: S608  own words
             if gone:
+                database.execute(_UNFINISHED)
                 database.execute(
                     "INSERT INTO facts VALUES ('pruned_before', ?)"
                     " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
@@ -104,6 +114,8 @@ def remove(database: sqlite3.Connection, project: str) -> int:
         deleted += database.execute(
             "DELETE FROM entries WHERE label IN (SELECT number FROM labels WHERE project = ?)", (project,)
         ).rowcount
+        database.execute(_UNFINISHED)
+        database.execute("DELETE FROM pairs WHERE label IN (SELECT number FROM labels WHERE project = ?)", (project,))
         database.execute("DELETE FROM spans WHERE project = ?", (project,))
         database.execute("DELETE FROM rollups WHERE project = ?", (project,))
     _shrink(database)
@@ -129,7 +141,6 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
             gone = [enter(call, labels) for call in calls]
             rollups.subtract(database, gone, "tag:")
             erased_calls = [_erase(call, labels) for call in calls]
-            labels.number_new()
             database.executemany(_ERASED, [(entry.label.number, entry.row[0], entry.row[1]) for entry in erased_calls])
         erased += len(calls)
     with transaction(database):
@@ -138,8 +149,23 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
             # Calls that were pruned left their values in rollups only.
             ((name, value),) = tags.items()
             database.execute("DELETE FROM rollups WHERE dimension = ? AND value = ?", ("tag:" + name, value))
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            database.execute(_UNTAG, ("tag:" + name, value))
+            database.execute("DELETE FROM pairs WHERE tag = ? AND tagged = 1 AND value = ?", ("tag:" + name, value))
+    _rewrite(database)
     return erased
+
+
+def _rewrite(database: sqlite3.Connection) -> None:
+    """Write the file anew: ``secure_delete`` leaves copies where SQLite has moved rows between pages."""
+    try:
+        database.execute("VACUUM")
+    except sqlite3.OperationalError as error:  # somebody writes just now, or the disk has no room for a second one
+        logger.warning(
+            "the ledger could not be written anew (%s): free space in it may still name whom you forgot; "
+            "run `outlay forget` once more.",
+            error,
+        )
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _erase(call: Call, labels: Labels) -> Entry:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from outlay.ledger.calendar import Piece
-from outlay.ledger.counters import SUMS
-from outlay.ledger.questions import OTHER, ROLLED, Question
+from outlay.ledger.counters import COMMON, SUMS
+from outlay.ledger.questions import OTHER, Question
 from outlay.ledger.rollups import HOUR
+from outlay.ledger.scanned import holds_rare
 from outlay.ledger.sums import Found, Place, Sums, add
 
 _PIECES = (
@@ -56,22 +58,40 @@ def _read(
     keys: Sequence[str],
     filters: Mapping[str, str | None],
 ) -> Iterator[tuple[Place, Sums]]:
-    shown = [_column(name) for name in keys]
+    shown = [_column(name, dimension) for name in keys]
     grouped = "".join(f", {name if of == 'project' else _unfolded(name)}" for name, of in zip(shown, keys, strict=True))
-    where = "".join(f" AND {_column(name)} IS ?" for name in filters)
-    asked = {*keys, *filters}
-    labelled = "" if dimension != "label" or asked <= set(ROLLED) else _LABELLED
-    sums = ", ".join(f"sum(r.{name})" for name in SUMS)
-    sql = f"{_PIECES} SELECT stretch{grouped}, {sums} {_JOIN}{labelled} WHERE true{where} GROUP BY stretch{grouped}"
-    width = 1 + len(keys)
-    for row in database.execute(sql, (_slots(pieces), dimension, *filters.values())):
-        yield (row[0], tuple(None if part is None else str(part) for part in row[1:width])), list(row[width:])
+    where = "".join(f" AND {_column(name, dimension)} IS ?" for name in filters)
+    labelled = _LABELLED if dimension == "label" else ""
+    for first, summed, some in _summed(database):
+        sql = (
+            f"{_PIECES} SELECT stretch{grouped}, {summed} {_JOIN}{labelled} WHERE true{where}{some}"
+            f" GROUP BY stretch{grouped}"
+        )
+        for row in database.execute(sql, (_slots(pieces), dimension, *filters.values())):
+            yield _place(row, len(keys)), _padded(row[1 + len(keys) :], first)
 
 
-def _column(name: str) -> str:
+def _summed(database: sqlite3.Connection) -> Iterator[tuple[int, str, str]]:
+    """Yield which sums to read, as SQL, from which of ``SUMS`` on, and of which rows: few have more than the common."""
+    for first, names in ((0, SUMS[:COMMON]), (COMMON, SUMS[COMMON:])):
+        if first and not holds_rare(database):
+            return
+        some = f" AND ({' OR '.join(f'r.{name}' for name in names)})" if first else ""
+        yield first, ", ".join(f"sum(r.{name})" for name in names), some
+
+
+def _place(row: tuple[Any, ...], keys: int) -> Place:
+    return row[0], tuple([None if part is None else str(part) for part in row[1 : 1 + keys]])
+
+
+def _padded(read: Sequence[int], first: int) -> Sums:
+    return [*[0] * first, *read, *[0] * (len(SUMS) - first - len(read))]
+
+
+def _column(name: str, dimension: str) -> str:
     if name.startswith("tag:"):
         return "r.value"
-    return f"r.{name}" if name in ROLLED else f"l.{name}"
+    return f"r.{name}" if name == "project" or dimension == "total" else f"l.{name}"
 
 
 def _unfolded(column: str) -> str:
@@ -98,3 +118,28 @@ def _add_untagged(
     for place, sums in rest.items():
         if sums[0]:
             add(found, place, sums)
+
+
+_PAIRED = (
+    "WITH days(stretch, slot) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+)
+_PAIRS = " FROM days CROSS JOIN pairs r ON r.slot = days.slot AND r.tag = ? CROSS JOIN labels l ON l.number = r.label"
+
+
+def paired_days(database: sqlite3.Connection, tag: str) -> set[int]:
+    """Return the slots of the days that ``pairs`` knows by ``tag`` and label."""
+    return {slot for (slot,) in database.execute("SELECT slot FROM paired WHERE tag = ? AND state = 'done'", (tag,))}
+
+
+def read_pairs(database: sqlite3.Connection, question: Question, tag: str, pieces: list[Piece], found: Found) -> None:
+    """Add to ``found`` what is known of the whole days in ``pieces`` by ``tag`` and label."""
+    value = "iif(r.tagged, r.value, NULL)"
+    shown = "".join(f", {value if name == tag else f'l.{name}'}" for name in question.keys)
+    where = "".join(f" AND {value if name == tag else f'l.{name}'} IS ?" for name in question.filters)
+    group = ", ".join(str(index + 1) for index in range(1 + len(question.keys)))
+    days = [(p.stretch, slot) for p in pieces for slot in range(p.start // HOUR, p.end // HOUR, 24)]
+    values = (msgspec.json.encode(days).decode(), tag, *question.filters.values())
+    for first, summed, some in _summed(database):
+        sql = f"{_PAIRED} SELECT stretch{shown}, {summed} {_PAIRS} WHERE true{where}{some} GROUP BY {group}"
+        for row in database.execute(sql, values):
+            add(found, _place(row, len(question.keys)), _padded(row[1 + len(question.keys) :], first))

@@ -9,9 +9,10 @@ difference to the total. Beyond ``WIDTH`` rows an hour (or a day) further values
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from outlay.ledger.counters import COMMON, SUMS, unpack, unpack_common
+from outlay.ledger.labels import Label
 from outlay.ledger.rows import Entry
 
 HOUR = 3_600 * 10**9
@@ -20,15 +21,16 @@ HOUR = 3_600 * 10**9
 WIDTH = {1: 1_000, 24: 10_000}
 """Rows that one dimension may have in an hour and in a day, before values fold."""
 
-KEYS = ("dimension", "hours", "slot", "project", "feature", "path", "value", "folded", "provider", "model")
+KEYS = ("dimension", "hours", "slot", "value", "project", "provider", "model", "folded")
 _Group = tuple[str, int, int]
-Key = tuple[str, int, int, str, str, str, str, int, str, str]
-_Part = tuple[str, int, str, str, str, str, str, str]
+"""A dimension's hour or day: the first three of ``KEYS``."""
+_Row = tuple[str, str, str, str]
+"""Value, project, provider and model: what tells the rows of a group apart that are not folded."""
 
 _GROUPS = 64
 """Hours and days of dimensions whose rows are known at a time."""
 
-_HELD = f"SELECT {', '.join(KEYS)} FROM rollups WHERE dimension = ? AND hours = ? AND slot = ?"  # noqa: S608  own names
+_HELD = "SELECT value, project, provider, model FROM rollups WHERE dimension = ? AND hours = ? AND slot = ?"
 _DROP_EMPTY = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KEYS)} AND attempts = 0"  # noqa: S608  own names
 
 
@@ -57,80 +59,109 @@ class Known:
         if found is None:
             if len(self._groups) >= _GROUPS:
                 del self._groups[next(iter(self._groups))]
-            found = self._groups[group] = {hash(key) for key in database.execute(_HELD, group)}
+            found = self._groups[group] = {hash(row) for row in database.execute(_HELD, group)}
         return found
 
 
-def add(database: sqlite3.Connection, entries: Iterable[Entry], known: Known) -> None:
-    """Add ``entries`` to the rollups, inside the caller's transaction."""
+class Sums:
+    """What calls add to the rollups, gathered over a transaction."""
+
+    def __init__(self) -> None:
+        self._labelled: dict[tuple[int, str], dict[int, tuple[Label, int]]] = {}
+        self._tagged: dict[tuple[int, str], dict[str, dict[str, int]]] = {}
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Add the packed counters of ``entries``: by hour and project, then by label and by each tag's value."""
+        for entry in entries:
+            label, packed = entry.label, entry.counters
+            place = entry.row[0] // HOUR, label.project
+            labelled = self._labelled.get(place)
+            if labelled is None:
+                labelled = self._labelled[place] = {}
+                self._tagged[place] = {}
+            before = labelled.get(label.number)
+            labelled[label.number] = label, packed if before is None else before[1] + packed
+            tagged = self._tagged[place]
+            for name, value in entry.call.tags.items():
+                values = tagged.get(name)
+                if values is None:
+                    values = tagged[name] = {}
+                values[value] = values.get(value, 0) + packed
+
+    def days(self) -> set[int]:
+        """Return the slots of the days."""
+        return {hour - hour % 24 for hour, _ in self._labelled}
+
+    def groups(self, dimensions: str = "") -> dict[_Group, dict[_Row, int]]:
+        """Return the rows of each hour and day (of the dimensions that begin with ``dimensions``)."""
+        groups: dict[_Group, dict[_Row, int]] = {}
+        for dimension, hour, row, packed in self._rows():
+            if dimension.startswith(dimensions):
+                for hours, slot in ((1, hour), (24, hour - hour % 24)):
+                    rows = groups.setdefault((dimension, hours, slot), {})
+                    rows[row] = rows.get(row, 0) + packed
+        return groups
+
+    def _rows(self) -> Iterator[tuple[str, int, _Row, int]]:
+        for (hour, project), labelled in self._labelled.items():
+            for number, (label, packed) in labelled.items():
+                yield "total", hour, ("", project, label.provider, label.model), packed
+                yield "label", hour, (str(number), project, "", ""), packed
+        for (hour, project), tagged in self._tagged.items():
+            for name, values in tagged.items():
+                for value, packed in values.items():
+                    yield "tag:" + name, hour, (value, project, "", ""), packed
+
+
+def add(database: sqlite3.Connection, sums: Sums, known: Known) -> None:
+    """Add ``sums`` to the rollups, inside the caller's transaction."""
     common, whole = [], []
-    for group, rows in _group(_gather(entries)).items():
-        for key, packed in _fold(rows, known.rows(database, group), WIDTH[group[1]]).items():
+    # In the order of the table: rows that stand on one page are written together, which takes a third less.
+    for group, rows in sorted(sums.groups().items()):
+        for row, packed, folded in _fold(rows, known.rows(database, group), WIDTH[group[1]]):
             counters = unpack_common(packed)
             if counters is None:
-                whole.append((*key, *unpack(packed)))
+                whole.append((*group, *row, folded, *unpack(packed)))
             else:
-                common.append((*key, *counters))
-    # In the order of the table: rows that stand on one page are written together, which takes a third less.
-    database.executemany(_ADD_COMMON, sorted(common))
-    if whole:
-        database.executemany(_ADD, whole)
+                common.append((*group, *row, folded, *counters))
+    database.executemany(_ADD_COMMON, common)
+    database.executemany(_ADD, whole)
+    spoil(database, sums.days())
 
 
 def subtract(database: sqlite3.Connection, entries: Iterable[Entry], dimensions: str = "") -> None:
     """Take ``entries`` out of the rollups (of the dimensions that begin with ``dimensions``)."""
-    parts = {part: packed for part, packed in _gather(entries).items() if part[0].startswith(dimensions)}
-    for group, rows in _group(parts).items():
-        held = {hash(key) for key in database.execute(_HELD, group)}
-        kept = _fold(rows, held, 0)
-        database.executemany(_ADD, [(*key, *[-number for number in unpack(packed)]) for key, packed in kept.items()])
-        database.executemany(_DROP_EMPTY, list(kept))
+    sums = Sums()
+    sums.add(entries)
+    spoil(database, sums.days())
+    for group, rows in sums.groups(dimensions).items():
+        held = {hash(row) for row in database.execute(_HELD, group)}
+        for row, packed, folded in _fold(rows, held, 0):
+            key = (*group, *row, folded)
+            database.execute(_ADD, (*key, *[-number for number in unpack(packed)]))
+            database.execute(_DROP_EMPTY, key)
 
 
-def _gather(entries: Iterable[Entry]) -> dict[_Part, int]:
-    """Sum the packed counters by dimension and hour."""
-    labelled: dict[tuple[int, int, tuple[str, ...]], int] = {}
-    tagged: dict[tuple[str, int, str, str], int] = {}
-    for entry in entries:
-        packed, names = entry.counters, entry.label.names
-        hour, project = entry.row[0] // HOUR, names[0]
-        label = hour, entry.label.number, names
-        labelled[label] = labelled.get(label, 0) + packed
-        for name, value in entry.call.tags.items():
-            tag = name, hour, project, value
-            tagged[tag] = tagged.get(tag, 0) + packed
-    sums: dict[_Part, int] = {}
-    for (hour, number, (project, feature, path, provider, model)), packed in labelled.items():
-        for part in (
-            ("total", hour, project, "", "", "", provider, model),
-            ("label", hour, project, feature, path, str(number), provider, model),
-        ):
-            sums[part] = sums.get(part, 0) + packed
-    for (name, hour, project, value), packed in tagged.items():
-        sums["tag:" + name, hour, project, "", "", value, "", ""] = packed
-    return sums
+def spoil(database: sqlite3.Connection, days: Iterable[int]) -> None:
+    """Throw away what was summed up by tag and label of ``days`` (their slots), whose calls change."""
+    for slot in days:
+        if database.execute("DELETE FROM paired WHERE slot = ?", (slot,)).rowcount:
+            database.execute("DELETE FROM pairs WHERE slot = ?", (slot,))
 
 
-def _group(parts: dict[_Part, int]) -> dict[_Group, dict[Key, int]]:
-    """Return the rows of each hour and day that ``parts`` add to."""
-    groups: dict[_Group, dict[Key, int]] = {}
-    for (dimension, hour, project, feature, path, value, provider, model), packed in parts.items():
-        for hours, slot in ((1, hour), (24, hour - hour % 24)):
-            rows = groups.setdefault((dimension, hours, slot), {})
-            key: Key = (dimension, hours, slot, project, feature, path, value, 0, provider, model)
-            rows[key] = rows.get(key, 0) + packed
-    return groups
-
-
-def _fold(rows: dict[Key, int], known: set[int], width: int) -> dict[Key, int]:
-    """Return ``rows`` with the values for which their hour or day has no room added up, one row a project."""
-    new = [key for key in rows if hash(key) not in known]
-    room = max(width - len(known), 0)
-    known.update(map(hash, new[:room]))
-    if len(new) <= room:
-        return rows
-    kept = dict(rows)
-    for key in new[room:]:
-        fold: Key = (*key[:4], "", "", "", 1, "", "")
-        kept[fold] = kept.get(fold, 0) + kept.pop(key)
-    return kept
+def _fold(rows: dict[_Row, int], known: set[int], width: int) -> Iterator[tuple[_Row, int, int]]:
+    """Yield ``rows`` in order, and whether each is folded: values without room are added up, one row a project."""
+    room = width - len(known)
+    folds: dict[_Row, int] = {}
+    for row, packed in sorted(rows.items()):
+        name = hash(row)
+        if name not in known:
+            if room <= 0:
+                fold = ("", row[1], "", "")
+                folds[fold] = folds.get(fold, 0) + packed
+                continue
+            room -= 1
+            known.add(name)
+        yield row, packed, 0
+    for row, packed in folds.items():
+        yield row, packed, 1

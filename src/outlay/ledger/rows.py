@@ -17,12 +17,15 @@ from outlay.ledger.view import COLUMNS, KNOWN, RARE
 from outlay.records import INPUT_CLASSES, NO_RAW_USAGE, OUTPUT_CLASSES, Call, Cost, CostItem, Span, Usage
 
 ENTRY_COLUMNS = (
-    *("start", "id", "failed", "end", "input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h"),
-    *("other_input", "output", "other_output", "reasoning", "unpriced_tokens", "cost", "cost_lower", "cost_upper"),
-    *("first_chunk", "tags", "cost_by_class", "trace_id", "parent_id", "response_id", "request_id", "raw_usage"),
-    *("rest", "label"),
+    *("start", "id", "label", "failed", "end", "input", "cache_read", "output", "reasoning", "cost", "first_chunk"),
+    *("tags", "cost_by_class", "trace_id", "parent_id", "response_id", "request_id", "raw_usage"),
+    *("cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input", "other_output", "unpriced_tokens"),
+    *("cost_lower", "cost_upper", "rest"),
 )
-"""Columns of ``entries`` after ``seq``, in the order of ``Entry.row``, which lacks the label."""
+"""Columns of ``entries`` after ``seq``, in the order of ``Entry.row``."""
+
+PLAIN_COLUMNS = ENTRY_COLUMNS[:18]
+"""All that the row of a plain call has: priced, exact, without writes to a cache. The others' defaults are right."""
 
 SPAN_COLUMNS = (
     *("id", "trace_id", "parent_id", "project", "name", "feature", "path", "site", "release", "tags", "start", "end"),
@@ -86,19 +89,14 @@ def _enter(call: Call, labels: Labels) -> Entry:
         | (_RAW if raw_usage else 0)
     )
     label = labels.find(_label_key(call, cost, usage, known))
-    rest = ""
-    if detail is not None or call.retry_of is not None or cost.computed is not None or cost.items:
-        rest = _rest(call, detail)
-    row = (
+    row: tuple[Any, ...] = (
         call.start,
         call.id,
+        label.number,
         label.failed,
         call.end,
-        *tokens,
-        unpriced or 0,
+        *(tokens[0], tokens[1], tokens[6], tokens[8]),
         cost.amount or 0,
-        cost.lower or 0,
-        cost.upper or 0,
         call.first_chunk or 0,
         _encode(call.tags).decode() if call.tags else "{}",
         _encode(cost.by_class).decode() if cost.by_class else "{}",
@@ -107,10 +105,14 @@ def _enter(call: Call, labels: Labels) -> Entry:
         call.response_id or "",
         call.request_id or "",
         raw_usage,
-        rest,
     )
-    plain = not known & _RARE and not (usage is not None and usage.estimated)
-    return Entry(call, label, row, pack_common(call, label, tokens) if plain else pack(call, label, tokens, unpriced))
+    rest = ""
+    if detail is not None or call.retry_of is not None or cost.computed is not None or cost.items:
+        rest = _rest(call, detail)
+    if not (known & _RARE or rest or (usage is not None and usage.estimated)):
+        return Entry(call, label, row, pack_common(call, label, tokens))
+    row += (*tokens[2:6], tokens[7], unpriced or 0, cost.lower or 0, cost.upper or 0, rest)
+    return Entry(call, label, row, pack(call, label, tokens, unpriced))
 
 
 def _label_key(call: Call, cost: Cost, usage: Usage | None, known: int) -> Key:

@@ -3,64 +3,108 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from outlay.ledger.calendar import Piece
 from outlay.ledger.counters import COMMON, MILLI, SUMS
 from outlay.ledger.questions import Question
-from outlay.ledger.rollups import HOUR
+from outlay.ledger.reading import Progress, Rows, read_slices
 from outlay.ledger.sums import Found, Place, add
 from outlay.ledger.view import KNOWN, RARE, column
 
-Progress = Callable[[float], None]
-"""Told the share that is done, from 0 to 1."""
-
-_SLICES = 100
-_LABELLED = " CROSS JOIN labels l ON l.number = e.label"
+_encode = msgspec.json.Encoder().encode
 _TIME = " WHERE e.start >= ? AND e.start < ?"
+_KEPT_SUMS = (
+    "count(*), sum(e.input), sum(e.cache_read), sum(e.output), sum(e.reasoning),"
+    ' sum(min(max(e."end" - e.start, 0) / 1000, 1000000000000)),'
+    f" sum(e.cost / {MILLI}), sum(e.cost % {MILLI})"
+)
+"""What the common ``SUMS`` are made of. Amounts are summed in two parts, each far from 64 bits."""
+_RARE_SUMS = "count(*), sum(e.unpriced_tokens), " + ", ".join(
+    [
+        *(f"sum(e.{name})" for name in SUMS[SUMS.index("cache_write_5m") : SUMS.index("bounded_milli")]),
+        *(f"sum(e.{name} {part} {MILLI})" for name in ("cost", "cost_lower", "cost_upper") for part in "/%"),
+    ]
+)
+"""What the others are made of."""
 
 
 def _bit(name: str) -> int:
     return 1 << KNOWN.index(name)
 
 
-def _with(condition: str) -> str:
-    """Return the condition that an entry's label is one of those of which ``condition`` holds."""
-    return f"e.label IN (SELECT number FROM labels WHERE {condition})"  # noqa: S608  own words
-
-
-_REQUEST = _with("outcome IN ('ok', 'abandoned')")
-_ERROR = _with("outcome = 'error'")
-_BOUNDED = f"l.known & {_bit('cost_lower') | _bit('cost_upper')}"
 _RARE = f"known & {sum(map(_bit, RARE))} OR estimated = 1"
 """Labels whose calls add to more than the common sums."""
-
-_COMMON_SUMS = (
-    f"count(*), sum({_REQUEST}), sum({_ERROR}), sum(e.input), sum(e.cache_read), sum(e.output),"
-    f' sum(e.reasoning), sum(iif({_REQUEST}, min(max(e."end" - e.start, 0) / 1000, 1000000000000), 0)),'
-    f" sum(e.cost / {MILLI}), sum(e.cost % {MILLI})"
-)
-"""The common ``SUMS`` of calls. Amounts are summed in two parts, each far from 64 bits."""
+_UNPRICED, _COST, _LOWER, _UPPER = map(_bit, ("unpriced_tokens", "cost", "cost_lower", "cost_upper"))
 
 
-def _bounds(amount: str) -> str:
-    """Return the two sums of an amount over the calls that have bounds."""
-    return ", ".join(f"sum(iif({_BOUNDED}, {amount} {part} {MILLI}, 0))" for part in "/%")
+class _Label(msgspec.Struct, gc=False):
+    """What a label says of all its calls at once."""
+
+    parts: tuple[str | None, ...]
+    request: bool
+    error: bool
+    estimated: bool
+    known: int
+
+    def sums(self, read: Sequence[int], first: int) -> list[int]:
+        """Return what calls add to ``SUMS`` from ``first`` on, from what was ``read`` of them; the others are zero."""
+        made = self._rare(read) if first else self._common(read)
+        return [0] * first + made + [0] * (len(SUMS) - first - len(made))
+
+    def _common(self, read: Sequence[int]) -> list[int]:
+        count, duration = read[0], read[5] if self.request else 0
+        return [count, count * self.request, count * self.error, *read[1:5], duration, *read[6:8]]
+
+    def _rare(self, read: Sequence[int]) -> list[int]:
+        count, unpriced_tokens, *tokens = read[:7]
+        cost, lower, upper = read[7:9], read[9:11], read[11:13]
+        if not self.known & (_LOWER | _UPPER):
+            cost = lower = upper = (0, 0)
+        return [
+            count if self.known & _UNPRICED else 0,
+            unpriced_tokens,
+            count * self.estimated,
+            count if self.estimated and self.known & (_COST | _UPPER) == _COST else 0,
+            *tokens,
+            *cost,
+            *(lower if self.known & _LOWER else cost),
+            *(upper if self.known & _UPPER else cost),
+        ]
 
 
-def _bound(name: str) -> str:
-    return f"iif(l.known & {_bit(name)}, e.{name}, e.cost)"
+def holds_rare(database: sqlite3.Connection) -> bool:
+    """Return whether some calls may add to more than the common sums."""
+    return database.execute(f"SELECT 1 FROM labels WHERE {_RARE}").fetchone() is not None  # noqa: S608  own words
 
 
-_RARE_SUMS = (
-    f"sum(l.known & {_bit('unpriced_tokens')} > 0), sum(e.unpriced_tokens), sum(l.estimated = 1),"
-    f" sum(l.estimated = 1 AND l.known & {_bit('cost') | _bit('cost_upper')} = {_bit('cost')}),"
-    " sum(e.cache_write_5m), sum(e.cache_write_1h), sum(e.cache_write_12h), sum(e.other_input), sum(e.other_output),"
-    f" {_bounds('e.cost')}, {_bounds(_bound('cost_lower'))}, {_bounds(_bound('cost_upper'))}"
-)
-"""The others of ``SUMS``."""
+class _Labels(dict[int, _Label]):
+    """The ledger's labels by number, as far as a report's ``fields`` need them."""
+
+    def __init__(self, database: sqlite3.Connection, fields: Sequence[str]) -> None:
+        super().__init__()
+        self._database = database
+        self._sql = f"SELECT number, outcome, estimated, known{''.join(f', {name}' for name in fields)} FROM labels"  # noqa: S608  own words
+        self._read("")
+        self.rare = holds_rare(database)
+
+    def __missing__(self, number: int) -> _Label:
+        """Read a label that came while calls were read."""
+        self._read(f" WHERE number = {number:d}")
+        return self[number]
+
+    def _read(self, where: str) -> None:
+        for number, outcome, estimated, known, *parts in self._database.execute(self._sql + where):
+            self[number] = _Label(
+                parts=tuple(None if part is None else str(part) for part in parts),
+                request=outcome in ("ok", "abandoned"),
+                error=outcome == "error",
+                estimated=estimated == 1,
+                known=known,
+            )
 
 
 def read_calls(
@@ -70,36 +114,63 @@ def read_calls(
     found: Found,
     progress: Progress | None,
 ) -> None:
-    """Add to ``found`` what the calls in ``pieces`` add up to."""
-    keys = [expression(database, name) for name in question.keys]
-    where = "".join(f" AND {_condition(database, name)}" for name in question.filters)
-    grouped = "".join(f", {key}" for key in keys)
-    group = f" GROUP BY {', '.join(str(index + 2) for index in range(len(keys)))}" if keys else ""
-    labelled = "" if all(name.startswith("tag:") for name in question.keys) else _LABELLED
-    common = f"{_COMMON_SUMS} FROM entries e{labelled}{_TIME}{where}{group}"
-    queries = [(f"SELECT count(*){grouped}, {common}", 0)]
-    if database.execute(f"SELECT 1 FROM labels WHERE {_RARE}").fetchone():  # noqa: S608  own words
-        rare = f"{_RARE_SUMS} FROM entries e{_LABELLED}{_TIME}{where} AND {_with(_RARE)}{group}"
-        queries.append((f"SELECT count(*){grouped}, {rare}", COMMON))
-    slices = list(_slices(pieces))
-    for index, piece in enumerate(slices):
-        for sql, first in queries:
-            for row in database.execute(sql, (piece.start, piece.end, *question.filters.values())):
-                if row[0]:
-                    sums = [0] * len(SUMS)
-                    read = [value or 0 for value in row[1 + len(keys) :]]
-                    sums[first : first + len(read)] = read
-                    key = tuple(None if part is None else str(part) for part in row[1 : 1 + len(keys)])
-                    add(found, (piece.stretch, key), sums)
-        if progress is not None:
-            progress((index + 1) / len(slices))
+    """Add to ``found`` what the calls in ``pieces`` add up to, grouped by label first: few, and all else follows."""
+    if not pieces:
+        return
+    fields = [name for name in question.keys if not name.startswith("tag:")]
+    tags = [name for name in question.keys if name.startswith("tag:")]
+    labels = _Labels(database, fields)
+    places = [[*fields, *tags].index(name) for name in question.keys]
+    sums = [_KEPT_SUMS, _RARE_SUMS] if labels.rare else [_KEPT_SUMS]
+
+    def read(reader: sqlite3.Connection, piece: Piece) -> list[Rows]:
+        return [_read(reader, question.filters, piece, tags, summed) for summed in sums]
+
+    for piece, (kept, *rare) in read_slices(database, pieces, read, progress):
+        for row in kept:
+            _add(found, piece.stretch, places, labels[row[0]], row, len(tags), 0)
+        for row in rare[0] if rare else ():
+            _add(found, piece.stretch, places, labels[row[0]], row, len(tags), COMMON)
+
+
+def read_by_label(database: sqlite3.Connection, piece: Piece, tag: str) -> Iterator[tuple[int, str | None, list[int]]]:
+    """Yield what the calls of ``piece`` add up to, by label and by the value of ``tag`` (None: they have none).
+
+    A label comes twice where its calls add to more than the common sums.
+    """
+    labels = _Labels(database, ())
+    for first, summed in ((0, _KEPT_SUMS), (COMMON, _RARE_SUMS)):
+        if first and not labels.rare:
+            return
+        for number, value, *read in _read(database, {}, piece, [tag], summed):
+            yield number, value, labels[number].sums(read, first)
+
+
+def _read(
+    reader: sqlite3.Connection, filters: Mapping[str, str | None], piece: Piece, tags: Sequence[str], summed: str
+) -> Rows:
+    shown = "".join(f", {expression(reader, name)}" for name in tags)
+    grouped = ", ".join(str(index + 1) for index in range(1 + len(tags)))
+    where, values = conditions(reader, filters)
+    if summed is _RARE_SUMS:
+        where += f" AND e.label IN (SELECT number FROM labels WHERE {_RARE})"  # noqa: S608  own words
+    sql = f"SELECT e.label{shown}, {summed} FROM entries e{_TIME}{where} GROUP BY {grouped}"  # noqa: S608  own words
+    return reader.execute(sql, (piece.start, piece.end, *values)).fetchall()
+
+
+def _add(
+    found: Found, stretch: int, places: list[int], label: _Label, row: tuple[Any, ...], tags: int, first: int
+) -> None:
+    parts = label.parts + row[1 : 1 + tags]
+    key = tuple([parts[place] for place in places])
+    add(found, (stretch, key), label.sums(row[1 + tags :], first))
 
 
 _PARTS = "CROSS JOIN json_each(iif(l.cost_source = 'computed', e.cost_by_class, '{}')) part"
 _AMOUNTS = (
     f"part.key, sum(part.value / {MILLI}), sum(part.value % {MILLI})"
     # A provider that states its charge does not say what it was for.
-    f" FROM entries e{_LABELLED} {_PARTS}{_TIME}"
+    f" FROM entries e CROSS JOIN labels l ON l.number = e.label {_PARTS}{_TIME}"
 )
 """Pico-USD by usage class, summed in two parts as amounts are everywhere."""
 
@@ -108,25 +179,37 @@ def read_amounts(
     database: sqlite3.Connection, question: Question, pieces: list[Piece], progress: Progress | None
 ) -> dict[Place, dict[str, int]]:
     """Return what the calls in ``pieces`` cost by usage class, in pico-USD."""
-    keys = [expression(database, name) for name in question.keys]
-    where = "".join(f" AND {_condition(database, name)}" for name in question.filters)
-    grouped = "".join(f"{key}, " for key in keys)
-    group = ", ".join(str(index + 1) for index in range(len(keys) + 1))
-    sql = f"SELECT {grouped}{_AMOUNTS}{where} GROUP BY {group}"
+    group = ", ".join(str(index + 1) for index in range(len(question.keys) + 1))
+
+    def read(reader: sqlite3.Connection, piece: Piece) -> list[Rows]:
+        shown = "".join(f"{expression(reader, name)}, " for name in question.keys)
+        where, values = conditions(reader, question.filters)
+        sql = f"SELECT {shown}{_AMOUNTS}{where} GROUP BY {group}"
+        return [reader.execute(sql, (piece.start, piece.end, *values)).fetchall()]
+
     found: dict[Place, dict[str, int]] = {}
-    slices = list(_slices(pieces))
-    for index, piece in enumerate(slices):
-        for *values, name, milli, pico in database.execute(sql, (piece.start, piece.end, *question.filters.values())):
+    for piece, (rows,) in read_slices(database, pieces, read, progress):
+        for *values, name, milli, pico in rows:
             key = tuple(None if value is None else str(value) for value in values)
             amounts = found.setdefault((piece.stretch, key), {})
             amounts[name] = amounts.get(name, 0) + milli * MILLI + pico
-        if progress is not None:
-            progress((index + 1) / len(slices))
     return found
 
 
-def _condition(database: sqlite3.Connection, name: str) -> str:
-    return f"{expression(database, name)} IS ?" if name.startswith("tag:") else _with(f"{name} IS ?")
+def conditions(database: sqlite3.Connection, filters: Mapping[str, str | None]) -> tuple[str, list[str | None]]:
+    """Return the SQL that ``filters`` add to a condition on an entry ``e``, and its values."""
+    where, values = "", list[str | None]()
+    for name, value in filters.items():
+        if not name.startswith("tag:"):
+            where += f" AND e.label IN (SELECT number FROM labels WHERE {name} IS ?)"  # noqa: S608  own words
+        elif value is None:
+            where += f" AND {expression(database, name)} IS ?"
+        else:
+            # Whether the text is there at all is seen in a third of the time that JSON takes to be read.
+            where += f" AND instr(e.tags, ?) AND {expression(database, name)} IS ?"
+            values.append(_encode({name[4:]: value}).decode()[1:-1])
+        values.append(value)
+    return where, values
 
 
 def expression(database: sqlite3.Connection, name: str) -> str:
@@ -141,11 +224,3 @@ def expression(database: sqlite3.Connection, name: str) -> str:
     function = f"tag_{tag.encode().hex()}"
     database.create_function(function, 1, lambda tags: decode(tags).get(tag), deterministic=True)
     return f"{function}(e.tags)"
-
-
-def _slices(pieces: list[Piece]) -> Iterable[Piece]:
-    """Cut long pieces, so that reading them can be followed."""
-    length = max(sum(piece.end - piece.start for piece in pieces) // _SLICES, HOUR)
-    for piece in pieces:
-        for start in range(piece.start, piece.end, length):
-            yield Piece(piece.stretch, 0, start, min(start + length, piece.end))

@@ -54,17 +54,9 @@ CREATE TABLE entries (
     "end" INTEGER NOT NULL,
     input INTEGER NOT NULL,
     cache_read INTEGER NOT NULL,
-    cache_write_5m INTEGER NOT NULL,
-    cache_write_1h INTEGER NOT NULL,
-    cache_write_12h INTEGER NOT NULL,
-    other_input INTEGER NOT NULL,
     output INTEGER NOT NULL,
-    other_output INTEGER NOT NULL,
     reasoning INTEGER NOT NULL,
-    unpriced_tokens INTEGER NOT NULL,
     cost INTEGER NOT NULL,
-    cost_lower INTEGER NOT NULL,
-    cost_upper INTEGER NOT NULL,
     first_chunk INTEGER NOT NULL,
     tags TEXT NOT NULL,
     cost_by_class TEXT NOT NULL,
@@ -73,7 +65,15 @@ CREATE TABLE entries (
     response_id TEXT NOT NULL,
     request_id TEXT NOT NULL,
     raw_usage TEXT NOT NULL,
-    rest TEXT NOT NULL,
+    cache_write_5m INTEGER NOT NULL DEFAULT 0,
+    cache_write_1h INTEGER NOT NULL DEFAULT 0,
+    cache_write_12h INTEGER NOT NULL DEFAULT 0,
+    other_input INTEGER NOT NULL DEFAULT 0,
+    other_output INTEGER NOT NULL DEFAULT 0,
+    unpriced_tokens INTEGER NOT NULL DEFAULT 0,
+    cost_lower INTEGER NOT NULL DEFAULT 0,
+    cost_upper INTEGER NOT NULL DEFAULT 0,
+    rest TEXT NOT NULL DEFAULT '',
     UNIQUE (start, id)
 );
 CREATE INDEX entries_failed ON entries (start) WHERE failed = 1;
@@ -98,13 +98,11 @@ CREATE TABLE rollups (
     dimension TEXT NOT NULL,
     hours INTEGER NOT NULL,
     slot INTEGER NOT NULL,
-    project TEXT NOT NULL,
-    feature TEXT NOT NULL,
-    path TEXT NOT NULL,
     value TEXT NOT NULL,
-    folded INTEGER NOT NULL,
+    project TEXT NOT NULL,
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
+    folded INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     requests INTEGER NOT NULL,
     errors INTEGER NOT NULL,
@@ -130,9 +128,48 @@ CREATE TABLE rollups (
     lower_pico INTEGER NOT NULL DEFAULT 0,
     upper_milli INTEGER NOT NULL DEFAULT 0,
     upper_pico INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (dimension, hours, slot, project, feature, path, value, folded, provider, model)
+    PRIMARY KEY (dimension, hours, slot, value, project, provider, model, folded)
 ) WITHOUT ROWID;
 CREATE INDEX rollups_folded ON rollups (dimension, hours, slot) WHERE folded = 1;
+CREATE TABLE pairs (
+    slot INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    tagged INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    label INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    cost_milli INTEGER NOT NULL,
+    cost_pico INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL DEFAULT 0,
+    unpriced_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_calls INTEGER NOT NULL DEFAULT 0,
+    unbounded_calls INTEGER NOT NULL DEFAULT 0,
+    cache_write_5m INTEGER NOT NULL DEFAULT 0,
+    cache_write_1h INTEGER NOT NULL DEFAULT 0,
+    cache_write_12h INTEGER NOT NULL DEFAULT 0,
+    other_input INTEGER NOT NULL DEFAULT 0,
+    other_output INTEGER NOT NULL DEFAULT 0,
+    bounded_milli INTEGER NOT NULL DEFAULT 0,
+    bounded_pico INTEGER NOT NULL DEFAULT 0,
+    lower_milli INTEGER NOT NULL DEFAULT 0,
+    lower_pico INTEGER NOT NULL DEFAULT 0,
+    upper_milli INTEGER NOT NULL DEFAULT 0,
+    upper_pico INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (slot, tag, tagged, value, label)
+) WITHOUT ROWID;
+CREATE TABLE paired (
+    slot INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (slot, tag)
+) WITHOUT ROWID;
 CREATE TABLE coverage (
     slot INTEGER NOT NULL,
     provider TEXT NOT NULL,
@@ -172,14 +209,48 @@ CREATE TABLE facts (
 """
 
 
-def _first(database: sqlite3.Connection) -> None:
-    for statement in _FIRST.split(";"):
+_RESTATED = """
+CREATE TABLE restatements (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    price_table TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    changed INTEGER NOT NULL
+);
+CREATE TABLE restated (
+    start INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    restatement INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    status TEXT NOT NULL,
+    cost INTEGER,
+    unpriced TEXT NOT NULL,
+    price_id TEXT,
+    price_match TEXT,
+    PRIMARY KEY (start, id)
+) WITHOUT ROWID;
+"""
+
+
+def _run(database: sqlite3.Connection, script: str) -> None:
+    for statement in script.split(";"):
         if statement.strip():
             database.execute(statement)
+
+
+def _first(database: sqlite3.Connection) -> None:
+    _run(database, _FIRST)
     database.execute(CALLS)
 
 
-MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (("first tables", _first),)
+def _restated(database: sqlite3.Connection) -> None:
+    _run(database, _RESTATED)
+
+
+MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
+    ("first tables", _first),
+    ("restated costs", _restated),
+)
 """What brings a ledger from version n to n + 1, at index n; each runs in one transaction."""
 
 

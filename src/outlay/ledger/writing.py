@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
 
 from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
+from outlay.ledger.database import in_use, transaction
 from outlay.ledger.labels import Labels
-from outlay.ledger.rows import ENTRY_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
+from outlay.ledger.rows import ENTRY_COLUMNS, PLAIN_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
 from outlay.ledger.view import COLUMNS
 from outlay.records import Call, Coverage, Loss, Record, Span, Swallowed
 
 UNSETTLED = ("pending", "uncertain")
 """Outcomes that a later record of the same call replaces."""
+
+CHUNK = 200
+"""Records that are in work at a time: more of them and their rows would not stay in a processor's cache."""
 
 
 def quote(names: Iterable[str]) -> str:
@@ -23,12 +29,17 @@ def quote(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-_ENTRY = f"INSERT INTO entries ({quote(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"  # noqa: S608  own names
+def _insert(names: tuple[str, ...]) -> str:
+    return f"INSERT INTO entries ({quote(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  own names
+
+
+_ENTRIES = {len(names): _insert(names) for names in (PLAIN_COLUMNS, ENTRY_COLUMNS)}
 _SPAN = f"INSERT OR IGNORE INTO spans ({quote(SPAN_COLUMNS)}) VALUES ({', '.join('?' * len(SPAN_COLUMNS))})"  # noqa: S608  own names
 _HELD = (
     f"SELECT {quote(COLUMNS)} FROM calls WHERE (start, id) IN"  # noqa: S608  own names
     " (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
 )
+_LOSS = "INSERT INTO losses (at, records, reason) VALUES (?, ?, ?)"
 _COVERAGE = (
     "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
     " requests = requests + excluded.requests, metered = metered + excluded.metered, free = free + excluded.free"
@@ -39,53 +50,83 @@ _SWALLOWED = (
 )
 
 
-class Batch(msgspec.Struct):
-    """Records by kind, prepared outside the transaction that writes them."""
+class Batch:
+    """Records by kind, prepared outside the transaction that writes them: others wait for it as short as can be.
 
-    entries: list[Entry] = []
-    spans: list[tuple[object, ...]] = []
-    coverage: list[Coverage] = []
-    losses: list[Loss] = []
-    swallowed: list[Swallowed] = []
+    ``again`` yields the calls once more. They are rarely needed, and too large to be kept.
+    """
 
-    @classmethod
-    def of(cls, records: Iterable[Record], labels: Labels) -> Batch:
-        """Sort ``records`` by kind, and give their labels numbers."""
-        batch = cls()
+    def __init__(self, labels: Labels, again: Callable[[], Iterable[Record]]) -> None:
+        self._labels = labels
+        self._again = again
+        self._rows: list[tuple[Any, ...]] = []
+        self._sums = rollups.Sums()
+        self._others: list[Record] = []
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Prepare ``records``: a few hundred at a time, so that a processor's cache holds what is in work."""
+        entries = []
         for record in records:
-            if isinstance(record, Call):
-                batch.entries.append(enter(record, labels))
-            elif isinstance(record, Span):
-                batch.spans.append(enter_span(record))
-            elif isinstance(record, Coverage):
-                batch.coverage.append(record)
-            elif isinstance(record, Swallowed):
-                batch.swallowed.append(record)
+            if type(record) is Call:
+                entries.append(enter(record, self._labels))
             else:
-                batch.losses.append(record)
-        labels.number_new()
-        return batch
+                self._others.append(record)
+        self._rows += [entry.row for entry in entries]
+        self._sums.add(entries)
+
+    def write(self, database: sqlite3.Connection, known: rollups.Known) -> None:
+        """Write all of it inside the caller's transaction."""
+        database.execute("SAVEPOINT calls")
+        try:
+            _write_rows(database, self._rows)
+        except (sqlite3.IntegrityError, OverflowError):
+            database.execute("ROLLBACK TO calls")
+            self._settle(database)
+        database.execute("RELEASE calls")
+        rollups.add(database, self._sums, known)
+        _write_others(database, self._others)
+
+    def _settle(self, database: sqlite3.Connection) -> None:
+        """Write calls some of which the ledger has already, or can't hold as they are."""
+        calls = [bounded(record) for record in self._again() if type(record) is Call]
+        entries = _settle(database, [enter(call, self._labels) for call in calls], self._labels)
+        _write_rows(database, [entry.row for entry in entries])
+        self._sums = rollups.Sums()
+        self._sums.add(entries)
 
 
-def write(database: sqlite3.Connection, batch: Batch, labels: Labels, known: rollups.Known) -> None:
-    """Write ``batch`` inside the caller's transaction."""
-    if batch.entries:
-        _write_calls(database, batch.entries, labels, known)
-    if batch.spans:
-        database.executemany(_SPAN, batch.spans)
-    for seen in batch.coverage:
-        counts = [min(max(count, 0), INTEGER_LIMIT >> 20) for count in (seen.requests, seen.metered, seen.free)]
-        database.execute(
-            _COVERAGE, (seen.at // rollups.HOUR, seen.provider, seen.host, seen.method, seen.path, *counts)
-        )
-    for loss in batch.losses:
-        database.execute(
-            "INSERT INTO losses (at, records, reason) VALUES (?, ?, ?)",
-            (loss.at, min(loss.records, INTEGER_LIMIT >> 20), loss.reason),
-        )
-    for error in batch.swallowed:
-        number = min(max(error.count, 0), INTEGER_LIMIT >> 20)
-        database.execute(_SWALLOWED, (error.activity, error.error, number, error.at))
+def write(database: sqlite3.Connection, records: Iterable[Record], labels: Labels, known: rollups.Known) -> None:
+    """Write ``records`` in a transaction of their own: all of them or none."""
+    kept = list(records)
+    batch = Batch(labels, lambda: kept)
+    for first in range(0, len(kept), CHUNK):
+        batch.add(kept[first : first + CHUNK])
+    with in_use, transaction(database):
+        batch.write(database, known)
+
+
+def _write_rows(database: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write the rows of entries in their order: those of plain calls are shorter."""
+    for length, alike in itertools.groupby(rows, len):
+        database.executemany(_ENTRIES[length], alike)
+
+
+def _write_others(database: sqlite3.Connection, records: Iterable[Record]) -> None:
+    for record in records:
+        if isinstance(record, Span):
+            database.execute(_SPAN, enter_span(record))
+        elif isinstance(record, Coverage):
+            counts = [_counted(count) for count in (record.requests, record.metered, record.free)]
+            kind = record.provider, record.host, record.method, record.path
+            database.execute(_COVERAGE, (record.at // rollups.HOUR, *kind, *counts))
+        elif isinstance(record, Swallowed):
+            database.execute(_SWALLOWED, (record.activity, record.error, _counted(record.count), record.at))
+        elif isinstance(record, Loss):
+            database.execute(_LOSS, (record.at, _counted(record.records), record.reason))
+
+
+def _counted(number: int) -> int:
+    return min(max(number, 0), INTEGER_LIMIT >> 20)
 
 
 def count(database: sqlite3.Connection, name: str, number: int) -> None:
@@ -95,24 +136,11 @@ def count(database: sqlite3.Connection, name: str, number: int) -> None:
     )
 
 
-def _write_calls(database: sqlite3.Connection, entries: list[Entry], labels: Labels, known: rollups.Known) -> None:
-    database.execute("SAVEPOINT calls")
-    try:
-        database.executemany(_ENTRY, [(*entry.row, entry.label.number) for entry in entries])
-    except (sqlite3.IntegrityError, OverflowError):
-        database.execute("ROLLBACK TO calls")
-        entries = _settle(database, [enter(bounded(entry.call), labels) for entry in entries], labels)
-        database.executemany(_ENTRY, [(*entry.row, entry.label.number) for entry in entries])
-    database.execute("RELEASE calls")
-    rollups.add(database, entries, known)
-
-
 def _settle(database: sqlite3.Connection, entries: Sequence[Entry], labels: Labels) -> list[Entry]:
     """Return the entries to write: the first of each call, or the one that settles it; take out what they replace.
 
     Records of one call have its id and its start in common.
     """
-    labels.number_new()
     sought = msgspec.json.encode([_identity(entry.call) for entry in entries]).decode()
     held = {_identity(call): call for call in map(read_call, database.execute(_HELD, (sought,)))}
     fresh: dict[tuple[int, str], Entry] = {}
@@ -129,7 +157,6 @@ def _settle(database: sqlite3.Connection, entries: Sequence[Entry], labels: Labe
         fresh[identity] = entry
     if replaced:
         gone = [enter(call, labels) for call in replaced]
-        labels.number_new()
         rollups.subtract(database, gone)
         database.executemany("DELETE FROM entries WHERE start = ? AND id = ?", map(_identity, replaced))
     if repeated:

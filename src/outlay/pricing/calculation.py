@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from outlay.errors import UnknownPrice
 from outlay.money import usd
-from outlay.providers import FIRST_PARTY, canonical, known
+from outlay.pricing.choice import maker, unknown
+from outlay.providers import canonical
 from outlay.records import Cost, Usage
 
 if TYPE_CHECKING:
@@ -64,37 +65,19 @@ def calculate(
 ) -> Decimal:
     """Price one call in full, or raise ``UnknownPrice`` with what is missing and what to do."""
     if provider is None:
-        provider, model = _maker(prices, model)
-    cost = prices.cost(provider, (model,), usage, at=_nanoseconds(at), terms={"tier": tier} if tier is not None else {})
+        provider, model = maker(prices, model)
+    cost = prices.cost(
+        provider,
+        (model,),
+        usage,
+        at=time.time_ns() if at is None else nanoseconds(at),
+        terms={"tier": tier} if tier is not None else {},
+    )
     if cost.amount is None and not cost.unpriced:
-        raise UnknownPrice(_unknown(prices, provider, model))
+        raise UnknownPrice(unknown(prices, provider, model))
     if cost.amount is None or cost.unpriced:
         raise UnknownPrice(_unpriced(provider, cost))
     return usd(cost.amount)
-
-
-def _maker(prices: Prices, model: str) -> tuple[str, str]:
-    """Return (provider, model) for a model named alone: its one maker, or the provider written before a slash."""
-    makers = [name for name in FIRST_PARTY if prices.makes(name, model)]
-    if len(makers) == 1:
-        return makers[0], model
-    if len(makers) > 1:
-        raise UnknownPrice(f"{model} is sold by {' and '.join(makers)}: say which with provider={makers[0]!r}.")
-    head, slash, rest = model.partition("/")
-    if slash and known(head) and prices.knows(canonical(head), rest):
-        return canonical(head), rest
-    raise UnknownPrice(
-        f"No maker of models is known for {model!r}.{_suggest(prices, FIRST_PARTY, model)} A model "
-        "that others host is priced by its host: say which with provider=…"
-    )
-
-
-def _unknown(prices: Prices, provider: str, model: str) -> str:
-    provider = canonical(provider)
-    if not prices.sells(provider):
-        return f"No prices are known for the provider {provider!r}; add them to a price book (docs/pricing.md)."
-    hint = _suggest(prices, (provider,), model)
-    return f"No price is known for {model!r} of {provider}.{hint} A price book can hold one (docs/pricing.md)."
 
 
 def _unpriced(provider: str, cost: Cost) -> str:
@@ -102,18 +85,8 @@ def _unpriced(provider: str, cost: Cost) -> str:
     return f"{cost.model} of {canonical(provider)} has no price for {what}; add one to a price book (docs/pricing.md)."
 
 
-def _suggest(prices: Prices, providers: tuple[str, ...], model: str) -> str:
-    from difflib import get_close_matches  # only a mistake needs it
-
-    names = [name for provider in providers for name in prices.sells(provider)]
-    near = get_close_matches(model.lower(), names, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
-
-
-def _nanoseconds(at: datetime | None) -> int:
-    """Return the nanoseconds since the epoch of ``at``, now for None."""
-    if at is None:
-        return time.time_ns()
+def nanoseconds(at: datetime) -> int:
+    """Return the nanoseconds since the epoch of ``at``; ``ValueError`` for one without a zone."""
     if at.tzinfo is None:
         raise ValueError(f"at={at!r} has no time zone; give it one, such as datetime.UTC")
     return (at - EPOCH) // timedelta(microseconds=1) * 1000

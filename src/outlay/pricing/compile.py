@@ -1,24 +1,23 @@
 """Compile the price table from genai-prices' data and the corrections: ``python -m outlay.pricing.compile``.
 
-Needs the ``genai-prices`` package (MIT), which outlay itself never imports otherwise. The same input gives the same
-bytes, so the table's SHA-256 names its content.
+``outlay prices update`` does the same from newer data, without stopping at what is out of date. The same input gives
+the same bytes, so the table's SHA-256 names its content.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from outlay.errors import ConfigError
+from outlay.pricing import source
 from outlay.pricing.clauses import bedrock_names, names_of, open_to
-from outlay.pricing.corrections import Corrections, apply
+from outlay.pricing.corrections import Corrections, Unfit, apply, strict
 from outlay.pricing.table import SCHEMA, LoadedTable, Price, Provider, Rate, Rates
 from outlay.pricing.units import GENAI_UNITS
 from outlay.providers import canonical
@@ -55,32 +54,38 @@ def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def compile_table(dated: date | None = None) -> bytes:
-    """Return the table's bytes: JSON, one model a line, in a fixed order."""
+Providers = dict[str, Provider]
+Check = Callable[[Providers], Providers]
+"""What looks at all that a table would hold, and takes out what must not be in it."""
+
+
+def compile_table(
+    dated: date | None = None,
+    data: source.Source | None = None,
+    *,
+    unfit: Unfit = strict,
+    check: Check = lambda providers: providers,
+) -> bytes:
+    """Return the table's bytes: JSON, one model a line, in a fixed order.
+
+    ``unfit`` is told of what can't be used: a correction that is out of date, a unit that is not known.
+    """
+    data = data or source.installed()
     corrections = Corrections.load(HERE / "corrections.toml")
     known = msgspec.toml.decode((HERE / "names.toml").read_bytes(), type=dict[str, list[str]])
-    providers = {canonical(source.id): _provider(source, known) for source in _genai_providers()}
-    providers = apply(corrections, providers)
+    providers = {canonical(one.id): _provider(one, known, unfit) for one in data.providers}
     return _lines(
         {
             "schema": SCHEMA,
             "dated": (dated or corrections.dated).isoformat(),
-            "compiled_from": f"genai-prices {metadata.version('genai-prices')}",
+            "compiled_from": data.name,
             "holidays": corrections.holidays,
         },
-        providers,
+        check(apply(corrections, providers, unfit)),
     )
 
 
-def _genai_providers() -> list[genai.Provider]:
-    try:
-        from genai_prices.data import providers
-    except ImportError as error:
-        raise ConfigError("compiling the price table needs its source: pip install genai-prices") from error
-    return providers
-
-
-def _provider(source: genai.Provider, known: Mapping[str, list[str]]) -> Provider:
+def _provider(source: genai.Provider, known: Mapping[str, list[str]], unfit: Unfit) -> Provider:
     name, models = canonical(source.id), source.models
     if name == "openrouter":  # its free variants are known by their ending, whether listed or not
         models = [model for model in models if not model.id.lower().endswith(":free")]
@@ -92,23 +97,26 @@ def _provider(source: genai.Provider, known: Mapping[str, list[str]]) -> Provide
         alias: kinds for alias, model in names.items() if model in ids and (kinds := open_to(source, alias, ids[model]))
     }
     return Provider(
-        models={model.id.lower(): _model(model) for model in models},
+        models={model.id.lower(): _model(model, unfit) for model in models},
         aliases={alias: model for alias, model in names.items() if alias != model and model in ids},
         dated=opened,
     )
 
 
-def _model(source: genai.ModelInfo) -> Rates | list[Price]:
+def _model(source: genai.ModelInfo, unfit: Unfit) -> Rates | list[Price]:
+    def rates(prices: genai.ModelPrice) -> Rates:
+        return _rates(prices, source.id, unfit)
+
     if isinstance(source.prices, list):
-        rows = [Price(rates=_rates(item.prices), **_times(item.constraint)) for item in source.prices]
+        rows = [Price(rates=rates(item.prices), **_times(item.constraint)) for item in source.prices]
     elif source.price_variants:
-        rows = [Price(rates=_rates(source.prices))]
+        rows = [Price(rates=rates(source.prices))]
     else:
-        return _rates(source.prices)
+        return rates(source.prices)
     # genai-prices takes the first variant that holds for a price, a table the last.
     for variant in reversed(source.price_variants or ()):
         when = {TERMS.get(key, key): value for key, value in variant.when.items()}
-        rows.append(Price(rates=_rates(variant.prices), when=when, **_times(variant.constraint)))
+        rows.append(Price(rates=rates(variant.prices), when=when, **_times(variant.constraint)))
     return rows
 
 
@@ -125,8 +133,11 @@ def _utc(moment: Any) -> str:
     return f"{aware if aware.tzinfo is None else aware.astimezone(UTC):%H:%M}"
 
 
-def _rates(prices: genai.ModelPrice) -> Rates:
-    rates = {GENAI_UNITS[key]: _rate(value) for key, value in vars(prices).items() if value is not None}
+def _rates(prices: genai.ModelPrice, model: str, unfit: Unfit) -> Rates:
+    given = {key: value for key, value in vars(prices).items() if value is not None}
+    for key in given.keys() - GENAI_UNITS.keys():
+        unfit(f"{model}: the data has a price per {key}, which this outlay does not know.")
+    rates = {GENAI_UNITS[key]: _rate(value) for key, value in given.items() if key in GENAI_UNITS}
     # Where a price per hour stands twice, for all audio and for audio heard, both are the same.
     return {name: rates[name] for name in sorted(rates)}
 

@@ -61,6 +61,8 @@ class Add(_Reasoned, frozen=True, kw_only=True):
     rates: Rates = {}
     twice: dict[str, str] = {}
     """New class to the class that it costs twice as much as."""
+    same: dict[str, str] = {}
+    """New class to the class that it costs as much as: the data has one price for all that such a model writes."""
     least: dict[str, int] = {}
     rows: Rows = []
 
@@ -138,25 +140,41 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {calendar.name: sorted(calendar.days) for calendar in self.calendar}
 
 
-def apply(corrections: Corrections, providers: Mapping[str, Provider]) -> dict[str, Provider]:
-    """Return the providers with all corrections made; one that changes nothing is an error, as it is out of date."""
+Unfit = Callable[[str], None]
+"""Is told in a sentence what can't be used."""
+
+
+def strict(problem: str) -> None:
+    """Stop at whatever can't be used: a released table says nothing that is out of date."""
+    raise ConfigError(problem)
+
+
+def apply(corrections: Corrections, providers: Mapping[str, Provider], unfit: Unfit = strict) -> dict[str, Provider]:
+    """Return the providers with all corrections made; ``unfit`` is told of each that changes nothing any more."""
     result = {name: _copy(provider) for name, provider in providers.items()}
     for sellers in (corrections.replace, corrections.price_list, corrections.seller):
         for item in sellers:
             result.setdefault(item.provider, Provider())
     for move in corrections.move:
-        _move(result[move.provider], result.setdefault(move.to, Provider()), move.models)
+        _move(_sold(result, move.provider), result.setdefault(move.to, Provider()), move.models)
     for kind, correct in _KINDS.items():
         for correction in getattr(corrections, kind):
-            correct(result[correction.provider], correction)
+            try:
+                correct(_sold(result, correction.provider), correction, unfit)
+            except ConfigError as error:
+                unfit(str(error))
     for terms in corrections.terms:
         row = msgspec.structs.replace(terms.row, source=terms.source)
         for name in terms.providers:
-            result[name].terms.append(row)
+            _sold(result, name).terms.append(row)
     for seller in corrections.seller:
         sold = result[seller.provider]
         result[seller.provider] = msgspec.structs.replace(sold, like=seller.like, fallback=seller.fallback)
     return result
+
+
+def _sold(providers: dict[str, Provider], name: str) -> Provider:
+    return providers.setdefault(name, Provider())
 
 
 def _copy(provider: Provider) -> Provider:
@@ -174,7 +192,7 @@ def _move(old: Provider, new: Provider, models: str) -> None:
             new.dated[name] = old.dated.pop(name)
 
 
-def _replace(provider: Provider, replace: Replace) -> None:
+def _replace(provider: Provider, replace: Replace, _: Unfit) -> None:
     rows = [msgspec.structs.replace(row, source=row.source or replace.source) for row in replace.rows]
     provider.models[replace.model] = rows
     provider.aliases.pop(replace.model, None)
@@ -182,19 +200,24 @@ def _replace(provider: Provider, replace: Replace) -> None:
     provider.dated.update(dict.fromkeys([replace.model, *replace.aliases], replace.dated) if replace.dated else {})
 
 
-def _list(provider: Provider, prices: PriceList) -> None:
+def _list(provider: Provider, prices: PriceList, unfit: Unfit) -> None:
     for name, rates in prices.models.items():
         short = name.rpartition("/")[2]
         if name in provider.models:
-            raise ConfigError(f"corrections: {prices.provider} has {name} now; remove the correction")
+            unfit(f"corrections: {prices.provider} has {name} now; remove the correction")
+            continue
         provider.models[name] = [Price(rates=rates, source=prices.source)]
         if short != name:
             provider.aliases.setdefault(short, name)
 
 
-def _add(provider: Provider, add: Add) -> None:
+def _add(provider: Provider, add: Add, unfit: Unfit) -> None:
     for name in add.models:
-        rows = [_widen(name, row, add) for row in _rows(provider, name)]
+        try:
+            rows = [_widen(name, row, add) for row in _rows(provider, name)]
+        except ConfigError as error:
+            unfit(str(error))
+            continue
         extra = [msgspec.structs.replace(row, source=row.source or add.source) for row in add.rows]
         provider.models[name] = [*rows, *extra]
 
@@ -203,6 +226,7 @@ def _widen(name: str, row: Price, add: Add) -> Price:
     """Return a row with the added rates: fixed ones in standing rows, twice another in every row that has the other."""
     rates = {} if row.when else dict(add.rates)
     rates |= {new: _double(row.rates[old]) for new, old in add.twice.items() if old in row.rates}
+    rates |= {new: row.rates[old] for new, old in add.same.items() if old in row.rates}
     if not rates and not add.least:
         return row
     present = rates.keys() & row.rates.keys()
@@ -219,7 +243,7 @@ def _double(rate: Rate) -> Rate:
     return [f"{2 * Decimal(part):f}" if isinstance(part, str) else part for part in rate]
 
 
-def _change(provider: Provider, change: Change) -> None:
+def _change(provider: Provider, change: Change, _: Unfit) -> None:
     first, *rest = _rows(provider, change.model)
     if all(first.rates.get(name) == rate for name, rate in change.rates.items()):
         raise ConfigError(f"corrections: {change.model} is right in the data now; remove the correction")
@@ -228,22 +252,25 @@ def _change(provider: Provider, change: Change) -> None:
 
 
 def _rows(provider: Provider, name: str) -> Rows:
-    model = provider.models[name]
+    model = provider.models.get(name)
+    if model is None:
+        raise ConfigError(f"corrections: there is no model {name} any more; remove the correction")
     return [Price(rates=model)] if isinstance(model, dict) else list(model)
 
 
-def _rename(provider: Provider, rename: Rename) -> None:
+def _rename(provider: Provider, rename: Rename, unfit: Unfit) -> None:
     for alias, model in rename.aliases.items():
-        if model not in provider.models:
-            raise ConfigError(f"corrections: {rename.provider} has no model {model} for the alias {alias}")
-        provider.aliases[alias] = model
+        if model in provider.models:
+            provider.aliases[alias] = model
+        else:
+            unfit(f"corrections: {rename.provider} has no model {model} for the alias {alias}")
 
 
-def _free(provider: Provider, free: Free) -> None:
+def _free(provider: Provider, free: Free, _: Unfit) -> None:
     provider.models.update({name: [Price(zero="free", source=free.source)] for name in free.names})
 
 
-_KINDS: dict[str, Callable[[Provider, Any], None]] = {
+_KINDS: dict[str, Callable[[Provider, Any, Unfit], None]] = {
     "replace": _replace,
     "price_list": _list,
     "add": _add,

@@ -47,9 +47,16 @@ class Entry:
             self.fail(f'{key} must be a text, like {key} = "…"')
         return value
 
+    def flag(self, key: str) -> bool:
+        """Return whether something is said to be so; no if it is not there."""
+        value = self.content.get(key, False)
+        if not isinstance(value, bool):
+            self.fail(f"{key} is true or false")
+        return value
+
     def only(self, allowed: frozenset[str]) -> None:
         """Refuse keys that mean nothing here."""
-        for key in self.content.keys() - allowed:
+        for key in sorted(self.content.keys() - allowed):
             self.fail(f"{key} is not a key of this table; it has {', '.join(sorted(allowed))}")
 
     def usd(self, key: str, value: Any) -> Fraction:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
+
 from outlay.money import PICO
-from outlay.pricing.quote import Quote, decimal
+from outlay.pricing.quote import Quote
 from outlay.pricing.schedule import ALWAYS
 from outlay.pricing.table import LoadedTable
-from outlay.pricing.units import PER
+from outlay.pricing.units import PER, decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(msgspec.Struct, frozen=True):
     """Rates that hold for calls with more than ``over`` input tokens (0: for all others)."""
 
     over: int
@@ -22,8 +22,7 @@ class Band:
     """Class to (USD, the number of units it is for): ``{"input": (Decimal("2.5"), 1000000)}``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """One price: what it is, for what, since when, from where, and by which rule the model's name found it."""
 
     provider: str

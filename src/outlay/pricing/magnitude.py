@@ -14,6 +14,9 @@ TIMES = 20
 
 TEXT = ("input", "output")
 
+SHARES = {"output": (Fraction(1, 40), Fraction(300)), "cache_read": (Fraction(1, 250), Fraction(3))}
+"""Between which multiples of input's price a class is sold; what is known lies well inside."""
+
 
 def doubt(price: Price, listed: Price | None) -> str | None:
     """Return what is odd about a price, with its likely cause; None when nothing is."""
@@ -27,19 +30,29 @@ def doubt(price: Price, listed: Price | None) -> str | None:
     return None
 
 
+def imbalance(price: Price) -> str | None:
+    """Return which class of a price does not fit to its input, with the likely cause; None when all do."""
+    usd = {name: _usd(price.rates[name]) for name in ("input", *SHARES) if name in price.rates}
+    for name, (least, most) in SHARES.items():
+        if usd.get("input") and usd.get(name) and not least <= usd[name] / usd["input"] <= most:
+            ratio = float(usd[name] / usd["input"])
+            return f"{name} is {ratio:g} times the price of input: is one of them for another number of tokens?"
+    return None
+
+
 def _against_list(name: str, usd: Fraction, listed: Fraction) -> str | None:
     if not usd or 1 / Fraction(TIMES) <= usd / listed <= TIMES:
         return None
     ratio = usd / listed
     how = f"{float(ratio):g} times" if ratio > 1 else f"1/{float(1 / ratio):g} of"
-    return f"{name} is {float(usd):g} USD per 1M tokens, {how} the list price of {float(listed):g}: {_cause(ratio)}."
+    return f"{name} is {float(usd):g} USD per 1M tokens, {how} the list price of {float(listed):g}: {_cause(ratio)}"
 
 
 def _alone(name: str, usd: Fraction) -> str | None:
     if not usd or LOWEST <= usd <= HIGHEST:
         return None
     side = "more" if usd > HIGHEST else "less"
-    return f"{name} is {float(usd):g} USD per 1M tokens, {side} than any text costs: {_cause(usd)}."
+    return f"{name} is {float(usd):g} USD per 1M tokens, {side} than any text costs: {_cause(usd)}"
 
 
 def _cause(ratio: Fraction) -> str:

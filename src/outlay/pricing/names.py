@@ -11,28 +11,25 @@ from collections.abc import Iterator
 
 from outlay.providers import canonical, known
 
-SNAPSHOT = re.compile(
-    r"(?P<full>[-@]20\d{6}|-20\d\d-\d\d-\d\d)$|(?P<short>-\d{4}|-\d\d-\d\d|-\d{3})$|[-@](?:latest|default)$"
-)
+# Patterns are texts: most names need none, and to compile all would take longer than to price the first call.
+SNAPSHOT = r"(?P<full>[-@]20\d{6}|-20\d\d-\d\d-\d\d)$|(?P<short>-\d{4}|-\d\d-\d\d|-\d{3})$|[-@](?:latest|default)$"
 """Suffixes that name a snapshot of a model: a date, a short date or number, ``-latest``."""
 
-COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)$")
-DASHED_DATE = re.compile(r"-(20\d\d)-(\d\d)-(\d\d)$")
+COMPACT_DATE = r"-(20\d\d)(\d\d)(\d\d)$"
+DASHED_DATE = r"-(20\d\d)-(\d\d)-(\d\d)$"
 
 GEOS = ("us-gov", "us", "eu", "apac", "jp", "au", "in", "ca", "sa", "me", "af", "il", "mx", "uk")
 """Bedrock's geographic inference profiles: ``eu.anthropic.…``. Their price may carry a surcharge over ``global.``."""
 
 _GEO = "|".join(GEOS)
-BEDROCK = re.compile(
-    # The last part is the size of the window: ":0", ":0:200k".
-    rf"(?:(?P<world>global)\.|(?P<geo>{_GEO})\.)?(?P<core>.+?)(?P<context>:\d+(?::\d+k)?)?"
-)
-ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<name>.+)")
+BEDROCK = rf"(?:(?P<world>global)\.|(?P<geo>{_GEO})\.)?(?P<core>.+?)(?P<context>:\d+(?::\d+k)?)?"
+"""The last part is the size of the window: ":0", ":0:200k"."""
+ARN = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<name>.+)"
 OPAQUE_ARNS = frozenset({"application-inference-profile", "provisioned-model", "custom-model", "imported-model"})
 """ARNs whose last part is an id made up for one account: only a price book's alias knows the model behind it."""
 
-VERTEX_PATH = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models/(?P<name>[^/]+)")
-REGION = re.compile(r"[a-z]{2}(?:-gov)?-[a-z]+-\d")
+VERTEX_PATH = r"(?:projects/[^/]+/locations/[^/]+/)?publishers/(?P<publisher>[^/]+)/models/(?P<name>[^/]+)"
+REGION = r"[a-z]{2}(?:-gov)?-[a-z]+-\d"
 
 OPENROUTER_FLAGS = (":nitro", ":floor", ":online", ":exacto")
 """Ways of routing that do not change the price of the model (``:online`` adds searches, a class of their own)."""
@@ -61,7 +58,7 @@ def spellings(provider: str, name: str) -> Iterator[tuple[str, str]]:
 
 def snapshot_of(name: str) -> tuple[str, str] | None:
     """Split a snapshot's suffix off: (``f`` for a full date, ``s`` for a short one, ``l`` for latest; the name)."""
-    found = SNAPSHOT.search(name)
+    found = re.search(SNAPSHOT, name)
     if found is None:
         return None
     kind = "f" if found["full"] else "s" if found["short"] else "l"
@@ -70,7 +67,7 @@ def snapshot_of(name: str) -> tuple[str, str] | None:
 
 def bedrock_key(name: str) -> str:
     """Return how the table spells a Bedrock name: ``global.`` or ``geo.`` before it where given, no context suffix."""
-    found = BEDROCK.fullmatch(name)
+    found = re.fullmatch(BEDROCK, name)
     if found is None:
         return name
     scope = "global." if found["world"] else "geo." if found["geo"] else ""
@@ -79,17 +76,17 @@ def bedrock_key(name: str) -> str:
 
 def _without_path(provider: str, name: str) -> str | None:
     """Take one thing off that stands before the model's own name; None where nothing does."""
-    arn = ARN.fullmatch(name)
-    if arn is not None:
-        return None if arn["kind"] in OPAQUE_ARNS else arn["name"]
-    path = VERTEX_PATH.fullmatch(name)
-    if path is not None:
-        return path["name"]
     head, slash, rest = name.partition("/")
     if not slash:
         return None
+    arn = re.fullmatch(ARN, name)
+    if arn is not None:
+        return None if arn["kind"] in OPAQUE_ARNS else arn["name"]
+    path = re.fullmatch(VERTEX_PATH, name)
+    if path is not None:
+        return path["name"]
     seller = head == "models" or (known(head) and same_seller(canonical(head), provider))
-    endpoint = provider == "aws.bedrock" and (head in {"converse", "invoke"} or REGION.fullmatch(head) is not None)
+    endpoint = provider == "aws.bedrock" and (head in {"converse", "invoke"} or re.fullmatch(REGION, head) is not None)
     return rest if seller or endpoint else None
 
 
@@ -111,10 +108,10 @@ def _bedrock(rule: str, name: str) -> Iterator[tuple[str, str]]:
 
 def _other_dates(rule: str, name: str) -> Iterator[tuple[str, str]]:
     """Yield the name with its date written the other way: LiteLLM and OpenRouter compact OpenAI's dashed dates."""
-    if COMPACT_DATE.search(name):
-        yield _join(rule, "alias"), COMPACT_DATE.sub(r"-\1-\2-\3", name)
-    elif DASHED_DATE.search(name):
-        yield _join(rule, "alias"), DASHED_DATE.sub(r"-\1\2\3", name)
+    if re.search(COMPACT_DATE, name):
+        yield _join(rule, "alias"), re.sub(COMPACT_DATE, r"-\1-\2-\3", name)
+    elif re.search(DASHED_DATE, name):
+        yield _join(rule, "alias"), re.sub(DASHED_DATE, r"-\1\2\3", name)
 
 
 def _join(rule: str, other: str) -> str:

@@ -9,17 +9,21 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from outlay.pricing import shelf
 from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
-from outlay.pricing.explanation import Explanation, explain
 from outlay.pricing.items import put_items
 from outlay.pricing.quote import Quote, quote
 from outlay.pricing.resolution import find, in_table
 from outlay.pricing.schedule import in_force, instant
-from outlay.pricing.table import LoadedTable, Price, load
+from outlay.pricing.table import LoadedTable, Price
 from outlay.providers import canonical
 from outlay.records import Cost, CostItem, CostStatus, Quantity, Usage
+
+if TYPE_CHECKING:
+    from outlay.pricing.explanation import Explanation
 
 NO_TERMS: Mapping[str, str] = MappingProxyType({})
 CACHED = 4096
@@ -45,9 +49,14 @@ class Prices:
         self._quotes: dict[_Key, Quote] = {}
 
     @classmethod
-    def load(cls, book: Path | None = None) -> Prices:
-        """Load the table of this release, and the price book at ``book``; ``ConfigError`` says what is wrong in it."""
-        table = load()
+    def load(cls, book: Path | None = None, tables: Path | None = None, version: str = "") -> Prices:
+        """Load the newest table, and the price book at ``book``; ``ConfigError`` says what is wrong in it.
+
+        ``tables`` is the folder of those that the release did not bring, by the settings where not given; ``version``
+        names one of them in place of the newest.
+        """
+        folder = tables or shelf.folder_in_use()
+        table = shelf.called(folder, version) if version else shelf.newest(folder)
         if book is None:
             return cls(table, Book())
         from outlay.pricing.book_file import read  # most have no book: spare them the TOML reader
@@ -117,8 +126,15 @@ class Prices:
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
     ) -> Explanation | None:
         """Return the price a call of these would have, in words and figures; None for a model that is not known."""
-        key = (provider, tuple(models), tuple(terms.items()) if terms else None)
-        return explain(self.table, self._resolve(key, at, terms))
+        from outlay.pricing.explanation import explain  # for people who ask, not for every program
+
+        return explain(self.table, self.quote(provider, models, at=at, terms=terms))
+
+    def quote(
+        self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
+    ) -> Quote:
+        """Return the price that a call of these would be multiplied by."""
+        return self._resolve((provider, tuple(models), tuple(terms.items()) if terms else None), at, terms)
 
     def calculate(  # noqa: PLR0913  # it is what the public function takes
         self,
@@ -173,8 +189,9 @@ class Prices:
         if match is None:
             found = Quote(-(2**63), 2**63, None)
         else:
-            factor = self.book.factor(provider, match.model)
+            factor, start, end = self.book.factor(provider, match.model, at)
             found = quote(match, terms, at, self.table.holidays, factor)
+            found.start, found.end = max(found.start, start), min(found.end, end)
         if len(self._quotes) >= CACHED:
             self._quotes.clear()
         self._quotes[key] = found

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from fractions import Fraction
 
 import msgspec
@@ -24,8 +22,7 @@ Exact = dict[str, Fraction]
 _INPUT = frozenset(INPUT_CLASSES)
 
 
-@dataclass(slots=True, eq=False)
-class Quote:
+class Quote(msgspec.Struct, eq=False):
     """What ``Prices.cost`` multiplies; cached, so built once per model, terms and span."""
 
     start: int
@@ -33,12 +30,12 @@ class Quote:
     """Nanoseconds since the epoch: the span in which the quote holds, end excluded."""
     match: Match | None
     """None for a model that nobody knows; the quote then has no price."""
-    rates: dict[str, int] = field(default_factory=dict)
+    rates: dict[str, int] = {}
     """Class to pico-USD per unit, for rates that are whole numbers of it: all but a few."""
     bands: tuple[tuple[int, dict[str, int], Exact], ...] = ()
     """(input tokens that must be exceeded, whole rates, exact rates) of the context bands, in ascending order."""
-    exact: Exact = field(default_factory=dict)
-    least: Mapping[str, int] = field(default_factory=dict)
+    exact: Exact = {}
+    least: Mapping[str, int] = {}
     zero: Zero = ""
     unpriced: tuple[str, ...] = ()
     """Terms that no row prices: the amount is then that of the standard price, and never more than partial."""
@@ -47,12 +44,14 @@ class Quote:
     variants: Sequence[Price] = ()
     plain: bool = False
     """Whether the fast path holds: a price, nothing unanswered, no fee per request, no least quantity."""
-    rule: str | None = field(init=False)
-    model: str | None = field(init=False)
+    rule: str | None = None
+    model: str | None = None
+    """What every cost of the match says, kept at hand."""
 
     def __post_init__(self) -> None:
-        """Keep at hand what every cost of the match says."""
-        self.rule, self.model = (None, None) if self.match is None else (self.match.rule, self.match.model)
+        """Take from the match what is kept at hand."""
+        if self.match is not None:
+            self.rule, self.model = self.match.rule, self.match.model
 
     def pick(self, classes: Mapping[str, Quantity]) -> tuple[dict[str, int], Exact]:
         """Return the rates of the context band that the usage falls in: all of the call moves to them."""
@@ -203,8 +202,3 @@ def _identify(
         {name: PER[name] for name in rates},
     ]
     return hashlib.sha256(msgspec.json.encode(described)).hexdigest()[:16]
-
-
-def decimal(rate: Fraction) -> Decimal:
-    """Return an exact rate as a decimal, to 28 digits where it has no end."""
-    return Decimal(rate.numerator) / Decimal(rate.denominator)

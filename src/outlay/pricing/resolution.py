@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from outlay.pricing.book import Book
 from outlay.pricing.names import same_seller, snapshot_of, spellings
 from outlay.pricing.table import LoadedTable, Price, Provider
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A model's rows, and how its name found them."""
 
     provider: str
@@ -45,7 +45,7 @@ def _find(table: LoadedTable, book: Book, provider: str, name: str) -> Match | N
 
 def _renamed(match: Match, rule: str) -> Match:
     rule = rule if match.rule == "exact" else f"{rule}+{match.rule}"
-    return replace(match, rule=rule)
+    return msgspec.structs.replace(match, rule=rule)
 
 
 def _priced(table: LoadedTable, book: Book, provider: str, name: str) -> Match | None:
@@ -85,8 +85,9 @@ def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
 
 def _among(sold: Provider, provider: str, name: str) -> tuple[str, str] | None:
     """Return (id, rule) of ``name`` among a provider's models."""
-    tried = list(spellings(provider, name))
-    for rule, spelling in tried:
+    tried = []
+    for rule, spelling in spellings(provider, name):
+        tried.append((rule, spelling))
         if spelling in sold.models:
             return spelling, rule or "exact"
         alias = sold.aliases.get(spelling)

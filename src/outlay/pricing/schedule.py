@@ -25,6 +25,11 @@ def instant(text: str) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 
+def dates(since: str, until: str) -> tuple[int, int]:
+    """Return the span between two instants, either of them empty for open, in nanoseconds since the epoch."""
+    return instant(since) if since else ALWAYS[0], instant(until) if until else ALWAYS[1]
+
+
 @lru_cache(maxsize=256)
 def window(text: str) -> tuple[int, int]:
     """Return the nanoseconds of the day at which the window ``HH:MM-HH:MM`` begins and ends."""

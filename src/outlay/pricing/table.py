@@ -12,6 +12,8 @@ import msgspec
 from outlay.errors import ConfigError
 
 SCHEMA = 1
+SHIPPED = Path(__file__).with_name("table.json")
+"""The table that this release was built with."""
 
 Rate = str | list[str | int]
 """USD for the quantity in ``units.PER`` as a decimal, or one with context bands: ``["2", 272000, "4"]`` is 2 USD, and
@@ -101,13 +103,17 @@ class LoadedTable:
         try:
             return self._providers[name]
         except KeyError:
-            raw = self._raw.get(name)
-            found = None if raw is None else _decode(raw)
+            found = self.own(name)
             if found is not None and found.like:
                 found = _merge(found, self.provider(found.like))
             if found is not None:  # unknown names are the caller's: not kept, so that they can't fill the memory
                 self._providers[name] = found
             return found
+
+    def own(self, name: str) -> Provider | None:
+        """Return what the provider sells without what it sells like another."""
+        raw = self._raw.get(name)
+        return None if raw is None else _decode(raw)
 
     def names(self) -> list[str]:
         """Return the canonical names of all providers in the table."""
@@ -116,7 +122,7 @@ class LoadedTable:
 
 def load() -> LoadedTable:
     """Read the table that this release was built with."""
-    return LoadedTable(Path(__file__).with_name("table.json").read_bytes())
+    return LoadedTable(SHIPPED.read_bytes())
 
 
 _decode = msgspec.json.Decoder(Provider).decode

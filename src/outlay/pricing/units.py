@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 
 MILLION = 1_000_000
@@ -23,9 +26,11 @@ PER: dict[str, int] = {
     "file_search": 1000,
     "code_execution": 1000,
     "requests": 1000,
+    "images": 1,
+    "video_seconds": 1,
     "gpu_hours": 1,
 }
-"""Class to the quantity that the table's prices are for: a million tokens, 3,600 seconds, 1,000 searches."""
+"""Class to the quantity that the table's prices are for: a million tokens, 3,600 seconds, 1,000 searches, one image."""
 
 STANDS_FOR: dict[str, str] = {
     "reasoning": "output",
@@ -75,3 +80,8 @@ GENAI_UNITS: dict[str, str] = {
 }
 """genai-prices' price keys to our classes; its quantities are those of ``PER``. A key that is missing here stops the
 compiler, so that no price is lost without a word."""
+
+
+def decimal(amount: Fraction) -> Decimal:
+    """Return an exact amount as a decimal, to 28 digits where it has no end."""
+    return Decimal(amount.numerator) / Decimal(amount.denominator)

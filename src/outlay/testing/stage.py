@@ -40,9 +40,10 @@ class Instance(Outlay):
 
     def leave(self) -> None:
         """Settle what is open, and close the files; nothing is carried on, since nobody will read it."""
-        self.settle_open()
-        self.worker.let_go()
-        self.spool.close()
+        if self.at_work:
+            self.settle_open()
+            self.worker.let_go()
+            self.spool.close()
 
 
 class Seat:

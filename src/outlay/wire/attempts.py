@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from time import time_ns
-from typing import NamedTuple
+
+import msgspec
 
 from outlay.records import Call
 from outlay.wire.exchange import Exchange
@@ -13,7 +14,7 @@ RETRIED_WITHIN = 600 * 10**9
 """Nanoseconds after a failure within which the same request from the same task is its retry."""
 
 
-class Failure(NamedTuple):
+class Failure(msgspec.Struct, frozen=True):
     """The last attempt of this task that failed in a way that clients retry."""
 
     at: int

@@ -6,7 +6,9 @@ import importlib
 import zlib
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
+
+import msgspec
 
 LIMIT = 64 * 1024 * 1024
 """Bytes that are decoded of one body: what lies past it counts as cut off."""
@@ -15,7 +17,7 @@ SLICE = 256
 """Bytes that are decoded at a time, so that a body made to explode stops soon after ``LIMIT``."""
 
 
-class Codec(NamedTuple):
+class Codec(msgspec.Struct, frozen=True):
     """One content encoding, piece by piece."""
 
     decoder: Callable[[], Callable[[bytes], bytes]]
@@ -24,7 +26,7 @@ class Codec(NamedTuple):
     """What a decoder raises."""
 
 
-class Encoder(NamedTuple):
+class Encoder(msgspec.Struct, frozen=True):
     """A compressor: what ``flush`` returns makes all so far readable, ``finish`` ends the stream."""
 
     compress: Callable[[bytes], bytes]

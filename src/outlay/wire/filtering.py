@@ -16,11 +16,8 @@ _SCALAR = rb'(?:"(?:[^"\\\r\n]|\\.)*"|[-+.0-9eE]+|true|false|null)'
 _NULL_LAST = re.compile(_NULL.pattern + rb'((?:\s*,\s*"\w+"\s*:\s*' + _SCALAR + rb")*\s*\}\s*)$")
 """With only scalars between it and the end, so that it stands at the top level: OpenAI's place for it."""
 
-whole_event = re.compile(
-    rb'(data: \{[^\r\n]*),"usage":null((?:,"\w+":' + _SCALAR + rb")*\}\n\n)",
-).fullmatch
-"""Match what nearly every server sends at once: an event of one line whose null can be cut out, between the two groups.
-Only scalars stand behind it (OpenAI's ``"obfuscation"``), so that it is the top level's."""
+_SCALARS = re.compile(rb'(?:,"\w+":' + _SCALAR + rb")+\}\n\n").fullmatch
+"""What OpenAI has behind it: ``"obfuscation"``."""
 
 _EVENT_END = re.compile(rb"\n\n")
 _ANY_EVENT_END = re.compile(rb"(?:\r\n|\n)(?:\r\n|\n|\r(?=[^\n]))|\r(?:\r\n|\r)")
@@ -36,27 +33,34 @@ class UsageFilter:
     """
 
     def __init__(self) -> None:
-        self.held = b""
-        """The event that is not whole yet."""
+        self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what of the stream so far can go on."""
-        if not self.held and chunk.endswith(b"\n\n"):
-            if b'"usage"' not in chunk:
+        if not self._held and chunk.endswith(b"\n\n"):
+            at = chunk.rfind(b'"usage"')
+            if at < 0:
                 return chunk
-            if found := whole_event(chunk):
-                return found[1] + found[2]
-        data = self.held + chunk
+            # An event of one line, whose null is at the top level since only scalars stand behind it: the usual case.
+            if (
+                chunk.startswith(b',"usage":null', at - 1)
+                and chunk.startswith(b"data: {")
+                and chunk.find(b"\n") == len(chunk) - 2
+                and chunk.find(b"\r") < 0
+                and ((rest := chunk[at + 12 :]) == b"}\n\n" or _SCALARS(rest))
+            ):
+                return chunk[: at - 1] + rest
+        data = self._held + chunk
         out, at = [], 0
         for end in (_ANY_EVENT_END if b"\r" in data else _EVENT_END).finditer(data):
             out.append(_without_usage(data[at : end.end()]))
             at = end.end()
-        self.held = data[at:]
+        self._held = data[at:]
         return b"".join(out)
 
     def flush(self) -> bytes:
         """Return what was held back when the stream ended inside an event."""
-        held, self.held = self.held, b""
+        held, self._held = self._held, b""
         return _without_usage(held)
 
 
@@ -96,9 +100,6 @@ _NO_CHOICES = (msgspec.Raw(b"[]"), msgspec.Raw(b"[ ]"))
 
 class Recoder:
     """Filter a stream that came compressed though it was asked to come as it is: decode, filter, encode again."""
-
-    held = None
-    """Nothing can be said of a chunk before it is decoded."""
 
     def __init__(self, codec: Codec) -> None:
         self._inner = UsageFilter()

@@ -30,8 +30,9 @@ TERM_LIMIT = 64
 REASONS = 128
 """Finish reasons that are kept: OpenAI allows as many choices."""
 
-HEAD, TAIL = 2, 4
-"""Events at a stream's edges that say everything in all formats known; where they don't, all are read."""
+HEAD, TAIL = 1, 3
+"""Events at a stream's edges that say everything in all formats known (of one that ends with its usage, the tail does);
+where they don't, all are read."""
 
 
 class Reading(msgspec.Struct):
@@ -150,7 +151,8 @@ class Reader:
 
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
-        edges = sse.edges(body, HEAD, TAIL) if framing.is_sse(body) else None
+        head = 0 if self._ends_with_usage else HEAD
+        edges = sse.edges(body, head, TAIL) if framing.is_sse(body) else None
         if edges is not None:
             reading = self._read_events(edges)
             if reading.whole and reading.usage is not None and reading.model is not None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 
 from outlay.wire.exchange import MANY, Exchange
-from outlay.wire.filtering import whole_event
 
 
 def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None, None]:
@@ -25,8 +24,6 @@ def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None,
                 exchange.compact()
             if strip is None:
                 yield chunk
-            elif strip.held == b"" and (found := whole_event(chunk)):
-                yield found[1] + found[2]
             elif left := strip.feed(chunk):
                 yield left
         if strip is not None and (left := strip.flush()):
@@ -41,9 +38,7 @@ def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None,
     exchange.finish("ok")
 
 
-async def watch_async(  # noqa: C901 - a function for the steps would cost each chunk as much as they do
-    exchange: Exchange, stream: AsyncIterable[bytes]
-) -> AsyncGenerator[bytes, None]:
+async def watch_async(exchange: Exchange, stream: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     """Do what ``watch`` does, for an asynchronous stream."""
     chunks, strip = exchange.chunks, exchange.filter
     append = chunks.append
@@ -57,8 +52,6 @@ async def watch_async(  # noqa: C901 - a function for the steps would cost each 
                 exchange.compact()
             if strip is None:
                 yield chunk
-            elif strip.held == b"" and (found := whole_event(chunk)):
-                yield found[1] + found[2]
             elif left := strip.feed(chunk):
                 yield left
         if strip is not None and (left := strip.flush()):
