@@ -89,7 +89,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     header_terms: Mapping[str, str] = {}
     """Price term → the header that tells it."""
     uses: Mapping[str, tuple[str, str]] = {}
-    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``."""
+    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``. ``*`` is
+    any text; ``?`` as well, but several of an answer are one use."""
     apart: Apart | None = None
     binary: bool = False
     """Whether the answer is no JSON: then what was used is what the request measures."""

@@ -171,7 +171,7 @@ class Recogniser:
         for index, path in enumerate(api.paths):
             stranger = api.strangers[index] if api.strangers else path
             last = path.rpartition("/")[2]
-            entries = self._posts.setdefault(last[last.index(":") :] if last.startswith("*:") else last, [])
+            entries = self._posts.setdefault(last[last.index(":") :] if "*" in last else last, [])
             entries.append((f"/{path}", f"/{stranger}", api))
             # chat/completions before completions, and a provider's own way before all others'
             entries.sort(key=lambda entry: (-len(entry[0]), not entry[2].providers))
