@@ -6,7 +6,6 @@ import os
 import queue
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from outlay.ledger.calendar import Piece
@@ -36,6 +35,9 @@ def read_slices(
             yield piece, read(database, piece)
             _tell(progress, done, len(slices))
         return
+    # Here, since it can't be imported while the interpreter ends, which is when a short program carries its calls.
+    from concurrent.futures import ThreadPoolExecutor
+
     free: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
     for other in others:
         free.put(other)
