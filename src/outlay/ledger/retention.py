@@ -150,6 +150,8 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
             database.execute("DELETE FROM rollups WHERE dimension = ? AND value = ?", ("tag:" + name, value))
             database.execute(_UNTAG, ("tag:" + name, value))
             database.execute("DELETE FROM pairs WHERE tag = ? AND tagged = 1 AND value = ?", ("tag:" + name, value))
+    # Where pages were split, SQLite leaves copies of rows in the room between others, which deleting does not find.
+    database.execute("VACUUM")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return erased
 
