@@ -35,7 +35,7 @@ def read_slices(
             yield piece, read(database, piece)
             _tell(progress, done, len(slices))
         return
-    # Here, since it can't be imported while the interpreter ends, which is when a short program carries its calls.
+    # It can't be loaded while the interpreter ends, when calls are still carried.
     from concurrent.futures import ThreadPoolExecutor
 
     free: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
