@@ -64,6 +64,24 @@ def clients_latest(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+FRAMEWORKS = {
+    "litellm": ("litellm",),
+    "langchain": ("langchain-openai",),
+    "pydantic_ai": ("pydantic-ai-slim[openai]",),
+    "openai_agents": ("openai-agents",),
+    "instructor": ("instructor",),
+}
+"""Frameworks whose versions exclude each other → what is installed for each."""
+
+
+@nox.session
+@nox.parametrize("framework", FRAMEWORKS)
+def frameworks(session: nox.Session, framework: str) -> None:
+    """Call through a framework, each in an environment of its own: one record a request, with what was billed."""
+    need(session, "-e", ".", *FRAMEWORKS[framework])
+    session.run("python", "-m", "tests.conformance.frameworks", framework)
+
+
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run the core suite and print which lines and branches it never took."""

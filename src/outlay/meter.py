@@ -7,7 +7,6 @@ and pricing it is left to the worker, which finds the caches warm, or to whoever
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from sys import modules
 from time import perf_counter_ns, time_ns
@@ -23,12 +22,12 @@ from outlay.ids import getrandbits
 from outlay.ledger.inflight import Journal
 from outlay.otel import foreign_trace
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
-from outlay.wire import noted
+from outlay.wire import batches, noted
 from outlay.wire.attempts import forget, last_failure, link, remember
 from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
 from outlay.wire.outcomes import estimated, judge, read, served_by, still_running
-from outlay.wire.pending import Pending
+from outlay.wire.pending import Pending, background_id
 from outlay.wire.reader import Reading
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
 from outlay.wire.request import SMALL
@@ -140,11 +139,10 @@ class Meter:
             if not worker.awake or WAITING.qsize() == MANY_WAITING:
                 worker.wake()
             return
-        reading = read(exchange)
         if match.poll:
-            settle_waiting()
-            self._settle_poll(exchange, reading)
+            self._settle_poll(exchange)
             return
+        reading = read(exchange)
         if match.provider is UNKNOWN and reading.usage is None and reading.model is None and status:
             _free(exchange)
             return  # a path like a model's on a host that is none
@@ -178,8 +176,13 @@ class Meter:
             trace_id=told.trace_id or call.trace_id, parent_id=told.parent_id,
         )  # fmt: skip
 
-    def _settle_poll(self, exchange: Exchange, reading: Reading) -> None:
+    def _settle_poll(self, exchange: Exchange) -> None:
         """Settle a call that ran in the background, the first time that a poll shows its end."""
+        if exchange.match.reader.api.batch:
+            self._settle_batch(exchange)
+            return
+        reading = read(exchange)
+        settle_waiting()
         if not reading.background or reading.usage is None or still_running(exchange, reading):
             return
         if reading.id is None or not self._pending.settle(reading.id):
@@ -193,6 +196,19 @@ class Meter:
             first, span = begun
             call = msgspec.structs.replace(first, **{name: getattr(call, name) for name in _TOLD_BY_POLL})
         self.take(call, span, again=begun is not None)
+
+    def _settle_batch(self, exchange: Exchange) -> None:
+        """Keep the calls of a batch's output, each once; a long one is the worker's to read."""
+        worker = self._worker
+        if worker is not None and not exchange.noted:
+            exchange.noted = True
+            WAITING.put(exchange)
+            worker.wake()
+            return
+        for one, reading in batches.calls(exchange) if exchange.status == 200 else ():
+            if self._pending.settle(reading.id):
+                reading.terms.setdefault("tier", "batch")
+                self.take(self._record(one, reading, *judge(one, reading, "ok", None)), one.scope.span)
 
     def _record(self, exchange: Exchange, reading: Reading, outcome: Outcome, error_type: str | None) -> Call:
         home, scope, match = self._home, exchange.scope, exchange.match
@@ -271,11 +287,6 @@ class Meter:
 _TOLD_BY_POLL = (
     "response_model", "end", "outcome", "error_type", "finish_reasons", "terms", "usage", "raw_usage", "cost", "marks",
 )  # fmt: skip
-
-
-def background_id(provider: str, response_id: str) -> str:
-    """Return the id of a call that runs in the background: whoever polls it first or twice, it is one record."""
-    return hashlib.blake2b(f"{provider}:{response_id}".encode(), digest_size=8).hexdigest()
 
 
 def _free(exchange: Exchange) -> None:

@@ -112,6 +112,16 @@ async def embed(held: Any, seen: Seen) -> None:
     note(seen, await value(held.sdk.models.embed_content(model="gemini-embedding-001", contents="one call")))
 
 
+def search(model: str) -> Any:
+    """Let a model search."""
+
+    async def call(held: Any, seen: Seen) -> None:
+        tools = types.GenerateContentConfig(tools=[types.Tool(google_search=types.GoogleSearch())])
+        note(seen, await value(held.sdk.models.generate_content(model=model, contents="What?", config=tools)))
+
+    return call
+
+
 async def array(held: Any, seen: Seen) -> None:
     """Stream without asking for events: what comes is an array of JSON."""
     body = {"contents": [{"parts": [{"text": "What does a call cost?"}]}]}
@@ -206,6 +216,13 @@ def _gemini(name: str, call: Any, answer: Canned, **more: Any) -> FieldShape:
     return FieldShape(name=f"gemini {name}", call=call, answers=(answer,), **given | more)
 
 
+def _searched(model: str) -> Canned:
+    usage = {"promptTokenCount": 20, "candidatesTokenCount": 5, "totalTokenCount": 25}
+    body = _chunk("Little enough.", usage, "STOP") | {"modelVersion": model}
+    body["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["cost of a call", "price of a call"]}
+    return Canned(f"{model}:generateContent", body)
+
+
 TEXT = "Little enough."
 _HAIKU: dict[str, Any] = {
     "sdk": "gcp.vertex_ai", "api": "anthropic.messages", "model": "claude-haiku-4-5@20251001", "make": claude_client,
@@ -228,6 +245,13 @@ GEMINI_SHAPES: tuple[FieldShape, ...] = (
     _gemini("400", generate, GENERATE, script=("400",), raises=("ClientError",), calls=(failed(400),)),
     _gemini("array", array, Canned(STREAM.path, body=[FIRST, LAST]), make=plain_client, kinds=("sync",), streamed=True,
             http={"sync": "httpx"}),
+    # 20 x 0.30 + 5 x 2.50, a million, and 0.035 for an answer that searched, however often
+    _gemini("grounded answer", search(MODEL), _searched(MODEL), classes={"input": 20, "output": 5, "web_search": 1},
+            reasoning=0, usd="0.0350185"),
+    # 20 x 1.50 + 5 x 9, a million, and 0.014 for each of two searches
+    _gemini("grounded answer by searches", search("gemini-3.5-flash"), _searched("gemini-3.5-flash"),
+            model="gemini-3.5-flash", answered_by="gemini-3.5-flash", reasoning=0, usd="0.028075",
+            classes={"input": 20, "output": 5, "web_search": 2}),
     _gemini("embed_content", embed, EMBED, api="gemini.embed_content", model="gemini-embedding-001", answered_by=None,
             classes={"input": 6}, reasoning=0, usd="0.0000009"),
     _gemini("vertex generate_content", generate, GENERATE, text=TEXT, sdk="gcp.vertex_ai", make=vertex),

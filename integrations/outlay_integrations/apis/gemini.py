@@ -7,11 +7,13 @@ Reference: https://ai.google.dev/api/generate-content#UsageMetadata
 
 from __future__ import annotations
 
-import msgspec
+from msgspec.structs import replace
 
 from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
 from outlay_integrations.apis.anthropic import MESSAGES
 from outlay_integrations.apis.openai import CHAT
+
+_SEARCHES = "candidates.*.groundingMetadata.webSearchQueries"
 
 _ANSWER = Answer(
     model=("modelVersion",),
@@ -37,7 +39,7 @@ GENERATE = API(
     operation="generate_content",
     paths=("models/*:generateContent", "models/*:streamGenerateContent"),
     request=Request(in_path="models/*:", limits=("generationConfig.maxOutputTokens",)),
-    answer=_ANSWER,
+    answer=replace(_ANSWER, uses={"web_search": (_SEARCHES, "*")}),
     stream=Stream(ends_with_usage=True),
     usage=UsageTable(
         totals=(
@@ -66,6 +68,17 @@ GENERATE = API(
     ),
 )
 
+# Up to Gemini 2.5 an answer that searched is billed once, however often it did.
+GENERATE_2 = replace(
+    GENERATE,
+    paths=tuple(
+        f"models/gemini-{version}*:{method}"
+        for version in (1, 2)
+        for method in ("generateContent", "streamGenerateContent")
+    ),
+    answer=replace(_ANSWER, uses={"web_search": (_SEARCHES, "?")}),
+)
+
 EMBED = API(
     name="gemini.embed_content",
     operation="embeddings",
@@ -84,17 +97,17 @@ PREDICT = API(
     usage=UsageTable(totals=(Total(path="token_count", rest="input"),)),
 )
 
-CLAUDE = msgspec.structs.replace(
+CLAUDE = replace(
     MESSAGES,
     paths=("publishers/anthropic/models/*:rawPredict", "publishers/anthropic/models/*:streamRawPredict"),
     strangers=(),
-    request=msgspec.structs.replace(MESSAGES.request, in_path="models/*:"),
+    request=replace(MESSAGES.request, in_path="models/*:"),
 )
 
-MISTRAL = msgspec.structs.replace(
+MISTRAL = replace(
     CHAT,
     paths=("publishers/mistralai/models/*:rawPredict", "publishers/mistralai/models/*:streamRawPredict"),
-    request=msgspec.structs.replace(CHAT.request, in_path="models/*:", ask_usage=None),
+    request=replace(CHAT.request, in_path="models/*:", ask_usage=None),
 )
 
-APIS = (GENERATE, EMBED, PREDICT, CLAUDE, MISTRAL)
+APIS = (GENERATE, GENERATE_2, EMBED, PREDICT, CLAUDE, MISTRAL)

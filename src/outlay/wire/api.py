@@ -89,7 +89,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     header_terms: Mapping[str, str] = {}
     """Price term → the header that tells it."""
     uses: Mapping[str, tuple[str, str]] = {}
-    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``."""
+    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``. ``*`` is
+    any text; ``?`` as well, but several of an answer are one use."""
     apart: Apart | None = None
     binary: bool = False
     """Whether the answer is no JSON: then what was used is what the request measures."""
@@ -137,9 +138,11 @@ class API(msgspec.Struct, frozen=True, kw_only=True):
     strangers: tuple[str, ...] = ()
     """The stricter endings that a host nobody named must show; ``paths`` where empty."""
     polls: tuple[str, ...] = ()
-    """Paths with ``*`` for the provider's id: ``responses/*``."""
+    """Paths with ``*`` for the provider's id: ``responses/*``, ``files/*/content``."""
     providers: tuple[str, ...] = ()
     """Providers that speak the format of these paths in this way of their own; all others do not."""
+    batch: bool = False
+    """Whether an answer is the output of a batch: each of its lines is a call, told by the answer's paths."""
     estimable: bool = True
     """Whether what a call took whose answer does not tell can be estimated from its text."""
     request: Request = Request()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from typing import Any
 
 from outlay.context import LiveSpan
@@ -38,6 +39,11 @@ class Pending:
             return False
         _forget_oldest(self._settled)
         return True
+
+
+def background_id(provider: str, response_id: str) -> str:
+    """Return the id of a call that runs in the background: whoever polls it first or twice, it is one record."""
+    return hashlib.blake2b(f"{provider}:{response_id}".encode(), digest_size=8).hexdigest()
 
 
 def _forget_oldest(remembered: dict[str, Any]) -> None:

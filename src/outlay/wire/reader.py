@@ -16,7 +16,7 @@ from outlay.wire.derived import fields, total
 from outlay.wire.paths import UNREADABLE, Fields
 from outlay.wire.request import RequestReader
 from outlay.wire.usage import InvalidUsage, UsageReader
-from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text
+from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text, uses
 
 RAW_LIMIT = 16 * 1024
 """Bytes of a provider's usage object that are kept."""
@@ -197,7 +197,7 @@ class Reader:
                 setattr(reading, name, said if len(said) <= TEXT_LIMIT else said[:TEXT_LIMIT])
         self._take_end(reading, values)
         for name, kind, place in self._uses:
-            if (said := values[place]) and said.__class__ is list and (count := said.count(kind)):
+            if (said := values[place]) and (count := uses(said, kind)):
                 reading.uses[name] = max(count, reading.uses.get(name, 0))
         for name, place in self._terms:
             if (term := values[place]) and term.__class__ is str:

@@ -51,6 +51,7 @@ class Recogniser:
     def __init__(self, apis: Collection[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
         self._posts: dict[str, list[tuple[str, str, API]]] = {}
         self._polls: dict[str, list[tuple[str, str, API]]] = {}
+        self._outputs: dict[str, list[tuple[str, str, API]]] = {}
         for api in apis:
             self._register(api)
         self._exact: dict[str, Provider] = {}
@@ -80,7 +81,9 @@ class Recogniser:
         if method == "POST":
             if last in self._posts or (":" in last and last[last.rindex(":") :] in self._posts):
                 return self._remember(method, host, path)
-        elif method == "GET" and self._polls and path[: -len(last) - 1].rpartition("/")[2] in self._polls:
+        elif method == "GET" and (
+            last in self._outputs or (self._polls and path[: -len(last) - 1].rpartition("/")[2] in self._polls)
+        ):
             return self._remember(method, host, path)
         if self.provider(host) is not None:
             self._miss(method, host, path)
@@ -141,7 +144,9 @@ class Recogniser:
     def _match(self, method: str, host: str, path: str) -> Match | None:
         provider = self.provider(host)
         parts = path.split("/")
-        if method == "GET":
+        if method == "GET" and parts[-1] in self._outputs:
+            known_as, poll = self._outputs[parts[-1]], True
+        elif method == "GET":
             path = path[: -len(parts[-1]) - 1]
             known_as, poll = self._polls.get(parts[-2], []), True
         else:
@@ -166,12 +171,15 @@ class Recogniser:
         for index, path in enumerate(api.paths):
             stranger = api.strangers[index] if api.strangers else path
             last = path.rpartition("/")[2]
-            entries = self._posts.setdefault(last[last.index(":") :] if last.startswith("*:") else last, [])
+            entries = self._posts.setdefault(last[last.index(":") :] if "*" in last else last, [])
             entries.append((f"/{path}", f"/{stranger}", api))
             # chat/completions before completions, and a provider's own way before all others'
             entries.sort(key=lambda entry: (-len(entry[0]), not entry[2].providers))
         strict = dict(zip(api.paths, api.strangers, strict=False))
         for poll in api.polls:
+            if not poll.endswith("/*"):
+                self._outputs.setdefault(poll.rpartition("/")[2], []).append((f"/{poll}", f"/{poll}", api))
+                continue
             parent = poll.removesuffix("/*")
             entry = (f"/{parent}", f"/{strict.get(parent, parent)}", api)
             self._polls.setdefault(parent.rpartition("/")[2], []).append(entry)

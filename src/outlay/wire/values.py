@@ -27,6 +27,14 @@ def length(said: Any) -> int:
     return len(said.encode(errors="replace")) if isinstance(said, str) else 0
 
 
+def uses(said: Any, kind: str) -> int:
+    """Return how many texts of a list (of lists) are ``kind``: ``*`` is any, ``?`` any as well, but counted once."""
+    if isinstance(said, list):
+        counted = sum(uses(element, "*" if kind == "?" else kind) for element in said)
+        return min(counted, 1) if kind == "?" else counted
+    return int(isinstance(said, str) and kind in ("*", said))
+
+
 def moment(seconds: Any) -> int | None:
     """Return a time in nanoseconds since the epoch; None for what is none."""
     return int(seconds * 10**9) if type(seconds) in (int, float) and 0 < seconds < ABSURD else None

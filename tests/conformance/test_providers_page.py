@@ -1,0 +1,29 @@
+"""docs/providers.md is what the tables say."""
+
+from __future__ import annotations
+
+from outlay import plugins
+from outlay.providers import known
+from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
+from tests.conformance.providers_page import PAGE, classes, page
+
+PER_USE = {
+    "audio_seconds", "characters", "citation", "classifications", "code_execution", "file_search", "images",
+    "input_pixels", "rerank", "search_sources", "social_search", "web_search",
+}  # fmt: skip
+
+
+def test_the_page_is_current() -> None:
+    """``python -m tests.conformance.providers_page > docs/providers.md`` writes it."""
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_every_provider_is_known_by_one_name() -> None:
+    """The name of a row is canonical: reports, price books and ``outlay.record`` take the others."""
+    assert [provider.name for provider in plugins.providers() if not known(provider.name)] == []
+
+
+def test_every_class_of_a_format_is_one_that_reports_know() -> None:
+    """A typing error in a table would make a class that nothing ever prices."""
+    told = {name for api in plugins.apis() for name in classes(api)}
+    assert told - {*INPUT_CLASSES, *OUTPUT_CLASSES} - PER_USE == set()

@@ -1,0 +1,108 @@
+"""What a table may ask of a usage object beside a plain path, and usage objects inside of usage objects."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlay.pricing.items import put_items
+from outlay.records import Cost, CostItem
+from outlay.wire.apart import read_apart
+from outlay.wire.api import Apart, Total, UsageTable
+from outlay.wire.derived import fields
+from outlay.wire.usage import InvalidUsage, UsageReader
+
+COUNTS = st.integers(0, 10**6)
+
+
+def ask(expression: str, document: Any) -> Any:
+    """Return the value of an expression over a document."""
+    values = fields((expression,)).read(json.dumps(document).encode())
+    assert values is not None
+    return values[0]
+
+
+@given(a=COUNTS, b=COUNTS, c=COUNTS)
+def test_a_sum_counts_what_is_there_and_is_never_below_zero(a: int, b: int, c: int) -> None:
+    """What is absent or null counts nothing, but for the first, without which there is no sum."""
+    assert ask("a + b - c", {"a": a, "b": b, "c": c}) == max(a + b - c, 0)
+    assert ask("a - b.x - c", {"a": a, "c": None}) == a
+    assert ask("a - b", {"b": b}) is None
+
+
+@given(given=st.lists(st.tuples(st.sampled_from("ABC"), COUNTS), max_size=6))
+def test_a_choice_adds_up_the_elements_of_its_kind(given: list[tuple[str, int]]) -> None:
+    """In any order, any number of them; without a field it counts them."""
+    document = {"list": [{"kind": kind, "n": number} for kind, number in given]}
+    mine = [number for kind, number in given if kind == "A"]
+    assert ask("list[kind=A].n", document) == (sum(mine) if mine else None)
+    assert ask("list[kind=A]", document) == (len(mine) or None)
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"list": None}, {"list": 5}, {"list": [1, None, "A"]}, {"list": {"kind": "A"}}]
+)
+def test_a_list_that_is_none_chooses_nothing(document: Any) -> None:
+    """Whatever a provider writes there."""
+    assert ask("list[kind=A].n", document) is None
+
+
+def test_of_two_ways_the_first_that_is_there_counts() -> None:
+    """A zero is there; null is not."""
+    assert ask("a | b.c", {"a": 0, "b": {"c": 7}}) == 0
+    assert ask("a | b.c", {"a": None, "b": {"c": 7}}) == 7
+    assert ask("a - x | b.c", {"b": {"c": 7}}) == 7
+
+
+TABLE = UsageTable(totals=(Total(path="in", rest="input"), Total(path="out", rest="output")))
+APART = Apart(path="steps", added=("more",), items=("other",))
+
+
+def test_what_is_used_apart_is_added_or_is_an_items() -> None:
+    """By its kind; one that is of neither kind is in the totals already."""
+    usage = {
+        "steps": [
+            {"type": "more", "in": 5, "out": 1},
+            {"type": "other", "model": "m", "in": 7},
+            {"type": "known", "in": 9},
+            {"type": "other", "in": 3},
+            None,
+        ]
+    }
+    added, items = read_apart(APART, UsageReader(TABLE), json.dumps(usage).encode())
+    assert added == [{"input": 5, "output": 1}]
+    assert items == [("m", {"input": 7})]
+
+
+def test_a_quantity_apart_that_is_none_is_an_error() -> None:
+    """Like any other of the usage."""
+    with pytest.raises(InvalidUsage):
+        read_apart(APART, UsageReader(TABLE), b'{"steps": [{"type": "more", "in": -5}]}')
+
+
+PRICED = Cost(status="priced", amount=10, by_class={"input": 10})
+ITEM = CostItem(model="m", classes={"input": 1}, amount=5)
+
+
+def test_an_item_is_in_the_amount_and_in_its_classes() -> None:
+    """So that classes still add up to the amount."""
+    cost = put_items(PRICED, [(ITEM, Cost(status="priced", amount=5, by_class={"input": 3, "output": 2}))])
+    assert (cost.status, cost.amount, cost.by_class) == ("priced", 15, {"input": 13, "output": 2})
+    assert cost.items == (ITEM,)
+
+
+def test_an_item_without_a_price_makes_the_cost_partial() -> None:
+    """Never less than it was, and never taken for whole."""
+    cost = put_items(PRICED, [(ITEM, Cost(status="unknown"))])
+    assert (cost.status, cost.amount, cost.unpriced) == ("partial", 10, ("model:m",))
+
+
+def test_a_reported_charge_covers_its_items() -> None:
+    """The provider has added them up already."""
+    charged = Cost(status="priced", amount=12, source="reported")
+    cost = put_items(charged, [(ITEM, Cost(status="priced", amount=5, by_class={"input": 5}))])
+    assert (cost.status, cost.amount, cost.by_class) == ("priced", 12, {})
