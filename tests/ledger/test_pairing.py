@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,12 @@ def made(days: int = 3, users: int = 4) -> list[Call]:
     ]
 
 
-def ask(ledger: Ledger, *, reads: bool, **how: object) -> Report:
+def ask(ledger: Ledger, *, reads: bool, **how: Any) -> Report:
     """Return a report by user and model that is right, and ``reads`` calls or does not."""
     told: list[float] = []
-    report = ledger.report(BY, progress=told.append, **how)  # type: ignore[arg-type]  # keywords of a report
+    report = ledger.report(BY, progress=told.append, **how)
     assert bool(told) is reads
-    exact = ledger.report(BY, exact=True, **how)  # type: ignore[arg-type]  # as above
+    exact = ledger.report(BY, exact=True, **how)
     assert sorted(report.lines, key=str) == sorted(exact.lines, key=str)
     return report
 

@@ -6,10 +6,13 @@ Its requests are signed before they come here, so none is rewritten.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outlay.integration import Exchange, Patch, Transport, guarded, meter
+from outlay.integration import Patch, Transport, guarded, meter
 from outlay_integrations.transports.urllib3 import connected, header_of, split, tee, teeable
+
+if TYPE_CHECKING:
+    from outlay.integration import Exchange
 
 UNSENT = frozenset(("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"))
 """Exceptions that say that the provider never got the request."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import functools
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outlay.integration import Exchange, Patch, Transport, guarded, meter
+from outlay.integration import Patch, Transport, guarded, meter
 from outlay_integrations.transports.urllib3 import connected, header_of, split, tee, teeable
+
+if TYPE_CHECKING:
+    from outlay.integration import Exchange
 
 _sending: ContextVar[Any] = ContextVar("outlay_requests_session", default=None)
 """The session that sends a model call: it calls its own ``send`` for each redirect."""

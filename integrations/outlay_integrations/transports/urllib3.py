@@ -10,9 +10,12 @@ import functools
 from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outlay.integration import Exchange, guarded
+from outlay.integration import guarded
+
+if TYPE_CHECKING:
+    from outlay.integration import Exchange
 
 NONE: MappingProxyType[str, Any] = MappingProxyType({})
 

@@ -6,7 +6,6 @@ import os
 import queue
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from outlay.ledger.calendar import Piece
@@ -36,6 +35,9 @@ def read_slices(
             yield piece, read(database, piece)
             _tell(progress, done, len(slices))
         return
+    # It can't be loaded while the interpreter ends, when calls are still carried.
+    from concurrent.futures import ThreadPoolExecutor
+
     free: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
     for other in others:
         free.put(other)
