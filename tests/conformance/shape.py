@@ -133,6 +133,7 @@ class Shape:
             running = self._run(kind, host)
             return drive(running) if kind == "sync" else asyncio.run(running)
         finally:
+            gc.collect()  # what an SDK leaves behind is this test's, not the next one's
             gc.unfreeze()
 
     async def _run(self, kind: Kind, host: ModelHost) -> Seen:

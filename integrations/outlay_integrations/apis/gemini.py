@@ -92,6 +92,7 @@ PREDICT = API(
     name="gemini.predict",
     operation="embeddings",
     paths=("publishers/google/models/*:predict",),
+    estimable=False,  # pictures come by this path as well
     request=Request(in_path="models/*:"),
     answer=Answer(model=(), id=(), usage=(), counts={"token_count": "predictions.*.embeddings.statistics.token_count"}),
     usage=UsageTable(totals=(Total(path="token_count", rest="input"),)),
