@@ -62,7 +62,7 @@ OTHER_SDKS = (
 
 def clients() -> list[Client]:
     """Return the HTTP client libraries that are installed."""
-    metered = {patch.module for transport in app.patcher().transports for patch in transport.patches}
+    metered = {patch.module.partition(".")[0] for transport in app.patcher().transports for patch in transport.patches}
     return [Client(name, found, name in metered) for name in HTTP_CLIENTS if (found := _version(name))]
 
 
