@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
+from outlay.ledger.bulk import insert
 from outlay.ledger.counters import COMMON, SUMS, unpack, unpack_common
 from outlay.ledger.labels import Label
 from outlay.ledger.rows import Entry
@@ -34,10 +35,11 @@ _HELD = "SELECT value, project, provider, model FROM rollups WHERE dimension = ?
 _DROP_EMPTY = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KEYS)} AND attempts = 0"  # noqa: S608  own names
 
 
-def _upsert(sums: tuple[str, ...]) -> str:
+def _upsert(sums: tuple[str, ...]) -> tuple[str, str]:
+    """Return the statement that adds to rows, up to its values and behind them."""
     return (
-        f"INSERT INTO rollups ({', '.join(KEYS + sums)}) VALUES ({', '.join('?' * len(KEYS + sums))})"  # noqa: S608  own names
-        f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in sums)}"
+        f"INSERT INTO rollups ({', '.join(KEYS + sums)})",
+        f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in sums)}",
     )
 
 
@@ -124,8 +126,8 @@ def add(database: sqlite3.Connection, sums: Sums, known: Known) -> None:
                 whole.append((*group, *row, folded, *unpack(packed)))
             else:
                 common.append((*group, *row, folded, *counters))
-    database.executemany(_ADD_COMMON, common)
-    database.executemany(_ADD, whole)
+    for (into, tail), rows_of in ((_ADD_COMMON, common), (_ADD, whole)):
+        insert(database, into, rows_of, tail)
     spoil(database, sums.days())
 
 
@@ -138,7 +140,7 @@ def subtract(database: sqlite3.Connection, entries: Iterable[Entry], dimensions:
         held = {hash(row) for row in database.execute(_HELD, group)}
         for row, packed, folded in _fold(rows, held, 0):
             key = (*group, *row, folded)
-            database.execute(_ADD, (*key, *[-number for number in unpack(packed)]))
+            insert(database, _ADD[0], [(*key, *[-number for number in unpack(packed)])], _ADD[1])
             database.execute(_DROP_EMPTY, key)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
+from outlay.ledger.bulk import insert
 from outlay.ledger.database import in_use, transaction
 from outlay.ledger.labels import Labels
 from outlay.ledger.rows import ENTRY_COLUMNS, PLAIN_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
@@ -29,11 +30,7 @@ def quote(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _insert(names: tuple[str, ...]) -> str:
-    return f"INSERT INTO entries ({quote(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  own names
-
-
-_ENTRIES = {len(names): _insert(names) for names in (PLAIN_COLUMNS, ENTRY_COLUMNS)}
+_ENTRIES = {len(names): f"INSERT INTO entries ({quote(names)})" for names in (PLAIN_COLUMNS, ENTRY_COLUMNS)}
 _SPAN = f"INSERT OR IGNORE INTO spans ({quote(SPAN_COLUMNS)}) VALUES ({', '.join('?' * len(SPAN_COLUMNS))})"  # noqa: S608  own names
 _HELD = (
     f"SELECT {quote(COLUMNS)} FROM calls WHERE (start, id) IN"  # noqa: S608  own names
@@ -108,7 +105,7 @@ def write(database: sqlite3.Connection, records: Iterable[Record], labels: Label
 def _write_rows(database: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
     """Write the rows of entries in their order: those of plain calls are shorter."""
     for length, alike in itertools.groupby(rows, len):
-        database.executemany(_ENTRIES[length], alike)
+        insert(database, _ENTRIES[length], list(alike))
 
 
 def _write_others(database: sqlite3.Connection, records: Iterable[Record]) -> None:
