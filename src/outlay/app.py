@@ -7,7 +7,7 @@ import functools
 import importlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -48,7 +48,8 @@ class Outlay:
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self.settings = settings
         self.folder = writable(folder or data_folder(settings))
-        self.home = Home(self.keep, settings.project or _working_folder(), settings.release, settings.tags)
+        project = settings.project or _working_folder()
+        self.home = Home(self.keep, project, settings.release, settings.tags, self.keep_all)
         self.watched: Patcher | None = None
         """The patches that the worker looks after."""
         self._prices: Prices | None = None
@@ -107,6 +108,10 @@ class Outlay:
         self.spool.append(record)
         if not self.worker.awake:
             self.worker.wake()
+
+    def keep_all(self, records: Sequence[Record]) -> None:
+        """Write records to the spool at once."""
+        self.spool.append_all(records)
 
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""

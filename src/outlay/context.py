@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from sys import modules
 from time import perf_counter_ns, time_ns
 from typing import Self
@@ -25,12 +25,18 @@ _keeping = guard("keeping a span")
 class Home:
     """Where spans and calls are kept, and what all of them carry; there is none before ``init()``."""
 
-    __slots__ = ("keep", "project", "release", "tags")
+    __slots__ = ("keep", "keep_all", "project", "release", "tags")
 
     def __init__(
-        self, keep: Callable[[Record], None], project: str, release: str | None = None, tags: Mapping[str, str] = {}
+        self,
+        keep: Callable[[Record], None],
+        project: str,
+        release: str | None = None,
+        tags: Mapping[str, str] = {},
+        keep_all: Callable[[Sequence[Record]], None] | None = None,
     ) -> None:
         self.keep = keep
+        self.keep_all = keep_all
         self.project = project
         self.release = release
         self.tags = dict(tags)

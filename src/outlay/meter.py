@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from sys import modules
 from time import perf_counter_ns, time_ns
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
@@ -19,12 +19,11 @@ from outlay import context
 from outlay.context import Home, LiveSpan
 from outlay.guard import guarded
 from outlay.ids import getrandbits
-from outlay.ledger.inflight import Journal
 from outlay.otel import foreign_trace
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
 from outlay.wire import batches, noted
 from outlay.wire.attempts import forget, last_failure, link, remember
-from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
+from outlay.wire.exchange import OPEN, WAITING, Exchange, Flights, Send, Worker, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
 from outlay.wire.outcomes import estimated, judge, read, served_by, still_running
 from outlay.wire.pending import Pending, background_id
@@ -40,25 +39,6 @@ NOT_BILLED = Cost(status="free", amount=0)
 UNKNOWN_COST = Cost(status="unknown")
 MANY_WAITING = 256
 """Noted calls at which the worker is told to look at once: half of what the journal has room for."""
-
-
-class Worker(Protocol):
-    """The thread that settles what waits, once a second or when it is woken."""
-
-    awake: bool
-
-    def wake(self) -> None:
-        """Start it, or have it look now."""
-
-
-class Flights(Protocol):
-    """Where the journal of calls in flight is had from: the spool."""
-
-    in_use: Journal | None
-
-    @property
-    def journal(self) -> Journal | None:
-        """The journal of this process; None where there is no room for one."""
 
 
 class Meter:
@@ -83,6 +63,7 @@ class Meter:
         self._asking = Asking() if ask_usage else None
         self._pending = Pending()
         self._worker = worker
+        self._settled: list[tuple[Call, Exchange]] = []
         self.find = recogniser.find
 
     def begin(
@@ -135,6 +116,7 @@ class Meter:
         if worker is not None and status == 200 and not exchange.noted and note(exchange, self._home):
             if last_failure() is not None:
                 forget()
+            exchange.keep = self.keep_settled
             WAITING.put(exchange)
             if not worker.awake or WAITING.qsize() == MANY_WAITING:
                 worker.wake()
@@ -154,13 +136,31 @@ class Meter:
             if reading.background and call.outcome != "pending" and not self._pending.settle(reading.id):
                 _free(exchange)
                 return
-        span = exchange.scope.span
-        self.take(call, span)
-        _free(exchange)
+        self._keep(exchange, call)
         if call.outcome == "pending":
-            self._pending.note(call, span)
+            self._pending.note(call, exchange.scope.span)
         elif not exchange.noted:
             remember(exchange, call)
+
+    def _keep(self, exchange: Exchange, call: Call) -> None:
+        span = exchange.scope.span
+        if exchange.keep is not None:
+            self._settled.append((call, exchange))
+            _tally(call, span)
+        else:
+            self.take(call, span)
+            _free(exchange)
+
+    @guarded("keeping calls")
+    def keep_settled(self) -> None:
+        """Keep, by one write, the calls that were settled after they had been noted; then no note is needed."""
+        settled, self._settled = self._settled, []
+        if self._home.keep_all is not None:
+            self._home.keep_all([call for call, _ in settled])
+        for call, exchange in settled:
+            if self._home.keep_all is None:
+                self._home.keep(call)
+            _free(exchange)
 
     def revive(self, facts: bytes) -> Call | None:
         """Make the record of a call that a killed process had noted; None where its format is unknown here."""
@@ -274,9 +274,7 @@ class Meter:
     def take(self, call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
         """Keep a record, and add it to the span that it happened in and to those around it."""
         self._home.keep(call)
-        if span is not None:
-            for around in span.lineage():
-                around.tally.add(call, again=again)
+        _tally(call, span, again=again)
 
     def _load(self) -> Prices:
         """Return the prices, loaded with the first call."""
@@ -287,6 +285,11 @@ class Meter:
 _TOLD_BY_POLL = (
     "response_model", "end", "outcome", "error_type", "finish_reasons", "terms", "usage", "raw_usage", "cost", "marks",
 )  # fmt: skip
+
+
+def _tally(call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
+    for around in span.lineage() if span else ():
+        around.tally.add(call, again=again)
 
 
 def _free(exchange: Exchange) -> None:

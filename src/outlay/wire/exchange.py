@@ -46,11 +46,37 @@ _settling = threading.RLock()
 class Journal(Protocol):
     """Where calls in flight are noted (``outlay.ledger.inflight``)."""
 
+    def begin(
+        self, call: str, start: int, provider: str, api: str, host: str, feature: str, upper: int | None, project: str
+    ) -> int | None:
+        """Note that a call is about to be sent; None when there is no room."""
+
     def note(self, slot: int, facts: bytes) -> bool:
         """Keep what is known of a call by now; return False where there is no room for it."""
 
     def end(self, slot: int) -> None:
         """Take a call out."""
+
+
+class Worker(Protocol):
+    """The thread that settles what waits, once a second or when it is woken."""
+
+    awake: bool
+
+    def wake(self) -> None:
+        """Start it, or have it look now."""
+
+
+class Flights(Protocol):
+    """Where the journal of calls in flight is had from: the spool."""
+
+    @property
+    def in_use(self) -> Journal | None:
+        """The journal, if it was asked for before."""
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal of this process; None where there is no room for one."""
 
 
 Settle = Callable[["Exchange", Outcome, BaseException | None], None]
@@ -121,6 +147,8 @@ class Exchange(msgspec.Struct, eq=False):
     ended: int = 0
     asked: tuple[str | None, str | None] | None = None
     """(model, tier) that the request asks for, where its body is not there any more to be read."""
+    keep: Callable[[], None] | None = None
+    """Keeps what was settled of those that were noted."""
     noted: bool = False
     """Whether the journal holds what was answered: then the worker settles it."""
     sent: bool = True
@@ -203,15 +231,20 @@ def settle_waiting() -> None:
     """Settle what waits for it: when this returns, what was answered before is priced and kept."""
     while WAITING.qsize():
         with _settling:
+            keeping: set[Callable[[], None]] = set()
             for _ in range(BATCH):
                 try:
                     exchange = WAITING.get_nowait()
                 except queue.Empty:
-                    return
+                    break
                 if exchange.noted:
                     exchange.settle(exchange, "ok", None)
                 else:
                     exchange.finish("abandoned")
+                if exchange.keep is not None:
+                    keeping.add(exchange.keep)
+            for keep in keeping:
+                keep()
         time.sleep(0)  # the application's threads go first
 
 
