@@ -27,7 +27,7 @@ from outlay.records import Loss, Record
 
 LINES = 2_000
 """Lines that one transaction carries at most."""
-FEW = 1 << 16
+FEW = 1 << 20
 """Bytes of this process's lines below which they wait as others' do: by the line, a small transaction costs most."""
 _BLOCK = 1 << 21
 _POSITION = "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position"

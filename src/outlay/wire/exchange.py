@@ -20,9 +20,6 @@ from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.framing import is_sse, is_stream
 from outlay.wire.recognise import Match
 
-BATCH = 16
-"""Waiting exchanges that are settled in a row, in about half a millisecond, before other threads get a turn."""
-
 MANY = 8192
 """Chunks of a stream that are kept apart; more are joined."""
 
@@ -229,23 +226,23 @@ class Exchange(msgspec.Struct, eq=False):
 
 def settle_waiting() -> None:
     """Settle what waits for it: when this returns, what was answered before is priced and kept."""
-    while WAITING.qsize():
-        with _settling:
-            keeping: set[Callable[[], None]] = set()
-            for _ in range(BATCH):
-                try:
-                    exchange = WAITING.get_nowait()
-                except queue.Empty:
-                    break
-                if exchange.noted:
-                    exchange.settle(exchange, "ok", None)
-                else:
-                    exchange.finish("abandoned")
-                if exchange.keep is not None:
-                    keeping.add(exchange.keep)
-            for keep in keeping:
-                keep()
-        time.sleep(0)  # the application's threads go first
+    with _settling:
+        keeping: set[Callable[[], None]] = set()
+        # What comes meanwhile is the next one's: to chase a busy application would never end. Nothing here lets the
+        # interpreter go on purpose: beside a thread that computes, it takes a third of a second to get it back.
+        for _ in range(WAITING.qsize()):
+            try:
+                exchange = WAITING.get_nowait()
+            except queue.Empty:
+                break
+            if exchange.noted:
+                exchange.settle(exchange, "ok", None)
+            else:
+                exchange.finish("abandoned")
+            if exchange.keep is not None:
+                keeping.add(exchange.keep)
+        for keep in keeping:
+            keep()
 
 
 context.catch_up = settle_waiting
