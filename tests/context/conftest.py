@@ -18,6 +18,6 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
     outlay.init(project="tests", data=str(tmp_path / "data"), instrument=False)
     assert context.home is not None
     records = Kept(context.home.keep)
-    context.home.keep = records.keep
+    context.home.keep, context.home.keep_all = records.keep, None
     yield records
     outlay.uninstrument()

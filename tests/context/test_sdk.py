@@ -33,7 +33,7 @@ def seen(host: ModelHost) -> Kept:
     """Return what is kept."""
     assert context.home is not None
     records = Kept(context.home.keep)
-    context.home.keep = records.keep
+    context.home.keep, context.home.keep_all = records.keep, None
     return records
 
 
