@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from outlay.integration import Patch, Transport, guarded, meter
-from outlay_integrations.transports.urllib3 import connected, header_of, split, tee, teeable
+from outlay.integration import Patch, Transport, guarded
+from outlay_integrations.transports.urllib3 import begin, connected, header_of, tee, teeable
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -39,18 +39,7 @@ def _send(_: Any, wrapped: Any) -> Any:
 
 @guarded("recognising a request")
 def _open(request: Any) -> Exchange | None:
-    method = request.method
-    if method not in ("POST", "GET"):
-        return None
-    host, path = split(request.url)
-    match = meter.find(method, host, path)
-    if match is None:
-        return None
-    body = request.body
-    if isinstance(body, str):
-        body = body.encode()
-    known = bytes(body) if isinstance(body, bytes | bytearray) else None
-    exchange = meter.begin("botocore", match, host, path, known, streams=bool(request.stream_output))
+    exchange = begin("botocore", request, streams=bool(request.stream_output))
     if exchange is not None and exchange.rewritten is not None:
         exchange.leave_as_is()
     return exchange

@@ -9,8 +9,8 @@ import functools
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from outlay.integration import Patch, Transport, guarded, meter
-from outlay_integrations.transports.urllib3 import connected, header_of, split, tee, teeable
+from outlay.integration import Patch, Transport, guarded
+from outlay_integrations.transports.urllib3 import begin, connected, header_of, tee, teeable
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -56,20 +56,7 @@ def _send(_: Any, wrapped: Any) -> Any:
 
 @guarded("recognising a request")
 def _open(request: Any, kwargs: dict[str, Any]) -> Exchange | None:
-    method = request.method
-    if method not in ("POST", "GET"):
-        return None
-    host, path = split(request.url)
-    match = meter.find(method, host, path)
-    if match is None:
-        return None
-    body = request.body
-    if isinstance(body, str):
-        body = body.encode()
-    # Only a body that is in memory already: reading a generator or an upload would use it up.
-    return meter.begin(
-        "requests", match, host, path, body if isinstance(body, bytes) else None, streams=kwargs.get("stream", False)
-    )
+    return begin("requests", request, streams=kwargs.get("stream", False))
 
 
 @guarded("asking for a stream's usage")

@@ -12,7 +12,7 @@ from time import perf_counter_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from outlay.integration import guarded
+from outlay.integration import guarded, meter
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -21,6 +21,20 @@ NONE: MappingProxyType[str, Any] = MappingProxyType({})
 
 MANY = 8192
 """Pieces that are kept apart; more are joined."""
+
+
+def begin(transport: str, request: Any, *, streams: bool) -> Exchange | None:
+    """Open an exchange for a request of requests or botocore; None where it is no model call."""
+    if request.method not in ("POST", "GET"):
+        return None
+    host, path = split(request.url)
+    match = meter.find(request.method, host, path)
+    if match is None:
+        return None
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    # Only a body that is in memory already: reading a generator or an upload would use it up.
+    known = bytes(body) if isinstance(body, bytes | bytearray) else None
+    return meter.begin(transport, match, host, path, known, streams=streams)
 
 
 def tee(exchange: Exchange, raw: Any) -> None:

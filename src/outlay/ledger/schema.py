@@ -9,6 +9,35 @@ from collections.abc import Callable
 from outlay.errors import LedgerError
 from outlay.ledger.view import CALLS
 
+_SUMS = """\
+    attempts INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    cost_milli INTEGER NOT NULL,
+    cost_pico INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL DEFAULT 0,
+    unpriced_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_calls INTEGER NOT NULL DEFAULT 0,
+    unbounded_calls INTEGER NOT NULL DEFAULT 0,
+    cache_write_5m INTEGER NOT NULL DEFAULT 0,
+    cache_write_1h INTEGER NOT NULL DEFAULT 0,
+    cache_write_12h INTEGER NOT NULL DEFAULT 0,
+    other_input INTEGER NOT NULL DEFAULT 0,
+    other_output INTEGER NOT NULL DEFAULT 0,
+    bounded_milli INTEGER NOT NULL DEFAULT 0,
+    bounded_pico INTEGER NOT NULL DEFAULT 0,
+    lower_milli INTEGER NOT NULL DEFAULT 0,
+    lower_pico INTEGER NOT NULL DEFAULT 0,
+    upper_milli INTEGER NOT NULL DEFAULT 0,
+    upper_pico INTEGER NOT NULL DEFAULT 0,
+"""
+"""What rollups and pairs add up: the columns of ``counters.SUMS``."""
+
 _FIRST = """
 CREATE TABLE labels (
     number INTEGER PRIMARY KEY,
@@ -103,31 +132,7 @@ CREATE TABLE rollups (
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
     folded INTEGER NOT NULL,
-    attempts INTEGER NOT NULL,
-    requests INTEGER NOT NULL,
-    errors INTEGER NOT NULL,
-    input INTEGER NOT NULL,
-    cache_read INTEGER NOT NULL,
-    output INTEGER NOT NULL,
-    reasoning INTEGER NOT NULL,
-    duration_us INTEGER NOT NULL,
-    cost_milli INTEGER NOT NULL,
-    cost_pico INTEGER NOT NULL,
-    unpriced_calls INTEGER NOT NULL DEFAULT 0,
-    unpriced_tokens INTEGER NOT NULL DEFAULT 0,
-    estimated_calls INTEGER NOT NULL DEFAULT 0,
-    unbounded_calls INTEGER NOT NULL DEFAULT 0,
-    cache_write_5m INTEGER NOT NULL DEFAULT 0,
-    cache_write_1h INTEGER NOT NULL DEFAULT 0,
-    cache_write_12h INTEGER NOT NULL DEFAULT 0,
-    other_input INTEGER NOT NULL DEFAULT 0,
-    other_output INTEGER NOT NULL DEFAULT 0,
-    bounded_milli INTEGER NOT NULL DEFAULT 0,
-    bounded_pico INTEGER NOT NULL DEFAULT 0,
-    lower_milli INTEGER NOT NULL DEFAULT 0,
-    lower_pico INTEGER NOT NULL DEFAULT 0,
-    upper_milli INTEGER NOT NULL DEFAULT 0,
-    upper_pico INTEGER NOT NULL DEFAULT 0,
+SUMS
     PRIMARY KEY (dimension, hours, slot, value, project, provider, model, folded)
 ) WITHOUT ROWID;
 CREATE INDEX rollups_folded ON rollups (dimension, hours, slot) WHERE folded = 1;
@@ -137,31 +142,7 @@ CREATE TABLE pairs (
     tagged INTEGER NOT NULL,
     value TEXT NOT NULL,
     label INTEGER NOT NULL,
-    attempts INTEGER NOT NULL,
-    requests INTEGER NOT NULL,
-    errors INTEGER NOT NULL,
-    input INTEGER NOT NULL,
-    cache_read INTEGER NOT NULL,
-    output INTEGER NOT NULL,
-    reasoning INTEGER NOT NULL,
-    duration_us INTEGER NOT NULL,
-    cost_milli INTEGER NOT NULL,
-    cost_pico INTEGER NOT NULL,
-    unpriced_calls INTEGER NOT NULL DEFAULT 0,
-    unpriced_tokens INTEGER NOT NULL DEFAULT 0,
-    estimated_calls INTEGER NOT NULL DEFAULT 0,
-    unbounded_calls INTEGER NOT NULL DEFAULT 0,
-    cache_write_5m INTEGER NOT NULL DEFAULT 0,
-    cache_write_1h INTEGER NOT NULL DEFAULT 0,
-    cache_write_12h INTEGER NOT NULL DEFAULT 0,
-    other_input INTEGER NOT NULL DEFAULT 0,
-    other_output INTEGER NOT NULL DEFAULT 0,
-    bounded_milli INTEGER NOT NULL DEFAULT 0,
-    bounded_pico INTEGER NOT NULL DEFAULT 0,
-    lower_milli INTEGER NOT NULL DEFAULT 0,
-    lower_pico INTEGER NOT NULL DEFAULT 0,
-    upper_milli INTEGER NOT NULL DEFAULT 0,
-    upper_pico INTEGER NOT NULL DEFAULT 0,
+SUMS
     PRIMARY KEY (slot, tag, tagged, value, label)
 ) WITHOUT ROWID;
 CREATE TABLE paired (
@@ -206,7 +187,7 @@ CREATE TABLE facts (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 );
-"""
+""".replace("SUMS\n", _SUMS)
 
 
 _RESTATED = """
