@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 NOT_BILLED = Cost(status="free", amount=0)
 UNKNOWN_COST = Cost(status="unknown")
-MANY_WAITING = 256
+MANY_WAITING = 512
 """Noted calls at which the worker is told to look at once: half of what the journal has room for."""
 
 
@@ -118,7 +118,7 @@ class Meter:
                 forget()
             exchange.keep = self.keep_settled
             WAITING.put(exchange)
-            if not worker.awake or WAITING.qsize() == MANY_WAITING:
+            if exchange.ended >= worker.due or WAITING.qsize() == MANY_WAITING:
                 worker.wake()
             return
         if match.poll:

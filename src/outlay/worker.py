@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from outlay import turns
 from outlay.errors import LedgerError
 from outlay.guard import guard, logger, newly_swallowed
 from outlay.ledger.spool import Spool
@@ -31,6 +32,9 @@ SPARE = 0.05
 
 PRUNE_TICK = 3600.0
 """Seconds between two looks at what the ledger may let go of."""
+
+NEVER = 2**63
+"""A clock that never comes."""
 
 DAY = 86_400 * 10**9
 
@@ -66,6 +70,10 @@ class Worker:
     def forked(self) -> None:
         """Start afresh in a child: the thread, the locks and the database's connection are the parent's."""
         self.awake = False
+        self.due = 0
+        """The clock from which on whoever makes a call wakes the worker, rather than to let it wait for its turn."""
+        self._prune_at = 0.0
+        turns.calm()
         self._stop = threading.Event()
         self._look = threading.Event()
         self._starting = threading.Lock()
@@ -76,6 +84,9 @@ class Worker:
     def wake(self) -> None:
         """Start the thread, or have it look at once. A record that comes while the interpreter ends needs none."""
         if self.awake:
+            self.due = NEVER
+            if self._thread is not None and self._thread.is_alive():
+                turns.hurry()  # so that it gets the interpreter when it looks
             self._look.set()
             return
         # A finaliser that interrupts this very function may keep a record and come here again: it must not wait.
@@ -109,6 +120,7 @@ class Worker:
         self._look.set()
         with _working:
             self.flush(timeout)
+        turns.calm()
         self.let_go()
 
     def let_go(self) -> None:
@@ -119,23 +131,29 @@ class Worker:
                 self._ledger = None
 
     def _run(self) -> None:
-        pruned = 0.0
         while not self._stop.is_set():
             self._look.wait(TICK)
             self._look.clear()
-            with _working, self._at_work:
-                if self._stop.is_set():
-                    break
-                settle_waiting()
-                self._note()
-                self._carry(None)
-                if self.watched is not None:
-                    self.watched.watch()
-                if self._ledger is not None and self.trouble is None:
-                    self._ledger.sum_up(time.time_ns(), time.monotonic() + SPARE)
-                if time.monotonic() - pruned >= PRUNE_TICK or not pruned:
-                    pruned = time.monotonic()
-                    self._prune()
+            turns.hurry()
+            try:
+                with _working, self._at_work:
+                    if not self._stop.is_set():
+                        self._work()
+            finally:
+                turns.calm()
+            self.due = time.perf_counter_ns() + int(TICK * 1e9)
+
+    def _work(self) -> None:
+        settle_waiting()
+        self._note()
+        self._carry(None)
+        if self.watched is not None:
+            self.watched.watch()
+        if self._ledger is not None and self.trouble is None:
+            self._ledger.sum_up(time.time_ns(), time.monotonic() + SPARE)
+        if time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + PRUNE_TICK
+            self._prune()
 
     def _carry(self, deadline: float | None) -> tuple[int, int]:
         """Return (records carried, bytes left)."""

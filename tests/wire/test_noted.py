@@ -34,12 +34,12 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
 class Worker:
     """A worker that only counts how often it was woken."""
 
-    awake = False
+    due = 0
     woken = 0
 
     def wake(self) -> None:
         """Count."""
-        self.awake = True
+        self.due = 2**63
         self.woken += 1
 
 

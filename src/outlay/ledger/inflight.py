@@ -22,9 +22,9 @@ from outlay.ledger.segment import NEW_SUFFIX, new_name
 from outlay.records import Call, Cost
 
 SUFFIX = ".inflight"
-SLOTS = 512
+SLOTS = 1024
 LABELS = 256
-_SLOT_BYTES = 2048
+_SLOT_BYTES = 1536
 _LABEL_BYTES = 256
 _LABELS_AT = SLOTS * _SLOT_BYTES
 BYTES = _LABELS_AT + LABELS * _LABEL_BYTES

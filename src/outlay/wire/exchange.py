@@ -58,7 +58,8 @@ class Journal(Protocol):
 class Worker(Protocol):
     """The thread that settles what waits, once a second or when it is woken."""
 
-    awake: bool
+    due: int
+    """The clock (``time.perf_counter_ns``) from which on it wants to be woken."""
 
     def wake(self) -> None:
         """Start it, or have it look now."""
