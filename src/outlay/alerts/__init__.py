@@ -1,0 +1,1 @@
+"""What wakes people up: one type of alert, and its way to them."""
