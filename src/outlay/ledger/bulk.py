@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-MOST = 256
+MOST = 128
 """Rows that are bound together at most; fewer in powers of two, so that there are few statements to prepare."""
 
 

@@ -25,11 +25,11 @@ from outlay.ledger.spool import Spool
 from outlay.ledger.writing import CHUNK, Batch, write
 from outlay.records import Loss, Record
 
-LINES = 2_000
+LINES = 1_000
 """Lines that one transaction carries at most."""
 FEW = 1 << 20
 """Bytes of this process's lines below which they wait as others' do: by the line, a small transaction costs most."""
-_BLOCK = 1 << 21
+_BLOCK = 1 << 19
 _POSITION = "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)
@@ -241,4 +241,5 @@ def _read_lines(fd: int, position: int, *, dead: bool) -> tuple[int, list[bytes]
 
 def _read(fd: int, position: int, size: int) -> bytes:
     os.lseek(fd, position, os.SEEK_SET)
-    return os.read(fd, size)
+    # No more than there is: what a read takes too much and gives back would leave holes in the memory.
+    return os.read(fd, min(size, max(os.fstat(fd).st_size - position, 0) + 1))

@@ -21,7 +21,8 @@ COLUMNS = (
 Key = tuple[Any, ...]
 _OUTCOME, _TERMS = COLUMNS.index("outcome"), COLUMNS.index("terms")
 _PROJECT, _PROVIDER, _MODEL = COLUMNS.index("project"), COLUMNS.index("provider"), COLUMNS.index("model")
-_CACHED = 20_000
+_CACHED = 4_000
+"""Labels that are remembered: about a kilobyte each, four megabytes at most."""
 _INSERT = (
     f"INSERT INTO labels (key, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608  own names
     " ON CONFLICT DO NOTHING"

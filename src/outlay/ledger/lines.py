@@ -16,7 +16,8 @@ RAW_USAGE_LIMIT = 16 * 1024
 
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
-"""Encodes its records with their newlines: one copy less."""
+"""Encodes records with their newlines: one copy less. It takes a list: of any other iterable msgspec 0.22 keeps the
+iterator for ever, 48 bytes a call."""
 _EMPTY_RAW = b'"raw_usage":,'
 """An empty ``Raw`` other than the field's default is encoded as nothing: the line is right without it."""
 _FIELD = r"\$\.(\w+)"
@@ -31,12 +32,12 @@ def _decoder() -> msgspec.json.Decoder[Record]:
 def encode(record: Record) -> bytes:
     """Return ``record`` as one line with its newline; never fail for what its fields hold."""
     try:
-        line = _encode_lines((record,))
+        line = _encode_lines([record])
     except (ValueError, TypeError, OverflowError, RecursionError):
-        line = _encode_lines((_encodable(record),))
+        line = _encode_lines([_encodable(record)])
     # Strings escape their newlines, so only a raw usage object can hold one beside the line's own.
     if (len(line) > RAW_USAGE_LIMIT or line.find(b"\n") != len(line) - 1) and isinstance(record, Call):
-        line = _encode_lines((_compact(record),))
+        line = _encode_lines([_compact(record)])
     return line
 
 
