@@ -27,40 +27,10 @@ class Lease:
     """This process's part of one account."""
 
     __slots__ = (
-        "account",
-        "asked",
-        "closing",
-        "day",
-        "denied",
-        "denied_until",
-        "end",
-        "expires",
-        "flight",
-        "flight_elsewhere",
-        "free",
-        "given",
-        "hold",
-        "id",
-        "key",
-        "leased",
-        "limit",
-        "low",
-        "memory",
-        "offset",
-        "opening",
-        "plan",
-        "refilled",
-        "report_at",
-        "reported",
-        "risk",
-        "seq",
-        "settled",
-        "soft",
-        "start",
-        "told",
-        "total",
-        "values",
-        "wish",
+        "account", "asked", "closing", "day", "denied", "denied_until", "end", "expires", "flight",
+        "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
+        "offset", "opening", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
+        "soft", "start", "told", "total", "values", "wish",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, account: Account, values: dict[str, str], key: tuple[str, ...]) -> None:
@@ -73,9 +43,8 @@ class Lease:
         self.opening: int | None = None
         self.seq = self.hold = self.reported = self.total = self.flight = self.free = self.risk = 0
         self.settled = self.leased = self.flight_elsewhere = self.limit = self.told = 0
-        self.expires = self.denied = self.denied_until = self.refilled = self.wish = self.low = self.given = (
-            self.size
-        ) = 0
+        self.expires = self.denied = self.denied_until = self.refilled = 0
+        self.wish = self.size = self.low = self.given = 0
         self.report_at = NEVER
         if self.soft:
             self.low = -NEVER
