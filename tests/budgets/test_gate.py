@@ -64,7 +64,7 @@ def test_a_call_of_unknown_cost_stays_charged_as_it_was_reserved(gate: Opener) -
     assert spend(budgets, 3)
 
 
-def test_of_several_budgets_all_or_none_reserve(gate: Opener, store: Store) -> None:
+def test_of_several_budgets_all_or_none_reserve(gate: Opener, store: Store, project: str) -> None:
     """What the narrower one refuses leaves nothing behind in the wider one."""
     budgets = gate(Budget("month", limit=100, block=True), Budget("tenant", limit=5, scope="tenant", block=True))
     assert spend(budgets, 4, tags={"tenant": "acme"})
@@ -73,21 +73,21 @@ def test_of_several_budgets_all_or_none_reserve(gate: Opener, store: Store) -> N
     assert (refusal.budget, refusal.scope) == ("tenant", {"tenant": "acme"})
     assert spend(budgets, 4, tags={"tenant": "umbrella"})
     budgets.flush()
-    settled = {(each.account.budget, each.account.scope): each.settled for each in store.figures("shop")}
+    settled = {(each.account.budget, each.account.scope): each.settled for each in store.figures(project)}
     assert settled == {
         ("month", ""): 8 * NANO,
         ("tenant", "tenant=acme"): 4 * NANO,
         ("tenant", "tenant=umbrella"): 4 * NANO,
     }
-    assert sum(each.flight for each in store.figures("shop")) == 0
+    assert sum(each.flight for each in store.figures(project)) == 0
 
 
-def test_a_call_without_the_tag_has_a_limit_of_its_own(gate: Opener, store: Store) -> None:
+def test_a_call_without_the_tag_has_a_limit_of_its_own(gate: Opener, store: Store, project: str) -> None:
     """It is counted under ``(none)``, or not let pass."""
     budgets = gate(Budget("tenant", limit=5, scope="tenant", block=True))
     assert [spend(budgets, 3) for _ in range(2)] == [True, False]
     budgets.flush()
-    assert [each.account.scope for each in store.figures("shop")] == ["tenant=(none)"]
+    assert [each.account.scope for each in store.figures(project)] == ["tenant=(none)"]
     strict = gate(Budget("strict", limit=5, scope="tenant", block=True, missing="deny"))
     assert "has no tenant" in str(decided(strict, ask(1)).refusal)
     assert spend(strict, 1, tags={"tenant": "acme"})
@@ -128,7 +128,7 @@ def test_each_run_has_the_limit_for_itself(gate: Opener) -> None:
     assert spend(budgets, 1, spans={"job": "d"})
 
 
-def test_a_call_is_charged_to_the_window_that_it_began_in(gate: Opener, store: Store) -> None:
+def test_a_call_is_charged_to_the_window_that_it_began_in(gate: Opener, store: Store, project: str) -> None:
     """However late it is settled."""
     budgets = gate(Budget("day", limit=1, per="day", timezone="Europe/Berlin", block=True))
     before = int(datetime(2026, 3, 28, 22, 59, tzinfo=UTC).timestamp()) * NANO
@@ -137,13 +137,13 @@ def test_a_call_is_charged_to_the_window_that_it_began_in(gate: Opener, store: S
     budgets.settle(first.held, PICO // 2)
     assert not spend(budgets, 0.6, at=before)
     budgets.flush()
-    assert {each.account.window: each.settled for each in store.figures("shop")} == {
+    assert {each.account.window: each.settled for each in store.figures(project)} == {
         "2026-03-28": NANO // 2,
         "2026-03-29": NANO * 9 // 10,
     }
 
 
-def test_a_soft_budget_counts_and_lets_pass(gate: Opener, store: Store, alerts: list[Alert]) -> None:
+def test_a_soft_budget_counts_and_lets_pass(gate: Opener, store: Store, alerts: list[Alert], project: str) -> None:
     """It raises its alerts, each once."""
     first, second = (gate(Budget("month", limit=10, alerts=[50, 100])) for _ in range(2))
     for budgets in (first, second, first, second):
@@ -154,7 +154,7 @@ def test_a_soft_budget_counts_and_lets_pass(gate: Opener, store: Store, alerts: 
         ("budget", 100, "critical"),
     ]
     assert alerts[0].amount == 6 * PICO
-    assert [each.settled for each in store.figures("shop")] == [12 * NANO]
+    assert [each.settled for each in store.figures(project)] == [12 * NANO]
 
 
 def test_the_last_alert_comes_with_the_first_refusal(gate: Opener, alerts: list[Alert]) -> None:
@@ -240,7 +240,7 @@ def test_a_cost_that_nothing_bounds_follows_the_budgets_policy(
         assert "file input" in str(decision.refusal)
 
 
-def test_what_calls_without_a_limit_cost_is_learned(gate: Opener) -> None:
+def test_what_calls_without_a_limit_cost_is_learned(gate: Opener, project: str) -> None:
     """The model's longest output is reserved until there is history, then what 99 of 100 calls cost."""
     budgets = gate(Budget("month", limit=1000, block=True))
     longest = decided(budgets, ask())
@@ -251,20 +251,20 @@ def test_what_calls_without_a_limit_cost_is_learned(gate: Opener) -> None:
         budgets.settle(decided(budgets, ask()).held, TOKEN * 50)
     held = decided(budgets, ask())
     budgets.flush()
-    (standing,) = [each for each in budgets.store.figures("shop") if each.account.budget == "month"]
+    (standing,) = [each for each in budgets.store.figures(project) if each.account.budget == "month"]
     assert standing.flight == 50 * TOKEN // 1000
     assert standing.risk == (LONGEST - 50) * TOKEN // 1000
     budgets.settle(held.held, 0)
 
 
-def test_checking_reserves_nothing(gate: Opener, store: Store, alerts: list[Alert]) -> None:
+def test_checking_reserves_nothing(gate: Opener, store: Store, alerts: list[Alert], project: str) -> None:
     """Nor does it count as a refusal."""
     budgets = gate(Budget("month", limit=10, block=True, alerts=[100]))
     assert budgets.check(ask(9)) is None
     assert budgets.check(ask(9)) is None
     assert isinstance(budgets.check(ask(11)), BudgetExceeded)
     budgets.flush()
-    assert (sum(each.leased for each in store.figures("shop")), alerts) == (0, [])
+    assert (sum(each.leased for each in store.figures(project)), alerts) == (0, [])
 
 
 def test_who_must_not_wait_is_told_to_ask_again(gate: Opener) -> None:
@@ -299,15 +299,15 @@ def test_the_lower_of_two_limits_holds_and_it_is_told(gate: Opener, alerts: list
     assert "$4.00, $10.00" in next(alert.text for alert in alerts if alert.kind == "limits")
 
 
-def test_an_override_holds_everywhere_until_it_expires(gate: Opener, store: Store) -> None:
+def test_an_override_holds_everywhere_until_it_expires(gate: Opener, store: Store, project: str) -> None:
     """In place of what is declared, higher or lower."""
     budgets = gate(Budget("month", limit=10, block=True))
     later = int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
-    store.override("shop", "month", 20 * NANO, later)
+    store.override(project, "month", 20 * NANO, later)
     assert spend(budgets, 15)
-    store.override("shop", "month", 20 * NANO, later - 7_200_000)
+    store.override(project, "month", 20 * NANO, later - 7_200_000)
     assert not spend(budgets, 4)
-    store.override("shop", "month", None, None)
+    store.override(project, "month", None, None)
     assert not spend(budgets, 4)
 
 

@@ -19,6 +19,8 @@ from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, 
 
 DEADLINE = 0.25
 """Seconds that a step may wait for another process's."""
+LONGEST_PAUSE = 0.01
+"""Seconds between two tries to get in, at most."""
 MAKING = 2.0
 """Seconds that the first process and those beside it may take to make the database; a made one is opened without."""
 
@@ -140,7 +142,7 @@ class SqliteStore:
         with in_use:
             try:
                 database = self._connection()
-                _begin(database)
+                _until(DEADLINE, database, lambda: database.execute("BEGIN IMMEDIATE"))
                 try:
                     yield database
                     database.execute("COMMIT")
@@ -160,11 +162,15 @@ class SqliteStore:
         if not self._path.exists():
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=MAKING)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute(f"PRAGMA synchronous = {self._synchronous}")
-        database.executescript(SCHEMA)
-        self._ahead = _ahead(database)
-        database.execute("PRAGMA busy_timeout = 0")  # _begin waits, in shorter steps than SQLite's
+        try:
+            _until(MAKING, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
+            database.execute(f"PRAGMA synchronous = {self._synchronous}")
+            _until(MAKING, database, lambda: database.executescript(SCHEMA))
+            self._ahead = _ahead(database)
+            database.execute("PRAGMA busy_timeout = 0")  # _until waits, in shorter steps than SQLite's
+        except BaseException:
+            database.close()
+            raise
         self._database, self._pid = database, os.getpid()
         return database
 
@@ -172,18 +178,32 @@ class SqliteStore:
         return self._given_clock() if self._given_clock else _since_boot() + self._ahead
 
 
-def _begin(database: sqlite3.Connection) -> None:
-    """Take the write lock, with a try each millisecond or two: SQLite's own waiting sleeps for up to 100 of them."""
-    deadline = time.monotonic() + DEADLINE
+def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], object]) -> None:
+    """Try until no other process is in the way: SQLite's own waiting sleeps for up to 100 ms, or not at all.
+
+    Give up when nobody has come through for so many seconds: a crowd that moves is no store that is down.
+    """
+    deadline, version, pause = time.monotonic() + seconds, _version(database), 0.001
     while True:
         try:
-            database.execute("BEGIN IMMEDIATE")
+            act()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
-            time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that two that wait do not meet again
+            if time.monotonic() > deadline:
+                last, version = version, _version(database)
+                if version == last:
+                    raise
+                deadline = time.monotonic() + seconds
+            time.sleep(random.uniform(0.0002, pause))  # noqa: S311 - so that two that wait do not meet again
+            pause = min(pause * 1.2, LONGEST_PAUSE)
         else:
             return
+
+
+def _version(database: sqlite3.Connection) -> object:
+    """Return what changes when another connection writes."""
+    return database.execute("PRAGMA data_version").fetchone()
 
 
 def _state(text: str) -> State:
