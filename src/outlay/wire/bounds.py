@@ -133,7 +133,7 @@ class BoundsReader:
             foreign = [kind for kind in kinds if not any(fnmatchcase(kind, own) for own in self.table.callers)]
             if foreign:
                 asked.unbounded = asked.unbounded or f"the provider runs a tool of it ({foreign[0]})"
-            elif kinds[0] not in ("function", "custom"):
+            elif kinds and kinds[0] not in ("function", "custom"):
                 asked.added += AROUND_TOOLS
 
 
