@@ -19,8 +19,10 @@ from outlay.patching import Patcher
 from outlay.records import Call, Record
 
 if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
+    from outlay.budgets.decision import Gate
     from outlay.ledger.spool import Spool
     from outlay.meter import Meter
+    from outlay.policy import Policy
     from outlay.pricing import Prices
     from outlay.wire.exchange import Exchange
     from outlay.wire.recognise import Match, Recogniser
@@ -91,10 +93,24 @@ class Outlay:
             spool,
             ask_usage=settings.ask_usage,
             worker=worker if self.settles_later else None,
+            policy=self._policy(),
         )
         worker.watched, worker.revive = self.watched, meter.revive
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
+
+    def _policy(self) -> Policy | None:
+        """Return what the budgets decide by; None without budgets."""
+        gate = self.gate()
+        if gate is None:
+            return None
+        from outlay.policy import Policy
+
+        return Policy(gate, self.prices, self.home)
+
+    def gate(self) -> Gate | None:
+        """Return the budgets' gate; None where there are no budgets."""
+        return None
 
     def prices(self) -> Prices:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
@@ -135,6 +151,7 @@ class Outlay:
 
         exchange.settle_waiting()
         exchange.settle_open(self.meter.settle)
+        self.meter.end()
 
 
 class FirstRequest:
@@ -142,6 +159,11 @@ class FirstRequest:
 
     def __init__(self, outlay: Outlay) -> None:
         self._outlay = outlay
+
+    @property
+    def budgets(self) -> bool:
+        """Whether there are budgets."""
+        return self._meter().budgets
 
     def find(self, method: str, host: str, path: str, /) -> Match | None:
         """Return the match of a request."""

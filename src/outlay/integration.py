@@ -1,7 +1,8 @@
 """The surface for authors of transports, wire formats and providers: nothing else of outlay is theirs to import.
 
 A **transport** patches an HTTP client. It asks ``meter.find`` about every request, opens an exchange for those that are
-model calls with ``meter.begin``, sends, and tells the exchange what came back. A **wire format** is an ``API`` table; a
+model calls with ``meter.begin``, asks the budgets where the exchange has a ``policy`` (``permit``), sends, and tells
+the exchange what came back. A **wire format** is an ``API`` table; a
 **provider** is a ``Provider`` row. They are found by the entry points ``outlay.transports``, ``outlay.apis`` and
 ``outlay.providers``.
 """
@@ -17,17 +18,20 @@ import msgspec
 from outlay.guard import guard, guarded
 
 if TYPE_CHECKING:
-    from outlay.wire.api import API, Answer, Apart, Provider, Request, Stream, Total, UsageTable
+    from outlay.wire.api import API, Answer, Apart, Bounds, Provider, Request, Stream, Total, UsageTable
     from outlay.wire.exchange import Exchange
+    from outlay.wire.permission import permit, permit_async
     from outlay.wire.recognise import Match
     from outlay.wire.tee import watch, watch_async
 else:
     _FROM = {
         **dict.fromkeys(
-            ("API", "Answer", "Apart", "Provider", "Request", "Stream", "Total", "UsageTable"), "outlay.wire.api"
+            ("API", "Answer", "Apart", "Bounds", "Provider", "Request", "Stream", "Total", "UsageTable"),
+            "outlay.wire.api",
         ),
         "Exchange": "outlay.wire.exchange",
         "Match": "outlay.wire.recognise",
+        **dict.fromkeys(("permit", "permit_async"), "outlay.wire.permission"),
         **dict.fromkeys(("watch", "watch_async"), "outlay.wire.tee"),
     }
 
@@ -43,6 +47,7 @@ __all__ = [
     "API",
     "Answer",
     "Apart",
+    "Bounds",
     "Exchange",
     "Match",
     "Patch",
@@ -55,6 +60,8 @@ __all__ = [
     "guard",
     "guarded",
     "meter",
+    "permit",
+    "permit_async",
     "watch",
     "watch_async",
 ]
@@ -82,6 +89,10 @@ class Transport(msgspec.Struct, frozen=True):
 class _Meter(Protocol):
     """What transports ask."""
 
+    @property
+    def budgets(self) -> bool:
+        """Whether there are budgets, to be asked before a request is made that can't be changed later."""
+
     def find(self, method: str, host: str, path: str, /) -> Match | None:
         """Return the match of a request, or None for one that is no model call.
 
@@ -105,9 +116,14 @@ class _InForce:
     def __init__(self) -> None:
         self.put(None)
 
+    @property
+    def budgets(self) -> bool:
+        """Whether there are budgets."""
+        return self.held is not None and self.held.budgets
+
     def put(self, held: _Meter | None) -> _Meter | None:
         """Meter with ``held`` from now on, or with nothing; return what metered before."""
-        before = getattr(self, "held", None)
+        before: _Meter | None = getattr(self, "held", None)
         self.held = held
         # Bound once, so that a transport's question is one call.
         self.begin = _let_by if held is None else held.begin

@@ -1,8 +1,9 @@
 """The way of one call, from the moment it is recognised to the moment its record is kept.
 
-``begin`` runs before a byte leaves, ``settle`` when the answer is whole or given up, on the caller's thread: stores to
-memory, and for a stream one write at its end. A plain answer is only noted there, where a kill can't reach it. Reading
-and pricing it is left to the worker, which finds the caches warm, or to whoever asks before it what was spent.
+``begin`` runs before a byte leaves; then, where there are budgets, their ``policy`` decides. ``settle`` runs when the
+answer is whole or given up, on the caller's thread: stores to memory, and for a stream one write at its end. A plain
+answer is only noted there, where a kill can't reach it. Reading and pricing it is left to the worker, which finds the
+caches warm, or to whoever asks before it what was spent. Where a budget holds money for a call it is read at once.
 """
 
 from __future__ import annotations
@@ -13,30 +14,29 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw
 
 from outlay import context
 from outlay.context import Home, LiveSpan
 from outlay.guard import guarded
 from outlay.ids import getrandbits
 from outlay.otel import foreign_trace
-from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
+from outlay.recorder import Recorder
+from outlay.records import Call, Outcome
 from outlay.wire import batches, noted
 from outlay.wire.attempts import forget, last_failure, link, remember
-from outlay.wire.exchange import OPEN, WAITING, Exchange, Flights, Send, Worker, sending, sent_by, settle_waiting
+from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
-from outlay.wire.outcomes import estimated, judge, read, served_by, still_running
-from outlay.wire.pending import Pending, background_id
-from outlay.wire.reader import Reading
+from outlay.wire.outcomes import judge, read, still_running
+from outlay.wire.parts import Flights, Worker
+from outlay.wire.pending import Pending
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
 from outlay.wire.request import SMALL
 from outlay.wire.rewrite import Asking
 
 if TYPE_CHECKING:
+    from outlay.policy import Policy  # loaded where there are budgets
     from outlay.pricing import Prices  # loaded with the first call
 
-NOT_BILLED = Cost(status="free", amount=0)
-UNKNOWN_COST = Cost(status="unknown")
 MANY_WAITING = 512
 """Noted calls at which the worker is told to look at once: half of what the journal has room for."""
 
@@ -53,17 +53,22 @@ class Meter:
         *,
         ask_usage: bool = True,
         worker: Worker | None = None,
+        policy: Policy | None = None,
     ) -> None:
-        """Make a meter; with a ``worker``, plain answers are read on its thread, out of the caller's way."""
+        """Make a meter; with a ``worker``, plain answers are read on its thread, out of the caller's way.
+
+        ``policy``: where there are budgets, it decides about every call.
+        """
         self._recogniser = recogniser
-        self._load_prices = prices
-        self._prices: Prices | None = None
+        self._record = Recorder(prices, home).record
         self._home = home
         self._spool = spool
         self._asking = Asking() if ask_usage else None
         self._pending = Pending()
         self._worker = worker
+        self._policy = policy
         self._settled: list[tuple[Call, Exchange]] = []
+        self.budgets = policy is not None
         self.find = recogniser.find
 
     def begin(
@@ -86,6 +91,8 @@ class Meter:
         sent_by(send)
         if match.poll:
             return exchange
+        if self._policy is not None:
+            exchange.policy = self._policy  # the transport asks it, off the event loop where there is one
         span = scope.span
         if span is None and "opentelemetry.trace" in modules:
             exchange.trace = foreign_trace()
@@ -107,27 +114,32 @@ class Meter:
 
     @guarded("settling a call")
     def settle(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> None:
-        """Read what the answer says, price it, keep the record, and add it to the spans that are open around it.
-
-        Of a plain answer on the caller's thread: note it, for the worker to do so.
-        """
-        match, status = exchange.match, exchange.status
+        """Note a plain answer, for the worker to read; read any other now, and one that a budget holds money for."""
         worker = self._worker
-        if worker is not None and status == 200 and not exchange.noted and note(exchange, self._home):
+        if exchange.at_once and self._policy is not None:
+            try:
+                self._policy.settle(exchange, self._read(exchange, outcome, error))
+            finally:
+                self._policy.lose(exchange)
+        elif worker is not None and exchange.status == 200 and not exchange.noted and note(exchange, self._home):
             if last_failure() is not None:
                 forget()
             exchange.keep = self.keep_settled
             WAITING.put(exchange)
             if exchange.ended >= worker.due or WAITING.qsize() == MANY_WAITING:
                 worker.wake()
-            return
-        if match.poll:
+        elif exchange.match.poll:
             self._settle_poll(exchange)
-            return
+        else:
+            self._read(exchange, outcome, error)
+
+    def _read(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> Call | None:
+        """Read what the answer says, price it, keep the record, and add it to the spans that are open around it."""
+        match, status = exchange.match, exchange.status
         reading = read(exchange)
         if match.provider is UNKNOWN and reading.usage is None and reading.model is None and status:
             _free(exchange)
-            return  # a path like a model's on a host that is none
+            return None  # a path like a model's on a host that is none
         match.metered += 1
         if status == 200 and reading.whole and reading.error is None and not reading.background:
             call = self._record(exchange, reading, "ok", None)
@@ -135,12 +147,13 @@ class Meter:
             call = self._record(exchange, reading, *judge(exchange, reading, outcome, error))
             if reading.background and call.outcome != "pending" and not self._pending.settle(reading.id):
                 _free(exchange)
-                return
+                return None
         self._keep(exchange, call)
         if call.outcome == "pending":
             self._pending.note(call, exchange.scope.span)
         elif not exchange.noted:
             remember(exchange, call)
+        return call
 
     def _keep(self, exchange: Exchange, call: Call) -> None:
         span = exchange.scope.span
@@ -196,6 +209,8 @@ class Meter:
             first, span = begun
             call = msgspec.structs.replace(first, **{name: getattr(call, name) for name in _TOLD_BY_POLL})
         self.take(call, span, again=begun is not None)
+        if self._policy is not None:
+            self._policy.settle_pending(call)
 
     def _settle_batch(self, exchange: Exchange) -> None:
         """Keep the calls of a batch's output, each once; a long one is the worker's to read."""
@@ -210,76 +225,15 @@ class Meter:
                 reading.terms.setdefault("tier", "batch")
                 self.take(self._record(one, reading, *judge(one, reading, "ok", None)), one.scope.span)
 
-    def _record(self, exchange: Exchange, reading: Reading, outcome: Outcome, error_type: str | None) -> Call:
-        home, scope, match = self._home, exchange.scope, exchange.match
-        span, api, provider, tags = scope.span, match.reader.api, match.provider, scope.tags
-        end = exchange.start + exchange.ended - exchange.began
-        biller = provider.name if provider.served_by is None else served_by(exchange)
-        request_model, requested_tier = exchange.asked or match.reader.request.asked(exchange.body, exchange.path)
-        terms = reading.terms if not provider.terms else {**provider.terms, **reading.terms}
-        if reading.whole and reading.usage is not None:
-            usage: Usage | None = Usage(classes=reading.usage, reasoning=reading.reasoning)
-        else:
-            usage = estimated(exchange, reading, outcome)
-        if usage is not None:
-            models = (request_model, reading.model) if api.request.asked_first else (reading.model, request_model)
-            prices = self._prices or self._load()
-            cost = prices.cost(biller, models, usage, at=end, terms=terms, reported=reading.reported)
-            if reading.items:
-                cost = prices.with_items(cost, biller, reading.items, at=end, terms=terms)
-        else:
-            cost = NOT_BILLED if outcome == "error" and (exchange.status or not exchange.sent) else UNKNOWN_COST
-        if span is not None and span.tally:
-            place: tuple[str, str | None] = span.trace_id, span.id
-        else:
-            place = exchange.trace or (f"{getrandbits(128):032x}", None)
-        return Call(
-            id=background_id(biller, reading.id) if reading.background and reading.id else exchange.id,
-            trace_id=place[0],
-            parent_id=place[1],
-            project=home.project,
-            feature=span.feature if span else "",
-            path=span.path if span else "",
-            site=span.site if span else None,
-            release=home.release,
-            tags={**home.tags, **tags} if home.tags and tags else tags or home.tags,
-            provider=biller,
-            api=api.name,
-            operation=api.operation,
-            transport=exchange.transport,
-            host=exchange.host,
-            request_model=request_model,
-            response_model=reading.model,
-            response_id=reading.id,
-            request_id=exchange.request_id,
-            # A record is known by id and start: whoever polls a background answer must write the same.
-            start=exchange.start if reading.created is None else reading.created,
-            end=end,
-            first_chunk=exchange.first - exchange.began if exchange.events and exchange.first else None,
-            streamed=exchange.events,
-            outcome=outcome,
-            status=exchange.status,
-            error_type=error_type,
-            attempt=exchange.attempt,
-            retry_of=exchange.retry_of,
-            finish_reasons=reading.finish_reasons,
-            terms=terms,
-            requested_tier=requested_tier,
-            usage=usage,
-            raw_usage=Raw(reading.raw_usage) if reading.raw_usage else NO_RAW_USAGE,
-            cost=cost,
-            marks=exchange.marks + reading.marks,
-        )
+    def end(self) -> None:
+        """Settle what budgets still hold for calls in the background: nobody will see their end."""
+        if self._policy is not None:
+            self._policy.close()
 
     def take(self, call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
         """Keep a record, and add it to the span that it happened in and to those around it."""
         self._home.keep(call)
         _tally(call, span, again=again)
-
-    def _load(self) -> Prices:
-        """Return the prices, loaded with the first call."""
-        self._prices = prices = self._load_prices()
-        return prices
 
 
 _TOLD_BY_POLL = (

@@ -120,6 +120,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "price_book": (__file__, __file__),
     "ask_usage": ("No", False),
     "instrument": ("false", False),
+    "budgets": ('[{"name": "month", "limit": 200}]', ({"name": "month", "limit": 200},)),
+    "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
     "retention_days": ("0", 0),
     "retention_megabytes": (" 500 ", 500),
 }

@@ -7,14 +7,29 @@ Reference: https://docs.anthropic.com/en/api/messages
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Apart, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Apart, Bounds, Request, Stream, Total, UsageTable
+
+BOUNDS = Bounds(
+    limit="max_tokens",
+    thinking=("thinking.budget_tokens",),
+    reasons={
+        "mcp_servers": "it may ask MCP servers (mcp_servers)",
+        "container": "it runs in a container of the provider's (container)",
+        "context_management": "the provider may sum up its context (context_management)",
+    },
+    # Tools without a type, and those whose results the caller sends back.
+    callers=("custom", "bash_*", "text_editor_*", "computer_*", "memory_*"),
+    only_with={"cache_write_5m": '"cache_control"', "cache_write_1h": '"1h"'},
+    images={"claude-*": 5_000, "*anthropic.claude-*": 5_000},  # 4,784 for those that see best
+    terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
+)
 
 MESSAGES = API(
     name="anthropic.messages",
     operation="chat",
     paths=("messages",),
     strangers=("v1/messages",),
-    request=Request(tier="service_tier", limits=("max_tokens",)),
+    request=Request(tier="service_tier", limits=("max_tokens",), bounds=BOUNDS),
     answer=Answer(
         model=("model", "message.model"),
         id=("id", "message.id"),

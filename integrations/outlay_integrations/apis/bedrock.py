@@ -7,7 +7,10 @@ Reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_T
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from msgspec.structs import replace
+
+from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
+from outlay_integrations.apis import anthropic
 
 _TERMS = {"tier": ("serviceTier.type", "metadata.serviceTier.type")}
 
@@ -15,7 +18,24 @@ CONVERSE = API(
     name="bedrock.converse",
     operation="chat",
     paths=("model/*/converse", "model/*/converse-stream"),
-    request=Request(in_path="model/*/", asked_first=True, limits=("inferenceConfig.maxTokens",)),
+    request=Request(
+        in_path="model/*/",
+        asked_first=True,
+        limits=("inferenceConfig.maxTokens",),
+        bounds=Bounds(
+            limit="inferenceConfig.maxTokens",
+            thinking=("additionalModelRequestFields.thinking.budget_tokens",),
+            reasons={
+                "promptVariables": "its prompt is kept by the provider",
+                "guardrailConfig": "a guardrail is billed too",
+            },
+            tools="toolConfig.tools",
+            callers=("toolSpec", "cachePoint"),
+            only_with={"cache_write_5m": '"cachePoint"', "cache_write_1h": '"1h"'},
+            images={"*anthropic.claude-*": 5_000},
+            terms={"tier": "serviceTier.type", "latency": "performanceConfig.latency"},
+        ),
+    ),
     answer=Answer(
         model=(),
         id=(),
@@ -54,6 +74,7 @@ INVOKE = API(
         in_path="model/*/",
         asked_first=True,
         limits=("max_tokens", "max_gen_len", "inferenceConfig.maxTokens", "textGenerationConfig.maxTokenCount"),
+        bounds=replace(anthropic.BOUNDS, limit=None, terms={}),  # of another maker's body the limit has another name
     ),
     answer=Answer(
         model=("model", "message.model"),

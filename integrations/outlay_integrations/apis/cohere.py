@@ -5,7 +5,7 @@ Reference: https://docs.cohere.com/reference/chat
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
 
 _BILLED = UsageTable(
     totals=(
@@ -24,7 +24,15 @@ CHAT = API(
     operation="chat",
     paths=("v2/chat", "v1/chat"),
     providers=("cohere",),
-    request=Request(limits=("max_tokens",)),
+    request=Request(
+        limits=("max_tokens",),
+        bounds=Bounds(
+            limit="max_tokens",
+            thinking=("thinking.token_budget",),
+            reasons={"connectors": "it may search (connectors)", "conversation_id": "it goes on with what is kept"},
+            callers=("function",),
+        ),
+    ),
     answer=Answer(
         model=(),
         id=("id", "response_id", "generation_id"),

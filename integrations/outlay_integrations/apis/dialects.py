@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from outlay.integration import API, Answer, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Total, UsageTable
 from outlay_integrations.apis.openai import CHAT, EMBEDDINGS, RESPONSES
 
 _PROMPT, _COMPLETION = CHAT.usage.totals
@@ -64,9 +64,12 @@ CACHED_BESIDE = replace(CHAT, providers=("moonshotai", "together"), usage=_cache
 
 GROQ = replace(CHAT, providers=("groq",), answer=replace(CHAT.answer, usage=("usage", "x_groq.usage")))
 
+_SEARCHES = Bounds(limit="max_tokens", reasons={"model": "it may search the web"})
+
 PERPLEXITY = replace(
     CHAT,
     providers=("perplexity",),
+    request=replace(CHAT.request, bounds=_SEARCHES),
     answer=replace(CHAT.answer, reported="cost.total_cost", usage_terms={"search_context": "search_context_size"}),
     usage=replace(
         CHAT.usage,

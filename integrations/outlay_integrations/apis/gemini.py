@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
 from outlay_integrations.apis.anthropic import MESSAGES
 from outlay_integrations.apis.openai import CHAT
 
@@ -34,11 +34,30 @@ def _uncached(modality: str) -> str:
     return f"{_of('prompt', modality)} - {_of('cache', modality)}"
 
 
+_BOUNDS = Bounds(
+    limit="generationConfig.maxOutputTokens",
+    choices=("generationConfig.candidateCount", "generation_config.candidate_count"),
+    thinking=("generationConfig.thinkingConfig.thinkingBudget", "generationConfig.thinkingConfig.thinking_budget"),
+    reasons={
+        "cachedContent": "it goes on with what the provider has kept (cachedContent)",
+        "cached_content": "it goes on with what the provider has kept (cachedContent)",
+    },
+    callers=("functionDeclarations", "function_declarations"),
+    only_with={"input_audio": '"audio/', "cache_read_audio": '"audio/', "input_video": '"video/'},
+    # https://ai.google.dev/gemini-api/docs/models
+    longest={"gemini-1.5*": 8_192, "gemini-2.0*": 8_192, "gemini-2.5*": 65_536, "gemini-3*": 65_536},
+    images={"gemini-3*": 2_240},  # at the highest resolution; for older ones their sides decide
+)
+
 GENERATE = API(
     name="gemini.generate_content",
     operation="generate_content",
     paths=("models/*:generateContent", "models/*:streamGenerateContent"),
-    request=Request(in_path="models/*:", limits=("generationConfig.maxOutputTokens",)),
+    request=Request(
+        in_path="models/*:",
+        limits=("generationConfig.maxOutputTokens", "generation_config.max_output_tokens"),
+        bounds=_BOUNDS,
+    ),
     answer=replace(_ANSWER, uses={"web_search": (_SEARCHES, "*")}),
     stream=Stream(ends_with_usage=True),
     usage=UsageTable(
@@ -83,7 +102,7 @@ EMBED = API(
     name="gemini.embed_content",
     operation="embeddings",
     paths=("models/*:embedContent", "models/*:batchEmbedContents"),
-    request=Request(in_path="models/*:"),
+    request=Request(in_path="models/*:", bounds=Bounds(writes=False)),
     answer=_ANSWER,
     usage=UsageTable(totals=(Total(path="promptTokenCount", rest="input"),)),
 )

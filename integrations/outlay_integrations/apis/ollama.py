@@ -5,7 +5,7 @@ Reference: https://github.com/ollama/ollama/blob/main/docs/api.md
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
 
 _COUNTS = {"prompt_eval_count": "prompt_eval_count", "eval_count": "eval_count"}
 _USAGE = UsageTable(totals=(Total(path="prompt_eval_count", rest="input"), Total(path="eval_count", rest="output")))
@@ -14,7 +14,7 @@ CHAT = API(
     name="ollama.chat",
     operation="chat",
     paths=("api/chat", "api/generate"),
-    request=Request(limits=("options.num_predict",)),
+    request=Request(limits=("options.num_predict",), bounds=Bounds(limit="options.num_predict", callers=("function",))),
     answer=Answer(
         id=(),
         usage=(),
@@ -30,6 +30,7 @@ EMBED = API(
     name="ollama.embed",
     operation="embeddings",
     paths=("api/embed",),
+    request=Request(bounds=Bounds(writes=False)),
     answer=Answer(id=(), usage=(), counts={"prompt_eval_count": "prompt_eval_count"}),
     usage=UsageTable(totals=(Total(path="prompt_eval_count", rest="input"),)),
 )

@@ -6,7 +6,7 @@ Reference: https://platform.openai.com/docs/api-reference
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
 
 _PROMPT = Total(
     path="prompt_tokens",
@@ -24,6 +24,50 @@ _COMPLETION_USAGE = UsageTable(
     totals=(_PROMPT, _COMPLETION), reasoning="completion_tokens_details.reasoning_tokens", sum="total_tokens"
 )
 
+# High detail: at most 8 tiles of 170 tokens, of 5,667 for gpt-4o-mini; original: 10,000 patches, times up to 2.46.
+# https://platform.openai.com/docs/guides/images-vision#calculating-costs
+PICTURES = {
+    "gpt-4o-mini*": 50_000,
+    **dict.fromkeys(("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "computer-use-*"), 25_000),
+}
+
+# https://platform.openai.com/docs/models
+LONGEST = {
+    "gpt-4o*": 16_384,
+    "chatgpt-4o*": 16_384,
+    "gpt-4.1*": 32_768,
+    "gpt-4.5*": 16_384,
+    "gpt-4-*": 8_192,
+    "gpt-4": 8_192,
+    "gpt-3.5*": 4_096,
+    **dict.fromkeys(("o1*", "o3*", "o4*"), 100_000),
+    "gpt-5*": 128_000,
+}
+
+_BOUNDS = Bounds(
+    limit="max_tokens",
+    limit_of=dict.fromkeys(("openai", "azure.ai.openai", "groq", "x_ai", "cerebras"), "max_completion_tokens"),
+    choices=("n",),
+    thinking=("thinking.budget_tokens",),
+    reasons={
+        "web_search_options": "it may search the web",
+        "search_parameters": "it may search the web",
+        "prediction": "what is predicted wrongly is billed on top of the output limit",
+        "plugins": "its router may run plugins",
+        "models": "its router may choose another model",
+    },
+    callers=("function", "custom"),
+    only_with={
+        "input_audio": '"input_audio"',
+        "cache_read_audio": '"input_audio"',
+        "output_audio": '"audio"',
+        "input_video": '"video',
+    },
+    images=PICTURES,
+    longest=LONGEST,
+    terms={"tier": "service_tier"},
+)
+
 CHAT = API(
     name="openai.chat",
     operation="chat",
@@ -33,6 +77,7 @@ CHAT = API(
         limits=("max_completion_tokens", "max_tokens"),
         choices="n",
         ask_usage=("stream_options", "include_usage"),
+        bounds=_BOUNDS,
     ),
     answer=Answer(
         finish=("choices.*.finish_reason",),
@@ -56,7 +101,12 @@ COMPLETIONS = API(
     operation="text_completion",
     paths=("completions",),
     strangers=("v1/completions",),
-    request=Request(limits=("max_tokens",), choices="n", ask_usage=("stream_options", "include_usage")),
+    request=Request(
+        limits=("max_tokens",),
+        choices="n",
+        ask_usage=("stream_options", "include_usage"),
+        bounds=Bounds(limit="max_tokens", choices=("n", "best_of"), prompts="prompt", terms={"tier": "service_tier"}),
+    ),
     answer=Answer(finish=("choices.*.finish_reason",), reported="cost", text=("choices.*.text",)),
     stream=Stream(ends_with_usage=True),
     usage=_COMPLETION_USAGE,
@@ -68,7 +118,25 @@ RESPONSES = API(
     paths=("responses",),
     strangers=("v1/responses",),
     polls=("responses/*",),
-    request=Request(tier="service_tier", limits=("max_output_tokens",)),
+    request=Request(
+        tier="service_tier",
+        limits=("max_output_tokens",),
+        bounds=Bounds(
+            limit="max_output_tokens",
+            reasons={
+                "previous_response_id": "it goes on with what the provider has kept (previous_response_id)",
+                "conversation": "it goes on with what the provider has kept (conversation)",
+                "prompt": "its prompt is kept by the provider (prompt)",
+                "background": "it runs in the background",
+                "context_management": "the provider may sum up its context (context_management)",
+            },
+            callers=("function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"),
+            only_with={"input_audio": '"input_audio"', "cache_read_audio": '"input_audio"', "output_audio": '"audio"'},
+            images=PICTURES,
+            longest=LONGEST,
+            terms={"tier": "service_tier"},
+        ),
+    ),
     answer=Answer(
         model=("model", "response.model"),
         id=("id", "response.id"),
@@ -111,6 +179,7 @@ EMBEDDINGS = API(
     operation="embeddings",
     paths=("embeddings",),
     strangers=("v1/embeddings",),
+    request=Request(bounds=Bounds(writes=False)),
     answer=Answer(reported="cost"),
     usage=UsageTable(totals=(_PROMPT,), sum="total_tokens"),
 )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
 from outlay_integrations.apis import openai
 
-_MODEL = Request(model="model_id", limits=("max_tokens", "parameters.max_new_tokens"))
+_MODEL = Request(
+    model="model_id", limits=("parameters.max_new_tokens",), bounds=Bounds(limit="parameters.max_new_tokens")
+)
 
 GENERATION = API(
     name="watsonx.generation",
@@ -39,7 +41,11 @@ CHAT = replace(
     openai.CHAT,
     paths=("ml/v1/text/chat", "ml/v1/text/chat_stream"),
     strangers=(),
-    request=_MODEL,
+    request=Request(
+        model="model_id",
+        limits=("max_tokens",),
+        bounds=Bounds(limit="max_tokens", choices=("n",), callers=("function",)),
+    ),
     answer=replace(openai.CHAT.answer, model=("model_id", "model"), request_id="x-global-transaction-id"),
     stream=Stream(ends_with_usage=True),
 )
@@ -48,7 +54,7 @@ EMBEDDINGS = API(
     name="watsonx.embeddings",
     operation="embeddings",
     paths=("ml/v1/text/embeddings",),
-    request=_MODEL,
+    request=Request(model="model_id", bounds=Bounds(writes=False)),
     answer=Answer(model=("model_id",), id=(), usage=(), counts={"input_token_count": "input_token_count"}),
     usage=UsageTable(totals=(Total(path="input_token_count", rest="input"),)),
 )

@@ -30,16 +30,18 @@ def _request(module: Any, wrapped: Any) -> Any:
         exchange = _open(module, session, method, url, kwargs)
         if exchange is None:
             return await wrapped(session, method, url, **kwargs)
+        if exchange.policy is not None:
+            await _permit(exchange, kwargs)
         asking = None if exchange.rewritten is None else _rewritten(module, exchange, kwargs)
         try:
             response = await wrapped(session, method, url, **(kwargs if asking is None else asking))
             if (
-                asking is not None
+                exchange.refused is not None
                 and response.status in REFUSALS
                 and _refused(exchange, response, await response.read())
             ):
                 response.close()
-                response = await wrapped(session, method, url, **kwargs)
+                response = await wrapped(session, method, url, **(_rewritten(module, exchange, kwargs) or kwargs))
         except BaseException as error:
             _fail(exchange, error)
             raise
@@ -85,17 +87,39 @@ def _body(module: Any, session: Any, kwargs: dict[str, Any]) -> bytes | None:
     return body
 
 
-@guarded("asking for a stream's usage")
-def _rewritten(module: Any, exchange: Exchange, kwargs: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the arguments that ask; None where the request must be sent as it is."""
+async def _permit(exchange: Exchange, kwargs: dict[str, Any]) -> None:
+    """Ask the budgets; raise their refusal."""
+    from outlay.integration import permit_async  # where there are budgets
+
+    refusal = await permit_async(exchange, fixed=_signed(_headers(kwargs)))
+    if refusal is not None:
+        from outlay_integrations.transports.refusals import typed  # few are refused
+
+        raise typed(refusal)
+
+
+def _headers(kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:
     given = kwargs.get("headers") or {}
-    headers = [*given.items()] if hasattr(given, "items") else [*given]
+    return [*given.items()] if hasattr(given, "items") else [*given]
+
+
+def _signed(headers: list[tuple[Any, Any]]) -> bool:
+    """Return whether the headers vouch for the body, or for its length."""
     names = {str(name).lower(): value for name, value in headers}
-    if str(names.get("authorization", "")).startswith("AWS4-") or "content-length" in names:
+    return str(names.get("authorization", "")).startswith("AWS4-") or "content-length" in names
+
+
+@guarded("changing a request")
+def _rewritten(module: Any, exchange: Exchange, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the arguments to send by; None where those are the ones given."""
+    headers = _headers(kwargs)
+    if _signed(headers):
         exchange.leave_as_is()
+    if exchange.rewritten is None:
         return None
-    headers = [(name, value) for name, value in headers if str(name).lower() != "accept-encoding"]
-    headers.append(("Accept-Encoding", "identity"))  # what comes back is filtered on the way
+    if exchange.refused is not None:
+        headers = [(name, value) for name, value in headers if str(name).lower() != "accept-encoding"]
+        headers.append(("Accept-Encoding", "identity"))  # what comes back is filtered on the way
     body: Any = exchange.rewritten
     if not isinstance(kwargs.get("data"), str | bytes):
         body = module.payload.BytesPayload(body, content_type="application/json", encoding="utf-8")

@@ -1,6 +1,7 @@
 """botocore: what boto3 sends by. One ``URLLib3Session.send`` is one attempt at one call.
 
-Its requests are signed before they come here, so none is rewritten.
+Its requests are signed before they come there. So where there are budgets they are asked before, when an attempt's
+request is made: what they change is signed with it.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from outlay.integration import Patch, Transport, guarded
-from outlay_integrations.transports.urllib3 import begin, connected, header_of, tee, teeable
+from outlay.integration import Patch, Transport, guarded, meter
+from outlay_integrations.transports.urllib3 import begin, connected, header_of, recognised, tee, teeable
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -18,12 +19,65 @@ UNSENT = frozenset(("EndpointConnectionError", "ConnectTimeoutError", "ProxyConn
 """Exceptions that say that the provider never got the request."""
 
 
+class Permitted:
+    """An exchange between the making of its request and its send; one that is never sent costs nothing."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        exchange.sent = exchange.send.alive = False
+
+    def __del__(self) -> None:
+        if not self.exchange.sent:
+            self.exchange.drop()
+
+
+def _create_request(_: Any, wrapped: Any) -> Any:
+    @functools.wraps(wrapped)
+    def create_request(endpoint: Any, params: Any, operation_model: Any = None) -> Any:
+        exchange = _open_early(params) if meter.budgets else None
+        if exchange is None:
+            return wrapped(endpoint, params, operation_model)
+        _permit(exchange)
+        given = params if exchange.rewritten is None else {**params, "body": exchange.rewritten}
+        try:
+            request = wrapped(endpoint, given, operation_model)
+        except BaseException as error:
+            exchange.failed(error, sent=False)
+            raise
+        finally:
+            exchange.send.alive = False
+        request.outlay = Permitted(exchange)
+        return request
+
+    return create_request
+
+
+@guarded("recognising a request")
+def _open_early(params: Any) -> Exchange | None:
+    exchange = recognised("botocore", params["method"], params["url"], params["body"], streams=False)
+    if exchange is not None:
+        exchange.leave_as_is()
+    return exchange
+
+
+def _permit(exchange: Exchange) -> None:
+    """Ask the budgets; raise their refusal."""
+    from outlay.integration import permit
+    from outlay_integrations.transports.refusals import typed
+
+    refusal = permit(exchange, fixed=False)
+    if refusal is not None:
+        raise typed(refusal)
+
+
 def _send(_: Any, wrapped: Any) -> Any:
     @functools.wraps(wrapped)
     def send(session: Any, request: Any) -> Any:
-        exchange = _open(request)
+        permitted = getattr(request, "outlay", None)
+        exchange = _open(request) if permitted is None else permitted.exchange
         if exchange is None:
             return wrapped(session, request)
+        exchange.sent = exchange.send.alive = True
         try:
             response = wrapped(session, request)
         except BaseException as error:
@@ -59,5 +113,10 @@ def _follow(exchange: Exchange, response: Any) -> None:
 
 
 TRANSPORT = Transport(
-    name="botocore", patches=(Patch("botocore.httpsession", "URLLib3Session.send", _send),), sdks=("boto3",)
+    name="botocore",
+    patches=(
+        Patch("botocore.httpsession", "URLLib3Session.send", _send),
+        Patch("botocore.endpoint", "Endpoint.create_request", _create_request),
+    ),
+    sdks=("boto3",),
 )

@@ -19,13 +19,20 @@ def _send(module: Any, wrapped: Any) -> Any:
         exchange = _open(module, args, kwargs)
         if exchange is None:
             return wrapped(client, *args, **kwargs)
+        if exchange.policy is not None:
+            from outlay.integration import permit  # where there are budgets
+
+            refusal = permit(exchange, fixed=_fixed(args, kwargs))
+            if refusal is not None:
+                return _refuse(module, refusal, args, kwargs)
         asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
         try:
             request, options = asked or (args, kwargs)
             response = wrapped(client, *request, **options)
-            if asked and _may_refuse(response) and _refused(exchange, response.status_code, response.read()):
+            if _may_refuse(exchange, response) and _refused(exchange, response.status_code, response.read()):
                 response.close()
-                response = wrapped(client, *args, **kwargs)
+                request, options = _rewritten(module, exchange, args, kwargs) or (args, kwargs)
+                response = wrapped(client, *request, **options)
         except BaseException as error:
             exchange.failed(error, sent=type(error).__name__ not in UNSENT)
             raise
@@ -43,14 +50,21 @@ def _send_async(module: Any, wrapped: Any) -> Any:
         exchange = _open(module, args, kwargs)
         if exchange is None:
             return await wrapped(client, *args, **kwargs)
+        if exchange.policy is not None:
+            from outlay.integration import permit_async  # as above
+
+            refusal = await permit_async(exchange, fixed=_fixed(args, kwargs))
+            if refusal is not None:
+                return _refuse(module, refusal, args, kwargs)
         asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
         try:
             response = await (
                 wrapped(client, *args, **kwargs) if asked is None else wrapped(client, *asked[0], **asked[1])
             )
-            if asked and _may_refuse(response) and _refused(exchange, response.status_code, await response.aread()):
+            if _may_refuse(exchange, response) and _refused(exchange, response.status_code, await response.aread()):
                 await response.aclose()
-                response = await wrapped(client, *args, **kwargs)
+                request, options = _rewritten(module, exchange, args, kwargs) or (args, kwargs)
+                response = await wrapped(client, *request, **options)
         except BaseException as error:
             exchange.failed(error, sent=type(error).__name__ not in UNSENT)
             raise
@@ -107,22 +121,40 @@ def _form(stream: Any) -> bytes | None:
     return json.dumps(texts).encode()
 
 
-@guarded("asking for a stream's usage")
+def _fixed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return whether a request can't be changed any more: its body is signed, or not in memory."""
+    request = args[0] if args else kwargs["request"]
+    return request.headers.get("authorization", "").startswith("AWS4-") or "_content" not in request.__dict__
+
+
+def _refuse(module: Any, refusal: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Raise the refusal, or return what raises it to an SDK that would catch it here."""
+    from outlay_integrations.transports.refusals import catches_all, raising, typed  # few are refused
+
+    error = typed(refusal)
+    if catches_all((args[0] if args else kwargs["request"]).headers):
+        return raising(module.Response, error)
+    raise error
+
+
+@guarded("changing a request")
 def _rewritten(module: Any, exchange: Exchange, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments | None:
-    """Return the arguments of ``send`` with the request that asks; None where it must be sent as it is."""
+    """Return the arguments of ``send`` with the request that is to be sent; None where that is the one given."""
     request = args[0] if args else kwargs["request"]
     if request.headers.get("authorization", "").startswith("AWS4-"):  # signed: the body can't be changed any more
         exchange.leave_as_is()
+    if exchange.rewritten is None:
         return None
-    asking = _with_body(module, request, exchange.rewritten or b"")
-    return ((asking, *args[1:]), kwargs) if args else (args, {**kwargs, "request": asking})
+    changed = _with_body(module, request, exchange.rewritten, filtered=exchange.refused is not None)
+    return ((changed, *args[1:]), kwargs) if args else (args, {**kwargs, "request": changed})
 
 
-def _with_body(module: Any, request: Any, body: bytes) -> Any:
-    """Return a request like this one with another body, whose answer comes uncompressed: it is filtered on the way."""
+def _with_body(module: Any, request: Any, body: bytes, *, filtered: bool) -> Any:
+    """Return a request like this one with another body; an answer that is filtered on the way comes uncompressed."""
     headers = request.headers.copy()
     headers["content-length"] = str(len(body))
-    headers["accept-encoding"] = "identity"
+    if filtered:
+        headers["accept-encoding"] = "identity"
     made = object.__new__(type(request))  # making it anew would go through all headers and the URL again
     made.__dict__.update(
         request.__dict__,
@@ -134,8 +166,8 @@ def _with_body(module: Any, request: Any, body: bytes) -> Any:
     return made
 
 
-def _may_refuse(response: Any) -> bool:
-    return response.status_code in REFUSALS
+def _may_refuse(exchange: Exchange, response: Any) -> bool:
+    return exchange.refused is not None and response.status_code in REFUSALS
 
 
 @guarded("reading a refusal")

@@ -35,13 +35,15 @@ def _send(_: Any, wrapped: Any) -> Any:
         exchange = None if redirected else _open(request, kwargs)
         if exchange is None:
             return wrapped(session, request, **kwargs)
+        if exchange.policy is not None:
+            _permit(exchange, request)
         asking = None if exchange.rewritten is None else _rewritten(exchange, request)
         before = _sending.set(session)
         try:
             response = wrapped(session, request if asking is None else asking, **kwargs)
-            if asking is not None and response.status_code in REFUSALS and _refused(exchange, response):
+            if exchange.refused is not None and response.status_code in REFUSALS and _refused(exchange, response):
                 response.close()
-                response = wrapped(session, request, **kwargs)
+                response = wrapped(session, _rewritten(exchange, request) or request, **kwargs)
         except BaseException as error:
             exchange.failed(error, sent=not _unsent(error))
             raise
@@ -59,18 +61,34 @@ def _open(request: Any, kwargs: dict[str, Any]) -> Exchange | None:
     return begin("requests", request, streams=kwargs.get("stream", False))
 
 
-@guarded("asking for a stream's usage")
+def _permit(exchange: Exchange, request: Any) -> None:
+    """Ask the budgets; raise their refusal."""
+    from outlay.integration import permit  # where there are budgets
+
+    refusal = permit(exchange, fixed=_signed(request.headers))
+    if refusal is not None:
+        from outlay_integrations.transports.refusals import typed  # few are refused
+
+        raise typed(refusal)
+
+
+def _signed(headers: Any) -> bool:
+    return headers.get("authorization", "").startswith("AWS4-") or any(name in headers for name in SIGNED)
+
+
+@guarded("changing a request")
 def _rewritten(exchange: Exchange, request: Any) -> Any:
-    """Return the request that asks; None where it must be sent as it is."""
-    headers = request.headers
-    if headers.get("authorization", "").startswith("AWS4-") or any(name in headers for name in SIGNED):
+    """Return the request that is to be sent; None where that is the one given."""
+    if _signed(request.headers):
         exchange.leave_as_is()
+    if exchange.rewritten is None:
         return None
-    asking = request.copy()
-    asking.body = exchange.rewritten
-    asking.headers["Content-Length"] = str(len(exchange.rewritten or b""))
-    asking.headers["Accept-Encoding"] = "identity"  # what comes back is filtered on the way
-    return asking
+    changed = request.copy()
+    changed.body = exchange.rewritten
+    changed.headers["Content-Length"] = str(len(exchange.rewritten))
+    if exchange.refused is not None:
+        changed.headers["Accept-Encoding"] = "identity"  # what comes back is filtered on the way
+    return changed
 
 
 @guarded("reading a refusal")

@@ -25,13 +25,18 @@ MANY = 8192
 
 def begin(transport: str, request: Any, *, streams: bool) -> Exchange | None:
     """Open an exchange for a request of requests or botocore; None where it is no model call."""
-    if request.method not in ("POST", "GET"):
+    return recognised(transport, request.method, request.url, request.body, streams=streams)
+
+
+def recognised(transport: str, method: str, url: str, given: Any, *, streams: bool) -> Exchange | None:
+    """Open an exchange for a request by its parts."""
+    if method not in ("POST", "GET"):
         return None
-    host, path = split(request.url)
-    match = meter.find(request.method, host, path)
+    host, path = split(url)
+    match = meter.find(method, host, path)
     if match is None:
         return None
-    body = request.body.encode() if isinstance(request.body, str) else request.body
+    body = given.encode() if isinstance(given, str) else given
     # Only a body that is in memory already: reading a generator or an upload would use it up.
     known = bytes(body) if isinstance(body, bytes | bytearray) else None
     return meter.begin(transport, match, host, path, known, streams=streams)

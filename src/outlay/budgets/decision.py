@@ -30,6 +30,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """Features from the outermost span to the innermost, joined by ``/``."""
     run: str | None
     """Trace id of the outermost span; None outside of any."""
+    spans: Mapping[str, str] = {}
+    """Name of each span around the call → its id; of several with one name the outermost. For runs by a span's name."""
     tags: Mapping[str, str]
     at: int
     """Nanoseconds since the epoch."""

@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from outlay.config.settings import NAMES, TYPES, nearest
 from outlay.errors import ConfigError
 
@@ -64,6 +66,8 @@ def _parsed(variable: str, wanted: Any, text: str) -> Any:
         return _pairs(variable, text)
     if wanted == tuple[str, ...]:
         return [part.strip() for part in text.split(",") if part.strip()]
+    if wanted == tuple[Any, ...]:
+        return _tables(variable, text)
     if wanted is bool:
         if text.lower() not in _BOOLEANS:
             raise ConfigError(
@@ -76,6 +80,13 @@ def _parsed(variable: str, wanted: Any, text: str) -> Any:
         except ValueError:
             raise ConfigError(f"the environment: {variable}={text!r} must be a whole number.") from None
     return text
+
+
+def _tables(variable: str, text: str) -> list[Any]:
+    try:
+        return msgspec.json.decode(text, type=list[Any])
+    except msgspec.MsgspecError:
+        raise ConfigError(f'the environment: {variable} must be a JSON list of tables, like [{{"name": …}}].') from None
 
 
 def _pairs(variable: str, text: str) -> dict[str, str]:

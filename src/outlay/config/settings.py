@@ -43,6 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Ask chat streams for their usage where the caller did not, and take it out of the stream again."""
     instrument: bool = True
     """Patch the HTTP clients; without it only ``instrument(client)`` and ``record()`` meter."""
+    budgets: tuple[Any, ...] = ()
+    """Limits on what calls may cost: ``outlay.Budget`` objects, or ``[[budgets]]`` tables with the same keywords."""
+    budget_store: str | None = None
+    """Where budgets are counted: ``redis://…``, ``postgresql://…``, ``sqlite:///…`` or ``memory``; ``budgets.db`` in the
+    data folder where not set."""
     retention_days: int = 400
     """Days that calls are kept; 0 for ever."""
     retention_megabytes: int = 0
@@ -58,6 +63,7 @@ _WORDS = {
     int: "must be a whole number",
     dict[str, str]: 'must be a table of name = "value"',
     tuple[str, ...]: 'must be a list of names, like ["user", "tenant"]',
+    tuple[Any, ...]: "must be a list of tables, or of outlay.Budget objects",
 }
 
 

@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from outlay.ledger.locking import lock_shared
 from outlay.ledger.segment import NEW_SUFFIX, new_name
+from outlay.locking import lock_shared
 from outlay.records import Call, Cost
 
 SUFFIX = ".inflight"

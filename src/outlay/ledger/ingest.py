@@ -19,10 +19,10 @@ from outlay.ledger import inflight, segment
 from outlay.ledger.database import in_use, transaction
 from outlay.ledger.labels import Labels
 from outlay.ledger.lines import decode
-from outlay.ledger.locking import lock_exclusive
 from outlay.ledger.rollups import Known
 from outlay.ledger.spool import Spool
 from outlay.ledger.writing import CHUNK, Batch, write
+from outlay.locking import lock_exclusive
 from outlay.records import Loss, Record
 
 LINES = 1_000

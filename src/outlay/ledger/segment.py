@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-from outlay.ledger.locking import lock_shared
+from outlay.locking import lock_shared
 
 SUFFIX = ".jsonl"
 NEW_SUFFIX = ".new"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from outlay.pricing import shelf
 from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
+from outlay.pricing.ceiling import Ceiling, ceiling
 from outlay.pricing.items import put_items
 from outlay.pricing.quote import Quote, quote
 from outlay.pricing.resolution import find, in_table
@@ -47,6 +48,7 @@ class Prices:
         if book.digest:
             self.version = hashlib.sha256(f"{table.version} {book.digest}".encode()).hexdigest()[:16]
         self._quotes: dict[_Key, Quote] = {}
+        self._ceilings: dict[tuple[_Key, frozenset[str]], Ceiling] = {}
 
     @classmethod
     def load(cls, book: Path | None = None, tables: Path | None = None, version: str = "") -> Prices:
@@ -121,6 +123,35 @@ class Prices:
             own = self.cost(provider, (model,), Usage(classes=classes), at=at, terms=terms)
             items.append((CostItem(model=model, classes=classes, amount=own.amount, price_id=own.price_id), own))
         return put_items(cost, items)
+
+    def bound(
+        self,
+        provider: str,
+        models: Sequence[str | None],
+        *,
+        input_tokens: int,
+        output_tokens: int,
+        at: int,
+        terms: Mapping[str, str] = NO_TERMS,
+        without: frozenset[str] = frozenset(),
+    ) -> int | None:
+        """Return the pico-USD that a call costs at most; None where no price is known.
+
+        Every token is taken for the dearest that it may turn out to be: written to a cache, thinking, in the priciest
+        tier that is not ruled out. ``at``: when the call begins; it ends within a day. ``terms``: what the request asks
+        for. ``without``: usage classes that it can't have.
+        """
+        key = (provider, tuple(models), tuple(terms.items()) if terms else None)
+        found = self._ceilings.get((key, without))
+        if found is None or not found.start <= at < found.end:
+            match = find(self.table, self.book, canonical(provider), key[1])
+            found = (
+                Ceiling(at, at + 1, ()) if match is None else ceiling(self.table, self.book, match, at, terms, without)
+            )
+            if len(self._ceilings) >= CACHED:
+                self._ceilings.clear()
+            self._ceilings[key, without] = found
+        return found.amount(input_tokens, output_tokens)
 
     def explain(
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS

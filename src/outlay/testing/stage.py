@@ -161,6 +161,12 @@ class Stage:
 
     # What transports ask of the meter.
 
+    @property
+    def budgets(self) -> bool:
+        """Return whether the instance of this context has budgets."""
+        instance = self.current()
+        return instance is not None and instance.meter.budgets
+
     def find(self, method: str, host: str, path: str) -> Match | None:
         """Return the match of a request, as the instance of this context has it."""
         instance = self.current()

@@ -107,6 +107,38 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the event that carries usage is the last one that matters."""
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a request bounds the cost of its call, and what says that nothing does."""
+
+    writes: bool = True
+    """Whether the answer has output tokens; without it the input alone is billed."""
+    limit: str | None = None
+    """Where an output limit is written for a caller who gave none; None where it can't be."""
+    limit_of: Mapping[str, str] = {}
+    """Provider → where, for those who call it otherwise."""
+    choices: Paths = ()
+    """Numbers of answers asked for, the largest binding; each may be as long as the limit."""
+    prompts: str | None = None
+    """A list, each text of which is answered."""
+    thinking: Paths = ()
+    """Numbers of thinking tokens asked for, which the limit includes: it must be above them."""
+    reasons: Mapping[str, str] = {}
+    """Path → why the body does not bound the cost, where it holds more than null, false or nothing."""
+    tools: str = "tools"
+    """The list of tools that the model is given."""
+    callers: tuple[str, ...] = ()
+    """Kinds of tools that the caller runs, by ``type`` or, without one, by their keys; ``*`` at the end stands for
+    anything. Every other kind is the provider's, who may bill what it likes."""
+    only_with: Mapping[str, str] = {}
+    """Usage class → text without which in the body there is none of it."""
+    images: Mapping[str, int] = {}
+    """Pattern of models → tokens that a picture is billed at most; for other models nothing bounds it."""
+    longest: Mapping[str, int] = {}
+    """Pattern of models → tokens of their longest answer, which binds where the request names no limit."""
+    terms: Mapping[str, str] = {}
+    """Price term → where the request asks for it. What is not asked for may be anything."""
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Where a request's body says what."""
 
@@ -125,6 +157,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """How many answers were asked for; each may be as long as the limit."""
     ask_usage: tuple[str, str] | None = None
     """(object, flag): set to true in the body, this makes a stream tell its usage in an event of its own."""
+    bounds: Bounds | None = None
+    """What bounds the cost; None where nothing in a body of this format does."""
 
 
 class API(msgspec.Struct, frozen=True, kw_only=True):

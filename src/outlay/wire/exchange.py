@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Protocol
 
 import msgspec
 
@@ -18,6 +17,7 @@ from outlay.context import Scope
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.framing import is_sse, is_stream
+from outlay.wire.parts import Journal, Policy
 from outlay.wire.recognise import Match
 
 MANY = 8192
@@ -38,44 +38,6 @@ held, so nothing is done there but a put, which is re-entrant."""
 
 _settling = threading.RLock()
 """Held while what waits is settled: who asks what was spent waits for the one that is just being priced."""
-
-
-class Journal(Protocol):
-    """Where calls in flight are noted (``outlay.ledger.inflight``)."""
-
-    def begin(
-        self, call: str, start: int, provider: str, api: str, host: str, feature: str, upper: int | None, project: str
-    ) -> int | None:
-        """Note that a call is about to be sent; None when there is no room."""
-
-    def note(self, slot: int, facts: bytes) -> bool:
-        """Keep what is known of a call by now; return False where there is no room for it."""
-
-    def end(self, slot: int) -> None:
-        """Take a call out."""
-
-
-class Worker(Protocol):
-    """The thread that settles what waits, once a second or when it is woken."""
-
-    due: int
-    """The clock (``time.perf_counter_ns``) from which on it wants to be woken."""
-
-    def wake(self) -> None:
-        """Start it, or have it look now."""
-
-
-class Flights(Protocol):
-    """Where the journal of calls in flight is had from: the spool."""
-
-    @property
-    def in_use(self) -> Journal | None:
-        """The journal, if it was asked for before."""
-
-    @property
-    def journal(self) -> Journal | None:
-        """The journal of this process; None where there is no room for one."""
-
 
 Settle = Callable[["Exchange", Outcome, BaseException | None], None]
 
@@ -123,10 +85,18 @@ class Exchange(msgspec.Struct, eq=False):
     retry_of: str | None = None
     marks: tuple[str, ...] = ()
     rewritten: bytes | None = None
-    """The body to send instead, where a policy asked for it."""
+    """The body to send instead: changed by a budget, asked for its usage, or both."""
     refused: Callable[[Exchange, int, bytes], bool] | None = None
-    """Where the body was rewritten: tells whether an answer (status, body) refuses that, so that the transport must
-    send the request again as it was."""
+    """Where a stream is asked for its usage: tells whether an answer (status, body) refuses that, so that the transport
+    must send the request again without the question."""
+    policy: Policy | None = None
+    """Where there are budgets: a transport asks them before it sends (``permit``)."""
+    changed: bytes | None = None
+    """The body as a budget has it sent, asked for nothing."""
+    refusal: Exception | None = None
+    """What a budget has raised instead of sending."""
+    at_once: bool = False
+    """Whether the call is settled before it returns: a budget holds money for it until then."""
     filter: UsageFilter | Recoder | None = None
     status: int | None = None
     request_id: str | None = None
@@ -158,8 +128,8 @@ class Exchange(msgspec.Struct, eq=False):
     """Where the journal of calls in flight names this one."""
 
     def leave_as_is(self) -> None:
-        """Send the request as it was given (*transport*): a signature covers its body, or it can't be changed."""
-        self.rewritten = self.refused = None
+        """Ask the stream for nothing (*transport*): a signature covers the body, or it can't be changed."""
+        self.rewritten, self.refused = self.changed, None
         self.marks = tuple([mark for mark in self.marks if mark != "usage_requested"])
 
     def answered(self, status: int, header: Callable[[str], str | None], body: bytes | None = None) -> None:
@@ -176,7 +146,7 @@ class Exchange(msgspec.Struct, eq=False):
             self.encoding = header("content-encoding") or ""
         elif body[:1] != b"{":
             self.events = is_stream(header("content-type"))
-        if self.rewritten is not None and self.events:
+        if self.refused is not None and self.events:
             self.filter = make_filter(self.encoding)
         if body is not None:
             self.answer = body

@@ -68,6 +68,8 @@ def judge(
     exchange: Exchange, reading: Reading, outcome: Outcome, error: BaseException | None
 ) -> tuple[Outcome, str | None]:
     """Return the outcome and, for an error, its type. The bytes decide whether a stream was whole, not how it ended."""
+    if exchange.refusal is not None:
+        return "error", "budget_exceeded"
     if _declined(exchange):
         return "error", reading.error or str(exchange.status)
     if reading.error is not None:
@@ -91,5 +93,6 @@ def estimated(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage |
     reader, answer = exchange.match.reader, exchange.answer or b""
     reading.marks += ("usage_missing",) if reading.whole else ()
     text = reader.text_length(answer, streamed=events)
-    limit = reader.request.limit(exchange.body)
-    return estimate(reading.usage, exchange.body, text, limit, answered=exchange.status is not None)
+    body = exchange.changed or exchange.body
+    limit = reader.request.limit(body)
+    return estimate(reading.usage, body, text, limit, answered=exchange.status is not None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,6 +18,9 @@ from outlay.wire.paths import UNREADABLE, Fields
 from outlay.wire.request import RequestReader
 from outlay.wire.usage import InvalidUsage, UsageReader
 from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text, uses
+
+if TYPE_CHECKING:
+    from outlay.wire.bounds import BoundsReader  # loaded where there are budgets
 
 RAW_LIMIT = 16 * 1024
 """Bytes of a provider's usage object that are kept."""
@@ -108,6 +112,13 @@ class Reader:
         self._said = attrgetter(*usual) if answer.model and answer.usage else None
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
+
+    @cached_property
+    def bounds(self) -> BoundsReader:
+        """Reads what bounds the cost of a request; made for those who have budgets."""
+        from outlay.wire.bounds import BoundsReader
+
+        return BoundsReader(self.api.request)
 
     def plain(self, body: bytes) -> Reading | None:
         """Read a JSON answer; None where it is not a JSON object."""

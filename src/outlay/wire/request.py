@@ -36,7 +36,7 @@ class RequestReader:
     """Read one format's requests."""
 
     def __init__(self, table: Request) -> None:
-        self._limits = table.limits
+        self.table = table
         self._fields = Fields((table.model, table.tier or "tier", table.choices or "n", *table.limits))
         model = re.escape(table.model.encode())
         # Compiled for the bodies that need them: to do so takes longer than the rest of a first call.
@@ -84,6 +84,12 @@ class RequestReader:
         model, tier = self.model(body)
         found = self._in_path.search(path) if self._in_path is not None else None
         return (model if found is None else unquote(found[1])[:TEXT]), tier
+
+    def names_model(self, body: bytes, path: str) -> bool:
+        """Return whether the body decides which model answers, not the path: Azure's deployments are named there."""
+        if "/deployments/" in path or (self._in_path is not None and self._in_path.search(path)):
+            return False
+        return self.model(body)[0] is not None
 
     def measured(self, body: bytes | None) -> dict[str, Quantity] | None:
         """Return what a request is billed by itself, whatever the answer is; None where that can't be told."""

@@ -1,4 +1,4 @@
-"""Ask a stream for its usage: the one change that outlay makes to a request unasked."""
+"""Ask a stream for its usage: the one change that outlay makes to a request unasked. Those of budgets: ``amend``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Asking:
             return False
         if len(self._refused) < REMEMBERED:
             self._refused.add(exchange.host)
-        exchange.rewritten = None
+        exchange.rewritten, exchange.refused = exchange.changed, None
         exchange.marks += ("usage_refused",)
         return True
 

@@ -1,0 +1,259 @@
+"""The bookkeeping of one account: what a step does to it. Every store but Redis, whose script says the same, runs this.
+
+The one law: ``settled + leased`` grows beyond the limit by nothing but calls that cost more than was reserved for them.
+Money that a dead process held stays charged, as suspense, until its journal or the process itself tells what it spent.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from outlay.budgets.trade import Account, Figures, Remains, Reply, Step
+from outlay.budgets.windows import SLOTS
+
+GRACE = 1_000
+"""Milliseconds by which the store lets a lease live longer than its holder does."""
+UNCONFIRMED = 60_000
+"""Milliseconds after which an alert that nobody confirmed is given to another process to raise."""
+DECLARED = 120_000
+"""Milliseconds for which a limit counts as declared after a process last did so."""
+FRESH = 10_000
+"""Milliseconds for which a declaration need not be written down again."""
+DAY_MS = 86_400_000
+SUSPENDED = 30 * DAY_MS
+"""Milliseconds after which evidence on a lease that ran out is no longer waited for: what it held stays charged."""
+
+
+class Lease(msgspec.Struct, array_like=True):
+    """A part of an account that one process spends on its own."""
+
+    hold: int = 0
+    reported: int = 0
+    seq: int = 0
+    expires: int = 0
+    suspense: int = 0
+    slot: int = 0
+    flight: int = 0
+    risk: int = 0
+
+
+class State(msgspec.Struct, omit_defaults=True):
+    """An account."""
+
+    settled: int = 0
+    leased: int = 0
+    extra: int = 0
+    """Carried over from the window before."""
+    limit: int = 0
+    """In force at the last step."""
+    opened: bool = False
+    refused: bool = False
+    end: int | None = None
+    leases: dict[str, Lease] = {}
+    claims: dict[int, tuple[int, bool]] = {}
+    """Threshold → (claimed at, confirmed)."""
+    slots: dict[int, int] = {}
+    """Settled by day, or by the slot of a rolling window."""
+
+
+class Identity(msgspec.Struct, omit_defaults=True):
+    """A budget as its processes declare it: one for each (project, name)."""
+
+    since: int = 0
+    declared: dict[int, int] = {}
+    """Limit → when a process last declared it."""
+    override: int | None = None
+    until: int | None = None
+    told: int = 0
+    """When it was last told that processes disagree."""
+
+    def limit(self, own: int, now: int) -> int:
+        """Return the limit in force: an override, else the lowest that was declared of late."""
+        if self.override is not None and (self.until is None or now < self.until):
+            return self.override
+        return min([own, *(limit for limit, seen in self.declared.items() if now - seen < DECLARED)])
+
+    def declare(self, limit: int, now: int) -> bool:
+        """Note that a process declares ``limit``; return whether that is worth writing down."""
+        if 0 <= now - self.declared.get(limit, -FRESH) < FRESH:
+            return False
+        self.since = self.since or now
+        self.declared = {known: seen for known, seen in self.declared.items() if now - seen < DECLARED} | {limit: now}
+        return True
+
+    def disagreement(self, now: int) -> tuple[int, ...]:
+        """Return the limits that differ, once a day; empty where there is nothing to tell."""
+        if len(self.declared) < 2 or now - self.told < DAY_MS:
+            return ()
+        self.told = now
+        return tuple(sorted(self.declared))
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One change of an account's counters, never changed and never taken away."""
+
+    id: str
+    kind: str
+    """``step``, ``opening``, ``suspense`` (a lease ran out), ``revived`` (its holder lives), ``recovered`` (by the
+    journal of a dead one), ``left`` (a slot of a rolling window)."""
+    settled: int
+    leased: int
+    at: int
+
+
+class Book:
+    """An account's state with what is being written about it."""
+
+    def __init__(self, state: State, now: int) -> None:
+        self.state = state
+        self.now = now
+        self.entries: list[Entry] = []
+
+    def note(self, identity: str, kind: str, settled: int, leased: int, *, slot: int | None = None) -> None:
+        """Change the counters, and write the entry that says so."""
+        state = self.state
+        state.settled += settled
+        state.leased += leased
+        if settled and slot is not None:
+            state.slots[slot] = state.slots.get(slot, 0) + settled
+        if settled or leased:
+            self.entries.append(Entry(identity, kind, settled, leased, self.now))
+
+    def step(self, step: Step, limit: int) -> Reply:
+        """Do a step under the ``limit`` in force, and return how things stand then."""
+        state = self.state
+        slot = self.now // step.rolling if step.rolling else step.day
+        if not state.opened:
+            if step.opening is None:
+                return self._reply(Lease(), unopened=True)
+            state.opened = True
+            self.note("opening", "opening", step.opening, 0, slot=slot)
+        state.limit, state.end = limit + state.extra, step.end
+        self._expire(slot)
+        if step.rolling:
+            self._leave(slot - SLOTS)
+        lease = state.leases.get(step.lease)
+        if lease is None:
+            if step.seq > 1:
+                return self._reply(Lease(), lost=True)
+            lease = state.leases[step.lease] = Lease()
+        elif step.seq <= lease.seq:
+            return self._reply(lease)
+        refused = self._do(step, lease, slot)
+        return self._reply(lease, refused=refused, fired=self._claim(step))
+
+    def recover(self, remains: Remains, day: int) -> None:
+        """Charge what the lease of a dead process had spent and in flight, and give back the rest."""
+        lease = self.state.leases.pop(remains.lease, None)
+        if lease is None:
+            return
+        self._revive(remains.lease, lease)
+        charged = max(0, remains.total - lease.reported) + remains.flight
+        slot = lease.slot or (max(self.state.slots) if self.state.slots else day)
+        self.note(f"{remains.lease}:recovered", "recovered", charged, -lease.hold, slot=slot)
+
+    def _do(self, step: Step, lease: Lease, slot: int) -> bool:
+        """Take in what was spent, give back, grant; return whether the least that is needed was refused."""
+        state = self.state
+        self._revive(step.lease, lease)
+        spent = max(0, step.total - lease.reported)
+        hold = max(0, lease.hold - spent)
+        hold -= min(step.give, hold)
+        if step.close:
+            hold = 0
+        granted = self._granted(step, state.settled + spent, state.leased + hold - lease.hold)
+        self.note(f"{step.lease}:{step.seq}", "step", spent, hold + granted - lease.hold, slot=slot)
+        lease.hold, lease.reported, lease.seq = hold + granted, max(step.total, lease.reported), step.seq
+        lease.expires, lease.flight, lease.risk, lease.slot = self.now + step.ttl + GRACE, step.flight, step.risk, slot
+        if step.close:
+            del state.leases[step.lease]
+        refused = granted < step.need
+        state.refused = refused or (state.refused and not step.need)
+        return refused
+
+    def _granted(self, step: Step, settled: int, leased: int) -> int:
+        if step.percent is None:
+            return 0
+        room = self.state.limit * step.percent // 100 - settled - leased
+        return max(step.need, min(step.wish, room // 16)) if room >= step.need and room > 0 else 0
+
+    def _expire(self, slot: int) -> None:
+        for identity, lease in list(self.state.leases.items()):
+            if lease.hold <= 0 and self.now > lease.expires + (SUSPENDED if lease.suspense else DAY_MS):
+                del self.state.leases[identity]
+            elif lease.hold and self.now > lease.expires:
+                held, lease.hold = lease.hold, 0
+                lease.suspense, lease.slot = held, slot
+                lease.flight = lease.risk = 0
+                self.note(f"{identity}:{lease.seq}:suspense", "suspense", held, -held, slot=slot)
+
+    def _revive(self, identity: str, lease: Lease) -> None:
+        held, lease.suspense = lease.suspense, 0
+        if held and lease.slot in self.state.slots:
+            lease.hold += held
+            self.note(f"{identity}:{lease.seq}:revived", "revived", -held, held, slot=lease.slot)
+
+    def _leave(self, oldest: int) -> None:
+        for slot in [slot for slot in self.state.slots if slot < oldest]:
+            gone = self.state.slots.pop(slot)
+            self.note(f"{slot}:left", "left", -gone, 0)
+
+    def _claim(self, step: Step) -> tuple[int, ...]:
+        claims, now = self.state.claims, self.now
+        for percent in step.confirmed:
+            if percent in claims:
+                claims[percent] = (claims[percent][0], True)
+        fired = []
+        for percent in step.alerts:
+            at, confirmed = claims.get(percent, (0, False))
+            reached = self.state.settled * 100 >= percent * self.state.limit or (percent == 100 and self.state.refused)
+            if (reached and not at) or (at and not confirmed and now - at > UNCONFIRMED):
+                claims[percent] = (now, False)
+                fired.append(percent)
+        return tuple(fired)
+
+    def _reply(
+        self,
+        lease: Lease,
+        *,
+        refused: bool = False,
+        fired: tuple[int, ...] = (),
+        lost: bool = False,
+        unopened: bool = False,
+    ) -> Reply:
+        state = self.state
+        return Reply(
+            hold=lease.hold, reported=lease.reported, settled=state.settled, leased=state.leased,
+            flight=sum(each.flight for each in state.leases.values()),
+            limit=state.limit, refused=refused, fired=fired, lost=lost, unopened=unopened,
+        )  # fmt: skip
+
+
+def carried(before: State | None, identity: Identity, step: Step, limit: int) -> int:
+    """Return what a new account is given of the window before it: all of the limit where nobody called then."""
+    if not step.carry:
+        return 0
+    if before is not None:
+        return max(0, min(limit, before.limit - before.settled - before.leased))
+    return limit if identity.since and identity.since <= step.carry_since else 0
+
+
+def figures(account: Account, state: State, identity: Identity, now: int) -> Figures:
+    """Return an account as reports show it."""
+    live = state.leases.values()
+    active = identity.override is not None and (identity.until is None or now < identity.until)
+    return Figures(
+        account=account,
+        limit=identity.limit(min(identity.declared, default=state.limit - state.extra), now) + state.extra,
+        settled=state.settled,
+        leased=state.leased,
+        flight=sum(lease.flight for lease in live),
+        risk=sum(lease.risk for lease in live),
+        suspense=sum(lease.suspense for lease in live),
+        refused=state.refused,
+        days=dict(state.slots),
+        end=state.end,
+        override=identity.override if active else None,
+        override_until=identity.until if active else None,
+        declared=tuple(sorted(limit for limit, seen in identity.declared.items() if now - seen < DECLARED)),
+    )

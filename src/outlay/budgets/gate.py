@@ -1,0 +1,250 @@
+"""The gate that every call passes: it decides before a byte leaves, and settles when the cost is known."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+from outlay.alerts.alert import Alert
+from outlay.budgets.budget import Budget
+from outlay.budgets.course import Course, course_of
+from outlay.budgets.decision import Ask, Decision
+from outlay.budgets.journal import Journal
+from outlay.budgets.keeper import Keeper
+from outlay.budgets.learned import Learned
+from outlay.budgets.leases import Held, Lease, Leases
+from outlay.budgets.plan import Lacking, Plan
+from outlay.budgets.refusals import exceeded, lacking, unbounded, unreachable
+from outlay.budgets.teller import Opening, Sink, Teller
+from outlay.budgets.trade import Store, StoreDown
+from outlay.errors import BudgetExceeded
+
+NOTHING = Decision()
+
+
+def unheard(alert: Alert) -> None:
+    """Let an alert pass unheard: there are no channels."""
+
+
+class Budgets:
+    """The budgets of one project, in one process."""
+
+    def __init__(
+        self,
+        budgets: Sequence[Budget],
+        store: Store,
+        *,
+        project: str = "",
+        timezone: str = "UTC",
+        journals: Path | None = None,
+        sink: Sink = unheard,
+        opening: Opening | None = None,
+        ttl: float = 30.0,
+    ) -> None:
+        """Make the gate.
+
+        Args:
+            budgets: what holds here.
+            store: where the fleet's counters are.
+            project: together with a budget's name its identity.
+            timezone: IANA zone of budgets that name none.
+            journals: folder for what a killed process leaves as evidence; one for each store. None: what it held stays
+                charged.
+            sink: takes alerts, on the budgets' own thread.
+            opening: says what a window had cost (nano-USD) before its budget was first counted; 0 without it.
+            ttl: seconds for which a lease lives without a word from its holder.
+
+        """
+        self.plans = [Plan(budget, project, timezone) for budget in budgets]
+        self.project = project
+        self.store = store
+        self._leases = Leases(Journal(journals) if journals is not None else None)
+        self._teller = Teller(store, self._leases, ttl=int(ttl * 1000), sink=sink, opening=opening)
+        self._keeper = Keeper(self._leases, self._teller, store, journals, beat=ttl / 3)
+        self._learned = Learned()
+        _made.add(self)
+
+    def decide(self, ask: Ask, *, wait: bool = True) -> Decision | None:
+        """Reserve what the call may cost in every budget that it falls under, or decide otherwise.
+
+        With ``wait=False`` return None where that takes a trip to the store.
+        """
+        try:
+            leases = self._falls_under(ask, ask.model)
+            if not leases:
+                return NOTHING
+            if not self._acquaint(leases, wait=wait):
+                return None
+            course = course_of(ask, leases)
+            if course.blocked is not None:
+                return Decision(refusal=exceeded(course.blocked, 0), marks=course.marks)
+            if course.model != ask.model:
+                leases = self._falls_under(ask, course.model)
+            parts, risk, refusal = self._amounts(ask, course, leases)
+            reserved = refusal or self._reserve(parts, risk, wait=wait)
+        except Lacking as error:
+            return Decision(refusal=lacking(self.plans, ask, str(error)))
+        if reserved is None:
+            return None
+        if isinstance(reserved, BudgetExceeded):
+            return Decision(refusal=reserved, marks=course.marks)
+        return self._decided(ask, course, parts, risk)
+
+    def settle(self, held: object, cost: int | None) -> None:
+        """Put what the call did cost (pico-USD) in place of what was reserved; None where it is not known."""
+        if not isinstance(held, Held):
+            return
+        nano = None if cost is None else -(-cost // 1000)
+        self._leases.settle(held, nano)
+        if nano is not None and held.call is not None:
+            feature, model, expected = held.call
+            self._learned.add(feature, model, nano - expected)
+        if self._leases.wanting:
+            self._keeper.wake()
+
+    def check(self, ask: Ask) -> BudgetExceeded | None:
+        """Return why a call would be refused now, or None; nothing is reserved, and nothing alerted."""
+        for lease in (leases := self._falls_under(ask, ask.model)):
+            if not lease.seq:
+                self._teller.fetch([(lease, 0)], need=False)
+        course = course_of(ask, leases)
+        if course.blocked is not None:
+            return exceeded(course.blocked, 0)
+        parts, _, refusal = self._amounts(ask, course, leases)
+        for lease, amount in parts if refusal is None else ():
+            room = lease.room
+            if room is not None and max(lease.free, 0) + max(room, 0) < amount:
+                return exceeded(lease, amount)
+        return refusal
+
+    def flush(self) -> None:
+        """Tell the store what was spent until now, and raise what alerts are due. Raises ``StoreDown``."""
+        self._keeper.beat()
+        self._teller.raise_due()
+
+    def close(self) -> None:
+        """Give back what is not spent, and stop. What calls in flight hold stays charged until evidence comes."""
+        _made.discard(self)
+        self._keeper.stop()
+        live = list(self._leases.live.values())
+        try:
+            if live:
+                self._teller.report(live, closing=True)
+            self._teller.raise_due()
+            keep = any(lease.flight for lease in live)
+        except StoreDown:
+            keep = True
+        self._leases.close(keep=keep)
+        self.store.close()
+
+    def forked(self) -> None:
+        """Own nothing in a forked child."""
+        self._leases.forked()
+        self._teller.forked()
+        self._keeper.forked()
+        self._learned.forked()
+        for plan in self.plans:
+            plan.leases.clear()
+
+    def _falls_under(self, ask: Ask, model: str | None) -> list[Lease]:
+        return [plan.lease(ask, model) for plan in self.plans if plan.covers(ask, model)]
+
+    def _acquaint(self, leases: Sequence[Lease], *, wait: bool) -> bool:
+        """See to it that each account's standing is known, where something is done by it; return whether it is."""
+        new = [(lease, 0) for lease in leases if not lease.seq and lease.plan.actions]
+        if not new or self._teller.breaker.open:
+            return True
+        if not wait:
+            return False
+        try:
+            self._teller.fetch(new, need=False)
+        except StoreDown:  # what follows is the budget's policy, in _reserve
+            return True
+        return True
+
+    def _amounts(
+        self, ask: Ask, course: Course, leases: Sequence[Lease]
+    ) -> tuple[list[tuple[Lease, int]], int, BudgetExceeded | None]:
+        """Return (what to reserve in each lease, what the call can cost above that, a refusal)."""
+        most = ask.quote(
+            course.model if course.model != ask.model else None,
+            course.output_limit if course.output_limit != ask.output_limit else None,
+        )
+        if most is not None and ask.unbounded is None:
+            amount = nano = -(-most // 1000)
+            if course.output_limit is None:
+                top = self._learned.top(ask.feature, course.model or "")
+                amount = nano if top is None else min(nano, max(0, _expected(ask) + top))
+            return [(lease, amount) for lease in leases], nano - amount, None
+        parts = []
+        for lease in leases:
+            plan = lease.plan
+            if plan.ceiling is not None:
+                parts.append((lease, plan.ceiling))
+            elif plan.budget.unbounded == "deny":
+                return [], 0, unbounded(lease, ask, course.model)
+            else:
+                top = self._learned.top(ask.feature, course.model or "")
+                parts.append((lease, max(0, _expected(ask) + (top or 0))))
+        return parts, 0, None
+
+    def _reserve(self, parts: list[tuple[Lease, int]], risk: int, *, wait: bool) -> BudgetExceeded | bool | None:
+        """Reserve all parts or none; return True, a refusal, or None where that takes a trip that must not be made."""
+        short = self._leases.reserve(parts, risk)
+        if not short:
+            if self._leases.wanting:
+                self._keeper.wake()
+            return True
+        amounts = dict(parts)
+        for _ in range(8):  # others may take what was fetched, before it is reserved
+            denied = next((lease for lease in short if lease.denies(amounts[lease])), None)
+            if denied is not None:
+                return exceeded(denied, amounts[denied])
+            if not wait and not self._teller.breaker.open:
+                return None
+            try:
+                self._teller.fetch([(lease, amounts[lease]) for lease in short])
+            except StoreDown as error:
+                return self._without_store(parts, risk, str(error))
+            short = self._leases.reserve(parts, risk)
+            if not short:
+                self._keeper.wake()
+                return True
+        return exceeded(short[0], amounts[short[0]])
+
+    def _without_store(self, parts: list[tuple[Lease, int]], risk: int, reason: str) -> BudgetExceeded | bool:
+        """Do as the budgets say for when their store is down: all of them must let the call pass."""
+        for lease, amount in parts:
+            policy = lease.plan.budget.on_store_down
+            if policy == "open" or lease.covers(amount, late=policy == "lease_only"):
+                continue
+            return unreachable(lease, reason)
+        self._leases.reserve(parts, risk, force=True)
+        return True
+
+    def _decided(self, ask: Ask, course: Course, parts: list[tuple[Lease, int]], risk: int) -> Decision:
+        call = (ask.feature, course.model or "", _expected(ask)) if course.output_limit is None else None
+        return Decision(
+            model=course.model if course.model != ask.model else None,
+            output_limit=course.output_limit if course.output_limit != ask.output_limit else None,
+            held=Held(parts, risk, self._leases.generation, call),
+            marks=course.marks,
+        )
+
+
+def _expected(ask: Ask) -> int:
+    return -(-ask.expected // 1000) if ask.expected is not None else 0
+
+
+_made: weakref.WeakSet[Budgets] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for budgets in list(_made):
+        budgets.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -1,0 +1,146 @@
+"""What a process holds, written to a mapped file as it changes: the evidence that a killed process leaves behind.
+
+A store to mapped memory outlives the process, though not the machine. An advisory lock tells whether the owner lives.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from outlay.budgets.trade import Account, Remains
+from outlay.guard import logger
+from outlay.locking import lock_exclusive, lock_shared
+
+SLOT = 1024
+"""Bytes of a slot: (spent, in flight, length of the text) and the text, which names lease and account."""
+SLOTS = 256
+"""Slots of a file; who holds more leases has more files."""
+HEAD = struct.Struct("<16s48s")
+FIGURES = struct.Struct("<qq")
+LENGTH = struct.Struct("<q")
+MAGIC = b"outlay leases 1\n"
+SUFFIX = ".leases"
+
+
+class Journal:
+    """The slots of one process. Not safe for threads: the leases' lock is held around it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make a journal whose files are in ``folder``, the first of them with the first slot."""
+        self._folder = folder
+        self._files: list[tuple[Path, int, mmap.mmap]] = []
+        self._free: list[int] = []
+
+    def enter(self, lease: str, account: Account) -> tuple[mmap.mmap, int]:
+        """Return the place (memory, offset) at which ``FIGURES`` of a lease are to be packed. Raises OSError."""
+        text = msgspec.json.encode((lease, account))
+        if len(text) > SLOT - FIGURES.size - LENGTH.size:
+            raise OSError(f"the account {account.key[:80]}… has too long a name for the journal")
+        if not self._free:
+            self._add()
+        slot = self._free.pop()
+        memory = self._files[slot // SLOTS][2]
+        offset = HEAD.size + slot % SLOTS * SLOT
+        FIGURES.pack_into(memory, offset, 0, 0)
+        start = offset + FIGURES.size + LENGTH.size
+        memory[start : start + len(text)] = text
+        LENGTH.pack_into(memory, offset + FIGURES.size, len(text))  # last: a slot counts from here on
+        return memory, offset
+
+    def leave(self, place: tuple[mmap.mmap, int]) -> None:
+        """Give a slot back: its lease is closed."""
+        memory, offset = place
+        LENGTH.pack_into(memory, offset + FIGURES.size, 0)
+        index = next(number for number, file in enumerate(self._files) if file[2] is memory)
+        self._free.append(index * SLOTS + (offset - HEAD.size) // SLOT)
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of the files, and delete them unless they are to be ``keep``-t as evidence."""
+        for path, fd, memory in self._files:
+            if not keep:
+                path.unlink(missing_ok=True)
+            memory.close()
+            os.close(fd)
+        self._files, self._free = [], []
+
+    def forked(self) -> None:
+        """Let go of a parent's files in its child; the lock stays with the parent, who has them open too."""
+        for _, fd, memory in self._files:
+            memory.close()
+            os.close(fd)
+        self._files, self._free = [], []
+
+    def _add(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = self._folder / f"{os.getpid()}-{os.urandom(4).hex()}.new"
+        fd = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.ftruncate(fd, HEAD.size + SLOT * SLOTS)
+            memory = mmap.mmap(fd, HEAD.size + SLOT * SLOTS)
+            HEAD.pack_into(memory, 0, MAGIC, boot_id())
+            lock_shared(fd)
+            path = made.with_suffix(SUFFIX)
+            made.rename(path)  # only now: who finds it under this name finds it locked
+        except BaseException:
+            os.close(fd)
+            made.unlink(missing_ok=True)
+            raise
+        self._free.extend(range(len(self._files) * SLOTS, (len(self._files) + 1) * SLOTS))
+        self._files.append((path, fd, memory))
+
+
+def adopt(folder: Path, recover: Callable[[Sequence[Remains]], None]) -> int:
+    """Have what dead processes left in ``folder`` recovered, and delete it; return how many leases that were.
+
+    Evidence from before the machine's last start is none: what the disk has of it may be old.
+    """
+    found = 0
+    for path in folder.glob(f"*{SUFFIX}") if folder.is_dir() else ():
+        try:
+            fd = os.open(path, os.O_RDWR)
+        except OSError:  # another process was quicker
+            continue
+        try:
+            if lock_exclusive(fd):
+                remains = list(_read(path))
+                recover(remains)
+                path.unlink(missing_ok=True)
+                found += len(remains)
+        finally:
+            os.close(fd)
+    return found
+
+
+def _read(path: Path) -> Iterator[Remains]:
+    content = path.read_bytes()
+    if len(content) < HEAD.size or HEAD.unpack_from(content) != (MAGIC, boot_id()):
+        return
+    for offset in range(HEAD.size, len(content) - SLOT + 1, SLOT):
+        spent, flight = FIGURES.unpack_from(content, offset)
+        (length,) = LENGTH.unpack_from(content, offset + FIGURES.size)
+        start = offset + FIGURES.size + LENGTH.size
+        if not 0 < length <= SLOT - (start - offset):
+            continue
+        try:
+            lease, account = msgspec.json.decode(content[start : start + length], type=tuple[str, Account])
+        except msgspec.MsgspecError:
+            logger.warning("outlay can't read a lease of a killed process in %s; what it held stays charged.", path)
+            continue
+        yield Remains(account=account, lease=lease, total=spent, flight=flight)
+
+
+def boot_id() -> bytes:
+    """Return what tells this start of the machine from others, 48 bytes; all zero where the system does not say."""
+    if not sys.platform.startswith("linux"):
+        return bytes(48)
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip().ljust(48, b"\0")[:48]
+    except OSError:
+        return bytes(48)

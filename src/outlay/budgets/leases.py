@@ -1,0 +1,186 @@
+"""What this process may spend without asking: reserving and settling touch integers under one lock, and nothing else.
+
+Amounts are nano-USD. A lease's ``free`` is what it holds, less what was spent since the store was told, less what calls
+in flight have reserved. A call that costs more than its reservation may take it below zero: that is repaid before
+anything else is reserved.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from outlay.budgets.journal import FIGURES, Journal
+from outlay.budgets.trade import Account
+from outlay.ids import span_id
+
+if TYPE_CHECKING:
+    from outlay.budgets.plan import Plan
+
+NEVER = 2**63
+_write = FIGURES.pack_into
+
+
+class Lease:
+    """This process's part of one account."""
+
+    __slots__ = (
+        "account", "asked", "closing", "day", "denied", "denied_until", "end", "expires", "flight",
+        "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
+        "offset", "opening", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
+        "soft", "start", "told", "total", "values", "wish",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, account: Account, values: dict[str, str], key: tuple[str, ...]) -> None:
+        self.plan, self.account, self.values, self.key = plan, account, values, key
+        self.id = span_id()
+        self.soft = not plan.budget.blocks
+        self.start: int = 0
+        self.end: int | None = None
+        self.day = 0
+        self.opening: int | None = None
+        self.seq = self.hold = self.reported = self.total = self.flight = self.free = self.risk = 0
+        self.settled = self.leased = self.flight_elsewhere = self.limit = self.told = 0
+        self.expires = self.denied = self.denied_until = self.refilled = 0
+        self.wish = self.size = self.low = self.given = 0
+        self.report_at = NEVER
+        if self.soft:
+            self.low = -NEVER
+        self.asked = self.closing = False
+        self.memory: mmap.mmap | None = None
+        self.offset = 0
+
+    @property
+    def spent(self) -> int:
+        """Return what the fleet has spent as far as is known here."""
+        return self.settled + self.total - self.reported
+
+    @property
+    def held(self) -> int:
+        """Return what calls of the fleet have reserved as far as is known here."""
+        return self.flight_elsewhere + self.flight
+
+    @property
+    def held_or_leased(self) -> int:
+        """Return what is held in the fleet, be it for calls in flight or not: what a refusal has to explain."""
+        return max(self.held, self.leased + self.reported - self.total)
+
+    @property
+    def room(self) -> int | None:
+        """Return what the store had left to give when it was last asked; None where nothing is ever refused."""
+        percent = self.plan.budget.blocks_at
+        return None if percent is None else self.limit * percent // 100 - self.settled - self.leased
+
+    def covers(self, amount: int, *, late: bool) -> bool:
+        """Return whether ``amount`` is free; ``late``: also beyond the lease's end."""
+        return self.free >= amount and bool(self.seq) and (late or monotonic_ns() < self.expires)
+
+    def denies(self, amount: int) -> bool:
+        """Return whether the store has just refused what ``amount`` would take."""
+        return self.denied_until > monotonic_ns() and amount - self.free >= self.denied
+
+
+class Held:
+    """What one call has reserved: to be settled once, in the process that reserved it."""
+
+    __slots__ = ("call", "done", "generation", "parts", "risk")
+
+    def __init__(
+        self, parts: list[tuple[Lease, int]], risk: int, generation: int, call: tuple[str, str, int] | None
+    ) -> None:
+        self.parts, self.risk, self.generation, self.call = parts, risk, generation, call
+        self.done = False
+
+
+class Leases:
+    """All leases of this process, and the lock that they share."""
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.lock = threading.Lock()
+        self.live: dict[Account, Lease] = {}
+        self.generation = 0
+        self.wanting = False
+        """Whether a lease has become low, or has something to tell."""
+        self._journal = journal
+
+    def reserve(
+        self, parts: list[tuple[Lease, int]], risk: int = 0, *, force: bool = False, late: bool = False
+    ) -> list[Lease]:
+        """Take all of ``parts`` or none; return the leases that are short of it, none where it was taken.
+
+        ``force`` takes it whatever is there; ``late`` lets a lease be used beyond its end.
+        """
+        now = monotonic_ns()
+        with self.lock:
+            if not force:
+                short = [
+                    lease
+                    for lease, amount in parts
+                    if not lease.seq
+                    or (not lease.soft and (lease.free < amount or (now >= lease.expires and not late)))
+                ]
+                if short:
+                    return short
+            for lease, amount in parts:
+                if force and lease.account not in self.live:
+                    self.live[lease.account] = lease
+                lease.flight += amount
+                lease.free -= amount
+                lease.risk += risk
+                if lease.memory is not None:
+                    _write(lease.memory, lease.offset, lease.total, lease.flight)
+                if lease.free < lease.low and not lease.asked:
+                    lease.asked = self.wanting = True
+        return []
+
+    def settle(self, held: Held, cost: int | None) -> None:
+        """Put ``cost`` in place of what was reserved; None leaves what was reserved as spent."""
+        with self.lock:
+            if held.done or held.generation != self.generation:
+                return
+            held.done = True
+            for lease, amount in held.parts:
+                spent = amount if cost is None else cost
+                lease.total += spent
+                lease.flight -= amount
+                lease.free += amount - spent
+                lease.risk -= held.risk
+                if lease.memory is not None:
+                    _write(lease.memory, lease.offset, lease.total, lease.flight)
+                if lease.total >= lease.report_at:
+                    lease.report_at = NEVER
+                    self.wanting = True
+
+    def enter(self, lease: Lease) -> None:
+        """Have a lease that is about to hold something written to the journal. The lock is held."""
+        self.live[lease.account] = lease
+        if self._journal is not None and lease.memory is None:
+            lease.memory, lease.offset = self._journal.enter(lease.id, lease.account)
+            _write(lease.memory, lease.offset, lease.total, lease.flight)
+
+    def leave(self, lease: Lease) -> None:
+        """Forget a lease that holds nothing any more. The lock is held."""
+        if self.live.get(lease.account) is lease:
+            del self.live[lease.account]
+        if self._journal is not None and lease.memory is not None:
+            self._journal.leave((lease.memory, lease.offset))
+            lease.memory = None
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of the journal, which is kept as evidence where something is still held."""
+        with self.lock:
+            self.generation += 1
+            self.live.clear()
+            if self._journal is not None:
+                self._journal.close(keep=keep)
+
+    def forked(self) -> None:
+        """Own nothing in a child: what its parent holds is its parent's."""
+        self.lock = threading.Lock()
+        self.live = {}
+        self.generation += 1
+        self.wanting = False
+        if self._journal is not None:
+            self._journal.forked()

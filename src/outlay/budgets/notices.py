@@ -1,0 +1,74 @@
+"""The alerts that budgets raise: a threshold that was reached, and processes that disagree about a limit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from outlay.alerts.alert import Alert
+from outlay.budgets.leases import Lease
+
+
+def dollars(nano: int) -> Decimal:
+    """Turn nano-USD into USD."""
+    return Decimal(nano).scaleb(-9).normalize() + 0
+
+
+def money(nano: int) -> str:
+    """Write an amount as people do: cents from a dollar up, more digits below."""
+    amount = dollars(nano)
+    return f"${amount:,.2f}" if abs(amount) >= 1 or not amount else f"${amount:.4g}"
+
+
+def whose(lease: Lease) -> str:
+    """Return a lease's budget and the tag values that it is for, as one reads them."""
+    values = ", ".join(f"{name} {value}" for name, value in lease.values.items())
+    return f"{lease.account.budget} ({values})" if values else lease.account.budget
+
+
+def threshold(lease: Lease, percent: int, at: int) -> Alert:
+    """Return the alert that ``percent`` of a limit were reached."""
+    budget, account = lease.plan.budget, lease.account
+    spent, limit = lease.spent, lease.limit
+    over = percent >= 100
+    consequence = "Calls that do not fit are refused." if budget.blocks and over else "Calls go on."
+    return Alert(
+        key=f"budget:{account.key}:{percent}",
+        kind="budget",
+        severity="critical" if over else "warning",
+        project=account.project,
+        at=at,
+        since=lease.start or None,
+        subject=budget.name,
+        title=f"Budget {whose(lease)}: {percent} % of {money(limit)} reached, {money(spent)} spent",
+        text=f"{money(spent)} of {money(limit)} are spent in {account.window}, {money(lease.held)} are held by calls in"
+        f" flight{_until(lease)}. {consequence}",
+        advice=f"See `outlay budgets`; `outlay budgets set {budget.name} LIMIT` puts another limit in place.",
+        amount=spent * 1000,
+        limit=limit * 1000,
+        facts={"percent": percent, "window": account.window, **lease.values},
+    )
+
+
+def disagreement(lease: Lease, limits: tuple[int, ...], at: int) -> Alert:
+    """Return the alert that processes declare different limits of one budget."""
+    account = lease.account
+    day = datetime.fromtimestamp(at / 1e9, UTC).date()
+    return Alert(
+        key=f"limits:{account.project}:{account.budget}:{'/'.join(map(str, limits))}:{day}",
+        kind="limits",
+        project=account.project,
+        at=at,
+        subject=account.budget,
+        title=f"Budget {account.budget}: processes disagree about its limit",
+        text=f"It is set to {', '.join(map(money, limits))} by processes that run now; the lowest holds.",
+        advice="Deploy one limit, or put one in place for all by `outlay budgets set`.",
+        amount=limits[0] * 1000,
+        limit=limits[-1] * 1000,
+    )
+
+
+def _until(lease: Lease) -> str:
+    if lease.end is None:
+        return ""
+    return f" until {datetime.fromtimestamp(lease.end / 1e9, lease.plan.zone):%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,76 @@
+"""Budgets as the settings name them, with the store that they count in."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from outlay.budgets.gate import Budgets, unheard
+from outlay.budgets.tables import budgets_of
+from outlay.budgets.teller import Opening, Sink
+from outlay.budgets.trade import Store
+from outlay.config.settings import Settings
+from outlay.errors import ConfigError
+
+FILE = "budgets.db"
+"""The database in outlay's data folder that budgets are counted in, where no other store is set."""
+
+
+def opened(
+    settings: Settings, folder: Path, *, project: str = "", sink: Sink = unheard, opening: Opening | None = None
+) -> Budgets | None:
+    """Return the gate of the budgets that are set; None without any. Raises ``ConfigError``.
+
+    ``folder``: outlay's data folder. ``sink`` takes alerts, on a thread of the budgets' own. ``opening`` says what a
+    window had cost before its budget was first counted.
+    """
+    budgets = budgets_of(settings.budgets)
+    if not budgets:
+        return None
+    return Budgets(
+        budgets,
+        store_of(settings, folder),
+        project=project or settings.project,
+        timezone=settings.timezone,
+        journals=journals_of(settings, folder),
+        sink=sink,
+        opening=opening,
+    )
+
+
+def journals_of(settings: Settings, folder: Path) -> Path | None:
+    """Return the folder in which processes that count in this store leave their evidence."""
+    url = settings.budget_store or ""
+    if url == "memory":
+        return None
+    return folder / "leases" / blake2b(url.encode(), digest_size=6).hexdigest()
+
+
+def store_of(settings: Settings, folder: Path) -> Store:
+    """Return the store that the settings name by its URL, not connected yet."""
+    url = settings.budget_store or ""
+    if url == "memory":
+        from outlay.budgets.stores.memory import MemoryStore
+
+        return MemoryStore()
+    scheme = urlsplit(url).scheme
+    if scheme in ("redis", "rediss", "unix"):
+        from outlay.budgets.stores.redis import RedisStore
+
+        return RedisStore(url)
+    if scheme in ("postgres", "postgresql"):
+        from outlay.budgets.stores.postgres import PostgresStore
+
+        return PostgresStore(url)
+    if scheme not in ("", "sqlite"):
+        raise ConfigError(
+            f"budget_store: {scheme}:// is no store of budgets: write redis://, postgresql://, sqlite:/// or 'memory'."
+        )
+    from outlay.budgets.stores.sqlite import SqliteStore
+
+    parts = urlsplit(url)
+    synchronous = parse_qs(parts.query).get("synchronous", ["normal"])[-1]
+    if synchronous not in ("normal", "full"):
+        raise ConfigError(f"budget_store: synchronous must be normal or full, not {synchronous!r}.")
+    return SqliteStore(Path(parts.path) if url else folder / FILE, synchronous=synchronous)

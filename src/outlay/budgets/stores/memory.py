@@ -1,0 +1,86 @@
+"""Counters in this process alone, for tests and for programs that share nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from outlay.budgets.book import Entry, Identity, State, figures
+from outlay.budgets.stores import shelf
+from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step
+
+
+def milliseconds() -> int:
+    """Return the wall clock."""
+    return time.time_ns() // 10**6
+
+
+class MemoryStore:
+    """Accounts in a dictionary."""
+
+    def __init__(self, clock: Callable[[], int] = milliseconds) -> None:
+        """Make an empty store; ``clock`` returns milliseconds since the epoch."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._accounts: dict[Account, State] = {}
+        self._identities: dict[tuple[str, str], Identity] = {}
+        self._entries: dict[Account, list[Entry]] = {}
+
+    def trade(self, steps: Sequence[Step]) -> list[Reply]:
+        """Do ``steps``."""
+        with self._lock:
+            return shelf.serve(self, steps, self._clock())
+
+    def recover(self, remains: Sequence[Remains]) -> None:
+        """Settle what leases of a dead process had left."""
+        with self._lock:
+            shelf.recover(self, remains, self._clock())
+
+    def figures(self, project: str) -> list[Figures]:
+        """Return the accounts of a project."""
+        with self._lock:
+            return [
+                figures(account, state, self.identity(project, account.budget) or Identity(), self._clock())
+                for account, state in self._accounts.items()
+                if account.project == project
+            ]
+
+    def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
+        """Put a limit in place of the declared ones."""
+        with self._lock:
+            shelf.override(self, project, budget, limit, until)
+
+    def audit(self) -> Audit:
+        """Compare the counters with their entries."""
+        with self._lock:
+            rows = [
+                (account.key, state, sum(e.settled for e in found), sum(e.leased for e in found))
+                for account, state in self._accounts.items()
+                for found in (self._entries.get(account, []),)
+            ]
+            return shelf.audited(rows, sum(map(len, self._entries.values())))
+
+    def close(self) -> None:
+        """Let go of nothing: there is nothing to hold on to."""
+
+    def forked(self) -> None:
+        """Have a lock of one's own, after a fork."""
+        self._lock = threading.Lock()
+
+    def account(self, account: Account) -> State | None:
+        """Return an account."""
+        return self._accounts.get(account)
+
+    def put(self, account: Account, state: State, entries: Sequence[Entry]) -> None:
+        """Keep an account and its entries."""
+        self._accounts[account] = state
+        self._entries.setdefault(account, []).extend(entries)
+
+    def identity(self, project: str, budget: str) -> Identity | None:
+        """Return what is declared of a budget."""
+        return self._identities.get((project, budget))
+
+    def put_identity(self, project: str, budget: str, identity: Identity) -> None:
+        """Keep what is declared of a budget."""
+        self._identities[project, budget] = identity

@@ -1,0 +1,241 @@
+"""Counters of one machine: a SQLite database in outlay's data folder, changed in one transaction at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from outlay.budgets.book import Entry, Identity, State, figures
+from outlay.budgets.stores import shelf
+from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, StoreDown
+
+DEADLINE = 0.25
+"""Seconds that a step may wait for another process's."""
+LONGEST_PAUSE = 0.01
+"""Seconds between two tries to get in, at most."""
+MAKING = 2.0
+"""Seconds that the first process and those beside it may take to make the database; a made one is opened without."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS accounts (
+    key TEXT PRIMARY KEY, project TEXT, budget TEXT, scope TEXT, window TEXT, state TEXT, at INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (
+    account TEXT, id TEXT, kind TEXT, settled INTEGER, leased INTEGER, at INTEGER,
+    PRIMARY KEY (account, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identities (
+    project TEXT, budget TEXT, state TEXT, PRIMARY KEY (project, budget)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, ahead INTEGER) WITHOUT ROWID;
+"""
+
+in_use = threading.RLock()
+"""Held while inside SQLite, so that forks wait: a child would inherit SQLite's own locks locked."""
+
+_inherited: list[sqlite3.Connection] = []
+"""A parent's connections: a child must not even close them."""
+
+
+class SqliteStore:
+    """Accounts in a file that the processes of one machine share."""
+
+    def __init__(self, path: Path, *, synchronous: str = "NORMAL", clock: Callable[[], int] | None = None) -> None:
+        """Open the store at ``path``, made where need be; ``clock`` returns milliseconds and is the machine's own."""
+        self._path = path
+        self._synchronous = synchronous
+        self._given_clock = clock
+        self._database: sqlite3.Connection | None = None
+        self._pid = os.getpid()
+        self._ahead = 0
+
+    def trade(self, steps: Sequence[Step]) -> list[Reply]:
+        """Do ``steps`` in one transaction."""
+        with self._transaction():
+            return shelf.serve(self, steps, self._now())
+
+    def recover(self, remains: Sequence[Remains]) -> None:
+        """Settle what leases of a dead process had left."""
+        with self._transaction():
+            shelf.recover(self, remains, self._now())
+
+    def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
+        """Put a limit in place of the declared ones."""
+        with self._transaction():
+            shelf.override(self, project, budget, limit, until)
+
+    def figures(self, project: str) -> list[Figures]:
+        """Return the accounts of a project."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT project, budget, scope, window, state FROM accounts WHERE project = ? ORDER BY key", (project,)
+            ).fetchall()
+            now = self._now()
+            return [
+                figures(Account(*names), _state(text), self.identity(project, names[1]) or Identity(), now)
+                for *names, text in rows
+            ]
+
+    def audit(self) -> Audit:
+        """Compare the counters with their entries."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT key, state, (SELECT coalesce(sum(settled), 0) FROM entries WHERE account = key),"
+                " (SELECT coalesce(sum(leased), 0) FROM entries WHERE account = key) FROM accounts"
+            )
+            entries = database.execute("SELECT count(*) FROM entries").fetchone()[0]
+            return shelf.audited(((key, _state(text), settled, leased) for key, text, settled, leased in rows), entries)
+
+    def prune(self, before: int) -> None:
+        """Let go of accounts that nobody has touched since ``before`` (milliseconds), with their entries."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM entries WHERE account IN (SELECT key FROM accounts WHERE at < ?)", (before,))
+            database.execute("DELETE FROM accounts WHERE at < ?", (before,))
+
+    def close(self) -> None:
+        """Close the database."""
+        with in_use:
+            if self._database is not None and self._pid == os.getpid():
+                self._database.close()
+            self._database = None
+
+    def account(self, account: Account) -> State | None:
+        """Return an account."""
+        found = self._connection().execute("SELECT state FROM accounts WHERE key = ?", (account.key,)).fetchone()
+        return _state(found[0]) if found else None
+
+    def put(self, account: Account, state: State, entries: Sequence[Entry]) -> None:
+        """Keep an account and its entries."""
+        database, now = self._connection(), self._now()
+        text = msgspec.json.encode(state).decode()
+        database.execute(
+            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET state = excluded.state, at = excluded.at",
+            (account.key, *msgspec.structs.astuple(account), text, now),
+        )
+        for entry in entries:
+            values = (account.key, *msgspec.structs.astuple(entry))
+            database.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def identity(self, project: str, budget: str) -> Identity | None:
+        """Return what is declared of a budget."""
+        found = self._connection().execute(
+            "SELECT state FROM identities WHERE project = ? AND budget = ?", (project, budget)
+        )
+        row = found.fetchone()
+        return msgspec.json.decode(row[0], type=Identity) if row else None
+
+    def put_identity(self, project: str, budget: str, identity: Identity) -> None:
+        """Keep what is declared of a budget."""
+        self._connection().execute(
+            "INSERT OR REPLACE INTO identities VALUES (?, ?, ?)",
+            (project, budget, msgspec.json.encode(identity).decode()),
+        )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with in_use:
+            try:
+                database = self._connection()
+                _until(DEADLINE, database, lambda: database.execute("BEGIN IMMEDIATE"))
+                try:
+                    yield database
+                    database.execute("COMMIT")
+                except BaseException:
+                    with contextlib.suppress(sqlite3.Error):  # a full disk rolls back by itself
+                        database.execute("ROLLBACK")
+                    raise
+            except (sqlite3.Error, OSError) as error:
+                raise StoreDown(f"the budgets' database {self._path} can't be used ({error}).") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is not None and self._pid == os.getpid():
+            return self._database
+        if self._database is not None:
+            _inherited.append(self._database)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._path.exists():
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=MAKING)
+        try:
+            _until(MAKING, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
+            database.execute(f"PRAGMA synchronous = {self._synchronous}")
+            _until(MAKING, database, lambda: database.executescript(SCHEMA))
+            self._ahead = _ahead(database)
+            database.execute("PRAGMA busy_timeout = 0")  # _until waits, in shorter steps than SQLite's
+        except BaseException:
+            database.close()
+            raise
+        self._database, self._pid = database, os.getpid()
+        return database
+
+    def _now(self) -> int:
+        return self._given_clock() if self._given_clock else _since_boot() + self._ahead
+
+
+def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], object]) -> None:
+    """Try until no other process is in the way: SQLite's own waiting sleeps for up to 100 ms, or not at all.
+
+    Give up when nobody has come through for so many seconds: a crowd that moves is no store that is down.
+    """
+    deadline, version, pause = time.monotonic() + seconds, _version(database), 0.001
+    while True:
+        try:
+            act()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if time.monotonic() > deadline:
+                last, version = version, _version(database)
+                if version == last:
+                    raise
+                deadline = time.monotonic() + seconds
+            time.sleep(random.uniform(0.0002, pause))  # noqa: S311 - so that two that wait do not meet again
+            pause = min(pause * 1.2, LONGEST_PAUSE)
+        else:
+            return
+
+
+def _version(database: sqlite3.Connection) -> object:
+    """Return what changes when another connection writes."""
+    return database.execute("PRAGMA data_version").fetchone()
+
+
+def _state(text: str) -> State:
+    return msgspec.json.decode(text, type=State)
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _since_boot() -> int:
+    """Return milliseconds of a clock that all processes here share and nobody can put back; else the wall's."""
+    if hasattr(time, "CLOCK_BOOTTIME") and _boot():
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6
+    return time.time_ns() // 10**6
+
+
+def _ahead(database: sqlite3.Connection) -> int:
+    """Return what to add to ``_since_boot`` for the time of day as it was when the first process since boot came."""
+    boot = _boot()
+    if not boot:
+        return 0
+    found = database.execute("SELECT ahead FROM clock WHERE boot = ?", (boot,)).fetchone()
+    if found:
+        return int(found[0])
+    ahead = time.time_ns() // 10**6 - _since_boot()
+    database.execute("INSERT OR IGNORE INTO clock VALUES (?, ?)", (boot, ahead))
+    return _ahead(database)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=in_use.acquire, after_in_parent=in_use.release, after_in_child=in_use.release)

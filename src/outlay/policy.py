@@ -1,0 +1,236 @@
+"""What budgets have to say about a call: asked before it is sent, obeyed, and told in the end what it did cost.
+
+What a budget holds for a call is given up exactly once, whichever of its ends comes first: the way out of the
+dictionary of what is held decides, as ``dict.pop`` is atomic. A child of ``fork`` holds nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outlay.budgets.decision import Ask, Decision, Gate
+from outlay.context import Home
+from outlay.guard import guarded
+from outlay.records import Call
+from outlay.wire.amend import amended
+from outlay.wire.bounds import Asked
+from outlay.wire.exchange import OPEN, Exchange, settle_waiting
+
+if TYPE_CHECKING:
+    from outlay.pricing import Prices
+
+PENDING = 10_000
+"""Calls in the background whose money is held until a poll tells their end; of older ones it stays spent."""
+
+Trip = Callable[[], Any]
+
+
+class Policy:
+    """The budgets' say in the way of a call."""
+
+    def __init__(self, gate: Gate, prices: Callable[[], Prices], home: Home, *, rewrites: bool = True) -> None:
+        """Make the policy of ``gate``; without ``rewrites`` no request is changed."""
+        self._gate = gate
+        self._load_prices = prices
+        self._home = home
+        self._rewrites = rewrites
+        self._held: dict[str, object] = {}
+        self._pending: dict[str, object] = {}
+        _policies.add(self)
+
+    @cached_property
+    def _prices(self) -> Prices:
+        return self._load_prices()
+
+    @guarded("asking the budgets")
+    def decide(self, exchange: Exchange, fixed: bool) -> Trip | None:  # noqa: FBT001 - see guarded
+        """Decide whether and how a call may be sent; return the trip to a store that it takes, if it takes one."""
+        asked = exchange.match.reader.bounds.read(exchange.body)
+        ask = self._ask(exchange, asked, fixed=fixed or not self._rewrites)
+        decision = self._gate.decide(ask, wait=False)
+        if decision is None:
+            return partial(self._trip, exchange, asked, ask)
+        return self._act(exchange, asked, ask, decision)
+
+    @guarded("asking the budgets")
+    def _trip(self, exchange: Exchange, asked: Asked, ask: Ask) -> Trip | None:
+        settle_waiting()  # a stream that was dropped may hold what this call needs
+        decision = self._gate.decide(ask)
+        return None if decision is None else self._act(exchange, asked, ask, decision)
+
+    def _ask(self, exchange: Exchange, asked: Asked, *, fixed: bool) -> Ask:
+        match, span, body = exchange.match, exchange.scope.span, exchange.body
+        model, _ = match.reader.request.asked(body, exchange.path)
+        if span is not None:
+            span.identify()
+        quoting = Quoting(self._prices, exchange, asked, model)
+        writes = match.reader.bounds.table.writes
+        return Ask(
+            id=exchange.id,
+            provider=match.provider.name,
+            model=model,
+            feature=span.feature if span else "",
+            path=span.path if span else "",
+            run=span.trace_id if span else None,
+            spans={around.name: around.id for around in span.lineage()} if span else {},
+            tags={**self._home.tags, **exchange.scope.tags},
+            at=exchange.start,
+            quote=quoting,
+            output_limit=asked.limit,
+            expected=None if asked.unbounded else quoting.price(model, 0),
+            unbounded=asked.unbounded,
+            can_limit=not fixed and writes and body is not None and bool(self._limits(exchange, asked)),
+            can_downgrade=not fixed and body is not None and match.reader.request.names_model(body, exchange.path),
+        )
+
+    def _act(self, exchange: Exchange, asked: Asked, ask: Ask, decision: Decision) -> Trip | None:
+        if decision.held is not None:
+            exchange.at_once = True
+            self._held[exchange.id] = decision.held
+        if decision.refusal is not None:
+            exchange.refusal = decision.refusal
+        elif decision.model is not None or decision.output_limit is not None:
+            impossible = self._change(exchange, asked, decision)
+            if impossible:
+                self._give_up(exchange.id, 0)
+                return partial(self._trip, exchange, asked, msgspec.structs.replace(ask, **impossible))
+        exchange.marks += decision.marks
+        if id(exchange) not in OPEN:  # its caller gave up while we were asking
+            self._give_up(exchange.id, 0)
+        return None
+
+    def _change(self, exchange: Exchange, asked: Asked, decision: Decision) -> dict[str, bool]:
+        """Change the request as decided; return what turned out to be impossible."""
+        table, limit = exchange.match.reader.request.table, decision.output_limit
+        changes: dict[str, Any] = {}
+        if decision.model is not None:
+            changes[table.model] = decision.model
+        if limit is not None and (asked.limit is None or limit < asked.limit):
+            if limit <= asked.thinking:
+                return {"can_limit": False}
+            changes |= dict.fromkeys(self._limits(exchange, asked), limit)
+        plain = changed = exchange.body
+        asking = exchange.rewritten
+        for path, value in changes.items():
+            changed = None if changed is None else amended(changed, path, value)
+            asking = None if asking is None else amended(asking, path, value)
+        if changed is None or plain is None:
+            return {"can_limit": False, "can_downgrade": False}
+        if changes:
+            exchange.changed = changed
+            exchange.rewritten = changed if exchange.refused is None else asking
+            model, tier = exchange.match.reader.request.asked(plain, exchange.path)
+            exchange.asked = (decision.model or model, tier)
+            if decision.model is not None:
+                exchange.marks += (f"asked_for:{model}",)
+        return {}
+
+    def _limits(self, exchange: Exchange, asked: Asked) -> tuple[str, ...]:
+        """Return where the output limit stands, or is to be written."""
+        bounds = exchange.match.reader.bounds.table
+        written = bounds.limit_of.get(exchange.match.provider.name, bounds.limit)
+        return asked.limited_at or (() if written is None else (written,))
+
+    def settle(self, exchange: Exchange, call: Call | None) -> None:
+        """Tell the budgets what a call did cost; None for a request that was none."""
+        if call is not None and call.outcome == "pending":
+            held = self._held.pop(exchange.id, None)
+            if held is not None:
+                self._pending[call.id] = held
+                if len(self._pending) > PENDING:
+                    self._forget(next(iter(self._pending)))
+            return
+        self._give_up(exchange.id, 0 if call is None else charged(call))
+
+    def settle_pending(self, call: Call) -> None:
+        """Tell the budgets what a call did cost that ran in the background, now that a poll has shown its end."""
+        held = self._pending.pop(call.id, None)
+        if held is not None:
+            self._gate.settle(held, charged(call))
+
+    def lose(self, exchange: Exchange) -> None:
+        """Let what is held for a call stay spent, if it is held still: nobody knows what it did cost."""
+        self._give_up(exchange.id, None)
+
+    def close(self) -> None:
+        """Let what is held for calls in the background stay spent: nobody will see their end."""
+        for name in list(self._pending):
+            self._forget(name)
+
+    def forked(self) -> None:
+        """Hold nothing in a child: what is held is the parent's."""
+        self._held, self._pending = {}, {}
+
+    def _forget(self, name: str) -> None:
+        held = self._pending.pop(name, None)
+        if held is not None:
+            self._gate.settle(held, None)
+
+    def _give_up(self, name: str, cost: int | None) -> None:
+        held = self._held.pop(name, None)
+        if held is not None:
+            self._gate.settle(held, cost)
+
+
+class Quoting:
+    """What a request can cost at most, as it is or rewritten: the ``Quote`` of an ``Ask``."""
+
+    def __init__(self, prices: Prices, exchange: Exchange, asked: Asked, model: str | None) -> None:
+        self._prices = prices
+        self._exchange = exchange
+        self._asked = asked
+        self._model = model
+        provider = exchange.match.provider
+        self._terms = {**provider.terms, **asked.terms}
+
+    def __call__(self, model: str | None = None, output_limit: int | None = None) -> int | None:
+        """Return pico-USD at most; None where nothing bounds it or no price is known."""
+        asked, model = self._asked, model or self._model
+        output = self._exchange.match.reader.bounds.longest(asked, model, output_limit)
+        return None if asked.unbounded or output is None else self.price(model, output)
+
+    def price(self, model: str | None, output_tokens: int) -> int | None:
+        """Return pico-USD of the input and so many tokens of output at most."""
+        asked, match = self._asked, self._exchange.match
+        tokens = match.reader.bounds.tokens(asked, model)
+        if tokens is None:
+            return None
+        return self._prices.bound(
+            match.provider.name, (model,), input_tokens=tokens, output_tokens=output_tokens, at=self._exchange.start,
+            terms=self._terms, without=asked.without,
+        )  # fmt: skip
+
+
+def charged(call: Call) -> int | None:
+    """Return the pico-USD of a call as budgets count it; None where nobody knows what it did cost.
+
+    Of an estimate only its upper bound counts, and only where the provider has told the input.
+    """
+    cost, usage = call.cost, call.usage
+    if cost.status in ("free", "included"):
+        return cost.amount or 0
+    if cost.status != "priced":
+        return None
+    if usage is None or not usage.estimated or cost.source == "reported":
+        return cost.amount
+    lower, upper = usage.lower or {}, usage.upper or {}
+    told = [name for name in upper if name != "output"]
+    return cost.upper if told and all(lower.get(name) == upper[name] for name in told) else None
+
+
+_policies: weakref.WeakSet[Policy] = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for policy in list(_policies):
+        policy.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,76 @@
+"""Stores, each as its users have it, and gates that are closed again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlay.alerts.alert import Alert
+from outlay.budgets.budget import Budget
+from outlay.budgets.gate import Budgets
+from outlay.budgets.opening import store_of
+from outlay.budgets.stores.memory import MemoryStore
+from outlay.budgets.stores.sqlite import SqliteStore
+from outlay.budgets.trade import Store
+from outlay.config import Settings
+from tests.budgets import servers
+
+Opener = Callable[..., Budgets]
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a Redis that runs."""
+    with servers.redis(tmp_path_factory) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a PostgreSQL that runs."""
+    with servers.postgres(tmp_path_factory) as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Give a store in which the project of this test has nothing yet."""
+    if request.param == "memory":
+        made: Store = MemoryStore()
+    elif request.param == "sqlite":
+        made = SqliteStore(tmp_path / "budgets.db")
+    else:
+        made = store_of(Settings(budget_store=request.getfixturevalue(f"{request.param}_url")), tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def project() -> str:
+    """Give the name of a project that no other test has: servers are shared."""
+    return f"shop-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def alerts() -> list[Alert]:
+    """Give the list that alerts come into."""
+    return []
+
+
+@pytest.fixture
+def gate(store: Store, alerts: list[Alert], project: str) -> Iterator[Opener]:
+    """Give a function that makes a gate on the store, like another process would."""
+    made: list[Budgets] = []
+
+    def opened(*budgets: Budget, **settings: Any) -> Budgets:
+        given: dict[str, Any] = {"project": project, "sink": alerts.append, **settings}
+        made.append(Budgets(budgets, given.pop("store", store), **given))
+        return made[-1]
+
+    yield opened
+    for each in made:
+        each.close()

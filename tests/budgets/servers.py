@@ -1,0 +1,164 @@
+"""Redis and PostgreSQL for tests: named by the environment, on their usual ports, or started in a temporary folder."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(connect: Callable[[], object], seconds: float = 0.0) -> bool:
+    """Return whether ``connect`` works within so many seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connect()
+        except Exception:  # noqa: BLE001 - each client has errors of its own, and all mean that it is not there yet
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+def ping_redis(url: str) -> None:
+    """Raise if no Redis answers."""
+    import redis
+
+    with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+        client.ping()
+
+
+def ping_postgres(url: str) -> None:
+    """Raise if no PostgreSQL answers."""
+    import psycopg
+
+    psycopg.connect(url, connect_timeout=2).close()
+
+
+class Redis:
+    """A Redis of one's own, that can be killed and started again with what it had written down."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        program = shutil.which("redis-server")
+        if program is None:
+            pytest.skip("redis-server is not installed, and no Redis runs here")
+        self._process = subprocess.Popen(
+            [program, "--port", str(self.port), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
+             "--dir", str(self._folder), "--bind", "127.0.0.1"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert answers(lambda: ping_redis(self.url), 20), "redis-server does not start"
+
+    def stop(self) -> None:
+        """Kill it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Postgres:
+    """A PostgreSQL of one's own, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"postgresql://outlay@127.0.0.1:{self.port}/postgres"
+        self._folder = folder
+        self._data = folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, made the first time, and wait until it answers."""
+        programs = _postgres_programs()
+        if programs is None:
+            pytest.skip("PostgreSQL is not installed, and none runs here")
+        user = _other_user()
+        if not self._data.exists():
+            if user:
+                shutil.chown(self._folder, user)
+                for parent in self._folder.parents:
+                    with contextlib.suppress(OSError):
+                        if not parent.stat().st_mode & 0o001:
+                            parent.chmod(parent.stat().st_mode | 0o011)
+            subprocess.run(
+                [programs / "initdb", "-D", self._data, "-U", "outlay", "-A", "trust", "--no-sync"],
+                check=True, capture_output=True, user=user, cwd="/",
+            )  # fmt: skip
+        self._process = subprocess.Popen(
+            [programs / "postgres", "-D", self._data, "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
+             "-c", "unix_socket_directories=", "-c", "max_connections=200"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/",
+        )  # fmt: skip
+        assert answers(lambda: ping_postgres(self.url), 30), "postgres does not start"
+
+    def stop(self) -> None:
+        """Have it drop everything at once, as a crash would."""
+        if self._process is not None:
+            self._process.send_signal(3)  # SIGQUIT: an immediate shutdown, with recovery at the next start
+            self._process.wait()
+            self._process = None
+
+
+def _postgres_programs() -> Path | None:
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "postgres").exists()), None)
+
+
+def _other_user() -> str | None:
+    """Return the user to run PostgreSQL as, where this one is root, as whom it refuses to run."""
+    if os.geteuid() != 0:
+        return None
+    return "postgres" if getpass.getuser() == "root" else None
+
+
+@contextlib.contextmanager
+def redis(folders: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a Redis that runs."""
+    url = os.environ.get("OUTLAY_TEST_REDIS") or "redis://127.0.0.1:6379/0"
+    pytest.importorskip("redis", reason="redis-py is not installed")
+    if os.environ.get("OUTLAY_TEST_REDIS") or answers(lambda: ping_redis(url)):
+        yield url
+        return
+    own = Redis(folders.mktemp("redis"))
+    own.start()
+    yield own.url
+    own.stop()
+
+
+@contextlib.contextmanager
+def postgres(folders: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL that runs."""
+    url = os.environ.get("OUTLAY_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    if os.environ.get("OUTLAY_TEST_POSTGRES") or answers(lambda: ping_postgres(url)):
+        yield url
+        return
+    own = Postgres(folders.mktemp("postgres"))
+    own.start()
+    yield own.url
+    own.stop()

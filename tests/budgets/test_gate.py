@@ -1,0 +1,335 @@
+"""The gate: what falls under which budget, what is reserved for it, and what is refused."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from outlay.alerts.alert import Alert
+from outlay.budgets.actions import Standing, cap, downgrade
+from outlay.budgets.actions import block as refuse
+from outlay.budgets.budget import Budget
+from outlay.budgets.decision import Decision
+from outlay.budgets.trade import Store
+from outlay.errors import BudgetExceeded
+from tests.budgets.asks import LONGEST, NANO, PICO, TOKEN, ask, decided, spend
+from tests.budgets.conftest import Opener
+
+
+def test_what_does_not_fit_is_refused_before_it_is_sent(gate: Opener) -> None:
+    """Ten dollars hold three calls of three dollars."""
+    budgets = gate(Budget("month", limit=10, block=True))
+    assert [spend(budgets, 3) for _ in range(5)] == [True, True, True, False, False]
+    assert spend(budgets, 1)
+    refusal = decided(budgets, ask(1)).refusal
+    assert isinstance(refusal, BudgetExceeded)
+    assert refusal.budget == "month"
+    assert (refusal.limit, refusal.spent, refusal.held) == (Decimal(10), Decimal(10), Decimal(0))
+    assert refusal.resets is not None
+    assert refusal.resets > datetime.now(UTC)
+    assert "$10.00 of $10.00" in str(refusal)
+
+
+def test_a_reservation_holds_until_it_is_settled(gate: Opener) -> None:
+    """Two calls of six dollars do not fit into ten, until the first one has cost two."""
+    budgets = gate(Budget("month", limit=10, block=True))
+    first = decided(budgets, ask(6))
+    refusal = decided(budgets, ask(6)).refusal
+    assert isinstance(refusal, BudgetExceeded)
+    assert refusal.held == 6
+    budgets.settle(first.held, 2 * PICO)
+    assert spend(budgets, 6)
+    assert not spend(budgets, 3)
+
+
+def test_a_reservation_is_settled_once(gate: Opener) -> None:
+    """Whatever settles it again finds nothing to settle."""
+    budgets = gate(Budget("month", limit=10, block=True))
+    first = decided(budgets, ask(6))
+    budgets.settle(first.held, 6 * PICO)
+    budgets.settle(first.held, 0)
+    assert not spend(budgets, 6)
+    assert spend(budgets, 4)
+
+
+def test_a_call_of_unknown_cost_stays_charged_as_it_was_reserved(gate: Opener) -> None:
+    """A cancelled call may be billed whole."""
+    budgets = gate(Budget("month", limit=10, block=True))
+    budgets.settle(decided(budgets, ask(7)).held, None)
+    assert not spend(budgets, 4)
+    assert spend(budgets, 3)
+
+
+def test_of_several_budgets_all_or_none_reserve(gate: Opener, store: Store, project: str) -> None:
+    """What the narrower one refuses leaves nothing behind in the wider one."""
+    budgets = gate(Budget("month", limit=100, block=True), Budget("tenant", limit=5, scope="tenant", block=True))
+    assert spend(budgets, 4, tags={"tenant": "acme"})
+    refusal = decided(budgets, ask(4, tags={"tenant": "acme"})).refusal
+    assert isinstance(refusal, BudgetExceeded)
+    assert (refusal.budget, refusal.scope) == ("tenant", {"tenant": "acme"})
+    assert spend(budgets, 4, tags={"tenant": "umbrella"})
+    budgets.flush()
+    settled = {(each.account.budget, each.account.scope): each.settled for each in store.figures(project)}
+    assert settled == {
+        ("month", ""): 8 * NANO,
+        ("tenant", "tenant=acme"): 4 * NANO,
+        ("tenant", "tenant=umbrella"): 4 * NANO,
+    }
+    assert sum(each.flight for each in store.figures(project)) == 0
+
+
+def test_a_call_without_the_tag_has_a_limit_of_its_own(gate: Opener, store: Store, project: str) -> None:
+    """It is counted under ``(none)``, or not let pass."""
+    budgets = gate(Budget("tenant", limit=5, scope="tenant", block=True))
+    assert [spend(budgets, 3) for _ in range(2)] == [True, False]
+    budgets.flush()
+    assert [each.account.scope for each in store.figures(project)] == ["tenant=(none)"]
+    strict = gate(Budget("strict", limit=5, scope="tenant", block=True, missing="deny"))
+    assert "has no tenant" in str(decided(strict, ask(1)).refusal)
+    assert spend(strict, 1, tags={"tenant": "acme"})
+
+
+@pytest.mark.parametrize(
+    ("where", "inside", "outside"),
+    [
+        ({"model": "gpt-4*"}, {"model": "gpt-4o"}, {"model": "claude"}),
+        ({"model": ["gpt-4*", "o3"]}, {"model": "o3"}, {"model": "o4"}),
+        ({"provider": "openai"}, {}, {"provider": "groq"}),
+        ({"feature": "search"}, {"feature": "rank", "path": "search/rank"}, {"feature": "rank", "path": "rank"}),
+        ({"team": "a?"}, {"tags": {"team": "a1"}}, {"tags": {"team": "b1"}}),
+        ({"team": "*"}, {"tags": {"team": "x"}}, None),
+    ],
+)
+def test_a_budget_is_for_the_calls_that_match(
+    gate: Opener, where: dict[str, str], inside: dict[str, Any], outside: dict[str, Any] | None
+) -> None:
+    """All of its patterns; others pass as if it were not there."""
+    budgets = gate(Budget("some", limit=1, where=where, block=True))
+    assert not spend(budgets, 2, **inside)
+    if outside is not None:
+        assert decided(budgets, ask(2, **outside)) == Decision()
+
+
+def test_each_run_has_the_limit_for_itself(gate: Opener) -> None:
+    """A run is the outermost span, or one that is named; a call outside of any is in none."""
+    budgets = gate(
+        Budget("run", limit=1, per="run", block=True), Budget("job", limit=3, per="run", run="job", block=True)
+    )
+    assert [spend(budgets, 0.6, run="a") for _ in range(2)] == [True, False]
+    assert spend(budgets, 0.6, run="b")
+    assert spend(budgets, 5)
+    assert not spend(budgets, 4, spans={"job": "c"})
+    assert spend(budgets, 3, spans={"job": "c"})
+    assert not spend(budgets, 1, spans={"job": "c"})
+    assert spend(budgets, 1, spans={"job": "d"})
+
+
+def test_a_call_is_charged_to_the_window_that_it_began_in(gate: Opener, store: Store, project: str) -> None:
+    """However late it is settled."""
+    budgets = gate(Budget("day", limit=1, per="day", timezone="Europe/Berlin", block=True))
+    before = int(datetime(2026, 3, 28, 22, 59, tzinfo=UTC).timestamp()) * NANO
+    first = decided(budgets, ask(0.7, at=before))
+    assert spend(budgets, 0.9, at=before + 120 * NANO)
+    budgets.settle(first.held, PICO // 2)
+    assert not spend(budgets, 0.6, at=before)
+    budgets.flush()
+    assert {each.account.window: each.settled for each in store.figures(project)} == {
+        "2026-03-28": NANO // 2,
+        "2026-03-29": NANO * 9 // 10,
+    }
+
+
+def test_a_soft_budget_counts_and_lets_pass(gate: Opener, store: Store, alerts: list[Alert], project: str) -> None:
+    """It raises its alerts, each once."""
+    first, second = (gate(Budget("month", limit=10, alerts=[50, 100])) for _ in range(2))
+    for budgets in (first, second, first, second):
+        assert spend(budgets, 3)
+        budgets.flush()
+    assert [(alert.kind, alert.facts["percent"], alert.severity) for alert in alerts] == [
+        ("budget", 50, "warning"),
+        ("budget", 100, "critical"),
+    ]
+    assert alerts[0].amount == 6 * PICO
+    assert [each.settled for each in store.figures(project)] == [12 * NANO]
+
+
+def test_the_last_alert_comes_with_the_first_refusal(gate: Opener, alerts: list[Alert]) -> None:
+    """A limit that holds is never reached by what is settled."""
+    budgets = gate(Budget("month", limit=10, block=True, alerts=[50, 100]))
+    assert spend(budgets, 8)
+    assert not spend(budgets, 8)
+    budgets.flush()
+    assert not spend(budgets, 8)
+    budgets.flush()
+    assert [alert.facts["percent"] for alert in alerts] == [50, 100]
+    assert len({alert.key for alert in alerts}) == 2
+
+
+def test_a_cheaper_model_takes_over_at_its_threshold(gate: Opener) -> None:
+    """And what it costs is reserved; a request whose model can't be changed goes as it is, and says so."""
+    budgets = gate(Budget("gpt", limit=10, at={50: downgrade("cheap"), 100: refuse}))
+    assert decided(budgets, ask(limit=1000)).model is None
+    assert spend(budgets, 5)
+    budgets.flush()
+    decision = decided(budgets, ask(limit=1000))
+    assert (decision.model, decision.marks) == ("cheap", ("budget_downgraded",))
+    assert decided(budgets, ask(model="cheap", limit=1000)).model is None
+    stuck = decided(budgets, ask(limit=1000, can_downgrade=False))
+    assert (stuck.model, stuck.marks, stuck.refusal) == (None, ("budget_impossible",), None)
+
+
+def test_an_action_that_is_impossible_gives_way_to_the_next(gate: Opener) -> None:
+    """Where several are declared."""
+    budgets = gate(Budget("gpt", limit=10, at={50: (downgrade("cheap"), refuse)}))
+    assert spend(budgets, 6)
+    assert decided(budgets, ask(limit=1000)).model == "cheap"
+    assert isinstance(decided(budgets, ask(limit=1000, can_downgrade=False)).refusal, BudgetExceeded)
+
+
+def test_output_is_capped_at_its_threshold(gate: Opener) -> None:
+    """A lower limit of the caller's stays."""
+    budgets = gate(Budget("gpt", limit=100, at={5: cap(500)}))
+    assert spend(budgets, 6)
+    assert decided(budgets, ask(limit=1000)).output_limit == 500
+    assert decided(budgets, ask()).output_limit == 500
+    assert decided(budgets, ask(limit=200)).output_limit is None
+    assert decided(budgets, ask(limit=1000, can_limit=False)).marks == ("budget_impossible",)
+
+
+def test_a_function_of_the_users_decides(gate: Opener) -> None:
+    """It gets the standing, and gives an action or none."""
+    seen: list[Standing] = []
+
+    def choose(standing: Standing) -> object:
+        seen.append(standing)
+        return refuse if standing.tags.get("plan") == "free" else None
+
+    budgets = gate(Budget("gpt", limit=10, at={50: choose}))  # type: ignore[dict-item]  # any action at all
+    assert spend(budgets, 6)
+    assert isinstance(decided(budgets, ask(1, tags={"plan": "free"})).refusal, BudgetExceeded)
+    assert decided(budgets, ask(1, tags={"plan": "paid"})).refusal is None
+    assert (seen[0].spent, seen[0].limit, seen[0].amount) == (Decimal(6), Decimal(10), Decimal(1))
+    assert seen[0].percent == 60
+
+
+def test_a_ceiling_is_sent_and_reserved(gate: Opener) -> None:
+    """For calls that have no limit of their own."""
+    budgets = gate(Budget("month", limit=1, block=True, output_ceiling=400))
+    decision = decided(budgets, ask())
+    assert (decision.output_limit, decision.marks) == (400, ("budget_capped",))
+    assert decided(budgets, ask(limit=500)).output_limit is None
+    assert isinstance(decided(budgets, ask()).refusal, BudgetExceeded)
+
+
+@pytest.mark.parametrize(("settings", "passes"), [({}, False), ({"unbounded": "allow"}, True), ({"ceiling": 4}, True)])
+def test_a_cost_that_nothing_bounds_follows_the_budgets_policy(
+    gate: Opener, settings: dict[str, Any], passes: bool
+) -> None:
+    """Denied where the budget blocks, unless it says otherwise; a ceiling is what is reserved."""
+    budgets = gate(Budget("month", limit=10, block=True, **settings))
+    for call in (ask(model="nobody's"), ask(1, unbounded="file input")):
+        decision = decided(budgets, call)
+        assert (decision.refusal is None) is passes
+    if "ceiling" in settings:
+        assert not spend(budgets, 3)
+    if not passes:
+        assert "file input" in str(decision.refusal)
+
+
+def test_what_calls_without_a_limit_cost_is_learned(gate: Opener, project: str) -> None:
+    """The model's longest output is reserved until there is history, then what 99 of 100 calls cost."""
+    budgets = gate(Budget("month", limit=1000, block=True))
+    longest = decided(budgets, ask())
+    refusal = decided(gate(Budget("little", limit="0.9", block=True)), ask()).refusal
+    assert isinstance(refusal, BudgetExceeded)
+    budgets.settle(longest.held, TOKEN * LONGEST)
+    for _ in range(150):
+        budgets.settle(decided(budgets, ask()).held, TOKEN * 50)
+    held = decided(budgets, ask())
+    budgets.flush()
+    (standing,) = [each for each in budgets.store.figures(project) if each.account.budget == "month"]
+    assert standing.flight == 50 * TOKEN // 1000
+    assert standing.risk == (LONGEST - 50) * TOKEN // 1000
+    budgets.settle(held.held, 0)
+
+
+def test_checking_reserves_nothing(gate: Opener, store: Store, alerts: list[Alert], project: str) -> None:
+    """Nor does it count as a refusal."""
+    budgets = gate(Budget("month", limit=10, block=True, alerts=[100]))
+    assert budgets.check(ask(9)) is None
+    assert budgets.check(ask(9)) is None
+    assert isinstance(budgets.check(ask(11)), BudgetExceeded)
+    budgets.flush()
+    assert (sum(each.leased for each in store.figures(project)), alerts) == (0, [])
+
+
+def test_who_must_not_wait_is_told_to_ask_again(gate: Opener) -> None:
+    """Only where a trip to the store is needed."""
+    budgets = gate(Budget("month", limit=10, block=True))
+    assert budgets.decide(ask(0.01), wait=False) is None
+    assert spend(budgets, 0.01)
+    decision = budgets.decide(ask(0.01), wait=False)
+    assert decision is not None
+    assert decision.refusal is None
+
+
+def test_a_refusal_travels_between_processes() -> None:
+    """With all that it says."""
+    refusal = BudgetExceeded(
+        budget="month", scope={"tenant": "acme"}, limit=Decimal(5), spent=Decimal("4.5"), held=Decimal(1),
+        resets=datetime(2026, 12, 1, tzinfo=UTC), reason="It does not fit.",
+    )  # fmt: skip
+    again = pickle.loads(pickle.dumps(refusal))
+    assert (again.__dict__, str(again), type(again)) == (refusal.__dict__, str(refusal), BudgetExceeded)
+
+
+def test_the_lower_of_two_limits_holds_and_it_is_told(gate: Opener, alerts: list[Alert]) -> None:
+    """While processes disagree."""
+    first, second = gate(Budget("month", limit=10, block=True)), gate(Budget("month", limit=4, block=True))
+    assert spend(first, 1)
+    assert spend(second, 1)
+    assert not spend(first, 5)
+    first.flush()
+    second.flush()
+    assert [alert.kind for alert in alerts if alert.kind == "limits"] == ["limits"]
+    assert "$4.00, $10.00" in next(alert.text for alert in alerts if alert.kind == "limits")
+
+
+def test_an_override_holds_everywhere_until_it_expires(gate: Opener, store: Store, project: str) -> None:
+    """In place of what is declared, higher or lower."""
+    budgets = gate(Budget("month", limit=10, block=True))
+    later = int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+    store.override(project, "month", 20 * NANO, later)
+    assert spend(budgets, 15)
+    store.override(project, "month", 20 * NANO, later - 7_200_000)
+    assert not spend(budgets, 4)
+    store.override(project, "month", None, None)
+    assert not spend(budgets, 4)
+
+
+def test_what_was_left_is_carried_over_once(gate: Opener) -> None:
+    """Up to the limit, from one window to the next."""
+    budgets = gate(Budget("day", limit=10, per="day", block=True, carry_over=True))
+    day = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp()) * NANO
+    assert spend(budgets, 4, at=day)
+    budgets.flush()
+    budgets.flush()
+    following = day + 86_400 * NANO
+    assert [spend(budgets, 8, at=following) for _ in range(3)] == [True, True, False]
+
+
+def test_what_a_window_had_cost_before_counts(gate: Opener) -> None:
+    """It is looked up once, by whoever comes first."""
+    asked: list[str] = []
+
+    def opening(lease: object) -> int:
+        asked.append(str(lease))
+        return 7 * NANO
+
+    budgets, other = (gate(Budget("month", limit=10, block=True), opening=opening) for _ in range(2))
+    assert [spend(budgets, 2), spend(other, 2), spend(other, 1)] == [True, False, True]
+    assert len(asked) == 1
