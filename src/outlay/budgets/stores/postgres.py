@@ -1,8 +1,9 @@
-"""Counters of a fleet in PostgreSQL: an account is a row, locked while a step is done to it."""
+"""Counters of a fleet in PostgreSQL: a function in the server does all that changes an account."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.resources
 import os
 import select
 import threading
@@ -12,32 +13,37 @@ from typing import Any
 
 import msgspec
 
-from outlay.budgets.book import Entry, Identity, State, figures
-from outlay.budgets.stores import shelf
-from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, StoreDown
+from outlay.budgets.book import Identity, Lease, State, figures
+from outlay.budgets.trade import Account, Audit, Difference, Figures, Remains, Reply, Step, StoreDown
 from outlay.errors import MissingExtra
 
 DEADLINE = 0.25
 """Seconds that connecting, and each step, may take."""
 
-SCHEMA = """
-SELECT pg_advisory_xact_lock(7075);
-CREATE TABLE IF NOT EXISTS outlay_budget_accounts (
-    key text PRIMARY KEY, project text NOT NULL, budget text NOT NULL, scope text NOT NULL, win text NOT NULL,
-    state text NOT NULL, at bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS outlay_budget_entries (
-    account text NOT NULL, id text NOT NULL, kind text NOT NULL, settled bigint NOT NULL, leased bigint NOT NULL,
-    at bigint NOT NULL, PRIMARY KEY (account, id));
-CREATE TABLE IF NOT EXISTS outlay_budget_identities (
-    project text NOT NULL, budget text NOT NULL, state text NOT NULL, PRIMARY KEY (project, budget));
-"""
+READY = "SELECT to_regprocedure('outlay_budget_step_1(jsonb)')"
+STEP = "SELECT outlay_budget_step_1(%s::jsonb)"
+RECOVER = "SELECT outlay_budget_recover_1(%s, %s, %s, %s)"
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-LOCKED = "SELECT key, state FROM outlay_budget_accounts WHERE key = ANY(%s) ORDER BY key FOR UPDATE"
-IDENTITY = "SELECT state FROM outlay_budget_identities WHERE project = %s AND budget = %s"
+ACCOUNTS = """
+SELECT a.project, a.budget, a.scope, a.win, to_jsonb(a), to_jsonb(b),
+    (SELECT jsonb_agg(l) FROM outlay_budget_leases l WHERE account = key),
+    (SELECT jsonb_object_agg(slot, amount) FROM outlay_budget_slots WHERE account = key),
+    (SELECT jsonb_object_agg(amount, seen) FROM outlay_budget_limits l WHERE (l.project, l.budget) = (a.project, a.budget))
+FROM outlay_budget_accounts a LEFT JOIN outlay_budgets b USING (project, budget) WHERE a.project = %s ORDER BY key
+"""
+SUMS = """
+SELECT key, a.settled - coalesce(sum(e.settled), 0)::bigint, a.leased - coalesce(sum(e.leased), 0)::bigint,
+    a.leased - (SELECT coalesce(sum(hold), 0)::bigint FROM outlay_budget_leases WHERE account = key), count(e.id)
+FROM outlay_budget_accounts a LEFT JOIN outlay_budget_entries e ON account = key GROUP BY key
+"""
+OVERRIDE = """
+INSERT INTO outlay_budgets (project, budget, since, override, until) VALUES (%s, %s, 0, %s, %s)
+ON CONFLICT (project, budget) DO UPDATE SET override = excluded.override, until = excluded.until
+"""
 
 
 class PostgresStore:
-    """Accounts in three tables, made with the first step."""
+    """Accounts as rows, in tables that are made with the first step."""
 
     def __init__(self, url: str) -> None:
         """Use the database at ``url``, connected to with the first step."""
@@ -53,51 +59,46 @@ class PostgresStore:
         self._pid = os.getpid()
 
     def trade(self, steps: Sequence[Step]) -> list[Reply]:
-        """Do ``steps`` in one transaction."""
-        with self._transaction() as connection:
-            desk = Desk(connection, [step.account for step in steps])
-            replies = shelf.serve(desk, steps, desk.now)
-            desk.save()
-        return replies
+        """Do ``steps``, each by a function in the server, in one round trip."""
+        found: list[Any] = [None] * len(steps)
+        with self._using() as connection, connection.pipeline():
+            for index in sorted(range(len(steps)), key=lambda index: steps[index].account.key):
+                found[index] = connection.execute(STEP, (_given(steps[index]),))
+        return [msgspec.convert(cursor.fetchone()[0], Reply) for cursor in found]
 
     def recover(self, remains: Sequence[Remains]) -> None:
         """Settle what leases of a dead process had left."""
-        with self._transaction() as connection:
-            desk = Desk(connection, [left.account for left in remains])
-            shelf.recover(desk, remains, desk.now)
-            desk.save()
+        with self._using() as connection:
+            for left in remains:
+                connection.execute(RECOVER, (left.account.key, left.lease, left.total, left.flight))
 
     def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
         """Put a limit in place of the declared ones."""
-        with self._transaction() as connection:
-            desk = Desk(connection, ())
-            shelf.override(desk, project, budget, limit, until)
-            desk.save()
+        with self._using() as connection:
+            connection.execute(OVERRIDE, (project, budget, limit, until if limit is not None else None))
 
     def figures(self, project: str) -> list[Figures]:
         """Return the accounts of a project."""
-        with self._transaction() as connection:
-            desk = Desk(connection, ())
-            rows = connection.execute(
-                "SELECT project, budget, scope, win, state FROM outlay_budget_accounts WHERE project = %s ORDER BY key",
-                (project,),
-            ).fetchall()
-            return [
-                figures(Account(*names), _state(text), desk.identity(project, names[1]) or Identity(), desk.now)
-                for *names, text in rows
-                if text
-            ]
+        with self._using() as connection:
+            now = int(connection.execute(NOW).fetchone()[0])
+            rows = connection.execute(ACCOUNTS, (project,)).fetchall()
+        return [
+            figures(Account(*row[:4]), _state(row[4], row[6], row[7]), _identity(row[5], row[8]), now) for row in rows
+        ]
 
     def audit(self) -> Audit:
         """Compare the counters with their entries."""
-        with self._transaction() as connection:
-            connection.execute("SET LOCAL statement_timeout = 0")
-            rows = connection.execute(
-                "SELECT key, state, coalesce(sum(settled), 0)::bigint, coalesce(sum(leased), 0)::bigint, count(id)"
-                " FROM outlay_budget_accounts LEFT JOIN outlay_budget_entries ON account = key GROUP BY key"
-            ).fetchall()
-        found = ((key, _state(text), settled, leased) for key, text, settled, leased, _ in rows if text)
-        return shelf.audited(found, sum(row[4] for row in rows))
+        with self._using() as connection:
+            rows = connection.execute(SUMS).fetchall()
+        return Audit(
+            accounts=len(rows),
+            entries=sum(row[4] for row in rows),
+            differences=tuple(
+                Difference(key=key, settled=settled, leased=leased or held)
+                for key, settled, leased, held, _ in rows
+                if settled or leased or held
+            ),
+        )
 
     def close(self) -> None:
         """Close the connection."""
@@ -111,21 +112,16 @@ class PostgresStore:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Any]:
+    def _using(self) -> Iterator[Any]:
         with self._lock:
             connection = self._connected()
             try:
-                connection.execute("BEGIN")
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException as error:
+            except (self._error, OSError) as error:
                 self._connection = None
                 with contextlib.suppress(self._error, OSError):
-                    connection.close()  # which rolls back
-                if isinstance(error, self._error | OSError):
-                    reason = str(error).strip() or type(error).__name__
-                    raise StoreDown(f"PostgreSQL can't be used ({reason}).") from error
-                raise
+                    connection.close()
+                raise StoreDown(f"PostgreSQL can't be used ({_reason(error)}).") from error
 
     def _connected(self) -> Any:
         if self._connection is not None and self._pid == os.getpid():
@@ -182,10 +178,10 @@ def _connection(url: str) -> Any:
         def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
             return _wait(gen, self.pgconn.socket)
 
-    options = f"-c lock_timeout={int(DEADLINE * 1000)} -c idle_in_transaction_session_timeout=5000"
-    made = Connection.connect(url, autocommit=True, connect_timeout=5, options=options, application_name="outlay")
-    with made.transaction():
-        made.execute(SCHEMA)
+    made = Connection.connect(url, autocommit=True, connect_timeout=5, application_name="outlay")
+    if made.execute(READY).fetchone() == (None,):
+        schema = importlib.resources.files(__package__).joinpath("account.sql").read_text(encoding="utf-8")
+        made.execute(f"BEGIN; {schema} COMMIT".encode())
     return made
 
 
@@ -208,86 +204,35 @@ def _wait(steps: Any, socket: int) -> Any:
         return end.value
 
 
-class Desk:
-    """The accounts of one transaction: loaded and locked at once, and written back at once."""
-
-    def __init__(self, connection: Any, accounts: Sequence[Account]) -> None:
-        """Lock ``accounts``, in the order of their keys."""
-        self._connection = connection
-        self._states: dict[str, State | None] = {}
-        self._identities: dict[tuple[str, str], Identity | None] = {}
-        self._writes: list[tuple[str, tuple[object, ...]]] = []
-        names = sorted({(account.project, account.budget) for account in accounts})
-        keys = sorted(account.key for account in accounts)
-        with connection.pipeline():
-            now = connection.execute(NOW)
-            found = [(name, connection.execute(IDENTITY, name)) for name in names]
-            locked = connection.execute(LOCKED, (keys,)) if keys else None
-        self.now = int(now.fetchone()[0])
-        for name, cursor in found:
-            self._identities[name] = _identity(cursor.fetchone())
-        self._fill(locked.fetchall() if locked else [])
-        missing = [account for account in accounts if account.key not in self._states]
-        if missing:
-            self._make(missing, keys)
-
-    def account(self, account: Account) -> State | None:
-        """Return an account; one that this transaction is not about is read as it is."""
-        if account.key not in self._states:
-            query = "SELECT key, state FROM outlay_budget_accounts WHERE key = %s"
-            self._states[account.key] = None
-            self._fill(self._connection.execute(query, (account.key,)).fetchall())
-        return self._states[account.key]
-
-    def put(self, account: Account, state: State, entries: Sequence[Entry]) -> None:
-        """Write an account and its entries when all is saved."""
-        self._writes.append((
-            "UPDATE outlay_budget_accounts SET state = %s, at = %s WHERE key = %s",
-            (msgspec.json.encode(state).decode(), self.now, account.key),
-        ))  # fmt: skip
-        for entry in entries:
-            values = (account.key, *msgspec.structs.astuple(entry))
-            self._writes.append(("INSERT INTO outlay_budget_entries VALUES (%s, %s, %s, %s, %s, %s)", values))
-
-    def identity(self, project: str, budget: str) -> Identity | None:
-        """Return what is declared of a budget."""
-        name = (project, budget)
-        if name not in self._identities:
-            self._identities[name] = _identity(self._connection.execute(IDENTITY, name).fetchone())
-        return self._identities[name]
-
-    def put_identity(self, project: str, budget: str, identity: Identity) -> None:
-        """Write what is declared of a budget, with what others have declared meanwhile."""
-        latest = _identity(self._connection.execute(f"{IDENTITY} FOR UPDATE", (project, budget)).fetchone())
-        if latest is not None:
-            identity.declared = latest.declared | identity.declared
-        self._identities[project, budget] = identity
-        self._writes.append((
-            "INSERT INTO outlay_budget_identities VALUES (%s, %s, %s)"
-            " ON CONFLICT (project, budget) DO UPDATE SET state = excluded.state",
-            (project, budget, msgspec.json.encode(identity).decode()),
-        ))  # fmt: skip
-
-    def save(self) -> None:
-        """Write everything."""
-        with self._connection.pipeline():
-            for query, values in self._writes:
-                self._connection.execute(query, values)
-
-    def _make(self, missing: Sequence[Account], keys: list[str]) -> None:
-        query = "INSERT INTO outlay_budget_accounts VALUES (%s, %s, %s, %s, %s, '', 0) ON CONFLICT DO NOTHING"
-        for account in sorted(missing, key=lambda each: each.key):
-            self._connection.execute(query, (account.key, *msgspec.structs.astuple(account)))
-        self._fill(self._connection.execute(LOCKED, (keys,)).fetchall())
-
-    def _fill(self, rows: Sequence[tuple[str, str]]) -> None:
-        for key, text in rows:
-            self._states[key] = _state(text) if text else None
+def _given(step: Step) -> str:
+    earlier = msgspec.structs.replace(step.account, window=step.carry).key if step.carry else None
+    return msgspec.json.encode(msgspec.structs.asdict(step) | {"key": step.account.key, "earlier": earlier}).decode()
 
 
-def _state(text: str) -> State:
-    return msgspec.json.decode(text, type=State)
+def _state(account: dict[str, Any], leases: list[dict[str, Any]] | None, slots: dict[str, int] | None) -> State:
+    return State(
+        settled=account["settled"], leased=account["leased"], extra=account["extra"], limit=account["in_force"],
+        refused=account["refused"], end=account["ends"],
+        leases={
+            row["id"]: Lease(**{name: row[name] for name in Lease.__struct_fields__}) for row in leases or ()
+        },
+        slots={int(slot): amount for slot, amount in (slots or {}).items()},
+    )  # fmt: skip
 
 
-def _identity(row: tuple[str] | None) -> Identity | None:
-    return msgspec.json.decode(row[0], type=Identity) if row else None
+def _identity(budget: dict[str, Any] | None, limits: dict[str, int] | None) -> Identity:
+    found = budget or {}
+    return Identity(
+        since=found.get("since", 0),
+        declared={int(limit): seen for limit, seen in (limits or {}).items()},
+        override=found.get("override"),
+        until=found.get("until"),
+    )
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return what went wrong first: psycopg's pipeline complains of its own end on top of it."""
+    reason = ""
+    while error is not None:
+        reason, error = str(error).strip() or type(error).__name__, error.__context__
+    return reason

@@ -19,7 +19,7 @@ DEADLINE = 0.25
 
 
 class RedisStore:
-    """Accounts as hashes, their entries as streams; all keys of one budget share a hash tag, so a cluster serves them."""
+    """Accounts as hashes, their entries as streams; all keys of one budget share a hash tag, for clusters."""
 
     def __init__(self, url: str, *, replicas: int = 0) -> None:
         """Use the Redis at ``url``, connected to with the first step.
