@@ -44,7 +44,7 @@ DECLARE
     l outlay_budget_leases;
     now_ms bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 BEGIN
-    PERFORM 1 FROM outlay_budget_accounts WHERE key = k FOR UPDATE;
+    PERFORM pg_advisory_xact_lock(hashtextextended(k, 7075));
     DELETE FROM outlay_budget_leases WHERE account = k AND id = lease RETURNING * INTO l;
     IF NOT FOUND THEN RETURN; END IF;
     IF l.suspense > 0 AND EXISTS (SELECT FROM outlay_budget_slots WHERE account = k AND slot = l.slot) THEN
@@ -100,6 +100,7 @@ BEGIN
     END IF;
     IF i.override IS NOT NULL AND (i.until IS NULL OR now_ms < i.until) THEN lowest := i.override; END IF;
 
+    PERFORM pg_advisory_xact_lock(hashtextextended(k, 7075));  -- one queue, first come first served; a row's has two
     SELECT * INTO a FROM outlay_budget_accounts WHERE key = k FOR UPDATE;
     IF NOT FOUND THEN
         SELECT * INTO before FROM outlay_budget_accounts WHERE key = s ->> 'earlier';

@@ -20,6 +20,13 @@ from outlay.errors import MissingExtra
 DEADLINE = 0.25
 """Seconds that connecting, and each step, may take."""
 
+PATIENCE = 60.0
+"""Seconds that an audit may take."""
+LOCK_NOT_AVAILABLE = "55P03"
+QUEUE = "SET lock_timeout = 100"
+"""Milliseconds that a step waits for others before it queues anew: a server that says so is not down."""
+CROWD = 3.0
+"""Seconds for which a step queues."""
 READY = "SELECT to_regprocedure('outlay_budget_step_1(jsonb)')"
 STEP = "SELECT outlay_budget_step_1(%s::jsonb)"
 RECOVER = "SELECT outlay_budget_recover_1(%s, %s, %s, %s)"
@@ -28,7 +35,8 @@ ACCOUNTS = """
 SELECT a.project, a.budget, a.scope, a.win, to_jsonb(a), to_jsonb(b),
     (SELECT jsonb_agg(l) FROM outlay_budget_leases l WHERE account = key),
     (SELECT jsonb_object_agg(slot, amount) FROM outlay_budget_slots WHERE account = key),
-    (SELECT jsonb_object_agg(amount, seen) FROM outlay_budget_limits l WHERE (l.project, l.budget) = (a.project, a.budget))
+    (SELECT jsonb_object_agg(amount, seen) FROM outlay_budget_limits l
+        WHERE (l.project, l.budget) = (a.project, a.budget))
 FROM outlay_budget_accounts a LEFT JOIN outlay_budgets b USING (project, budget) WHERE a.project = %s ORDER BY key
 """
 SUMS = """
@@ -40,6 +48,10 @@ OVERRIDE = """
 INSERT INTO outlay_budgets (project, budget, since, override, until) VALUES (%s, %s, 0, %s, %s)
 ON CONFLICT (project, budget) DO UPDATE SET override = excluded.override, until = excluded.until
 """
+
+
+class Crowd(StoreDown):
+    """Others are being served all the time."""
 
 
 class PostgresStore:
@@ -60,11 +72,14 @@ class PostgresStore:
 
     def trade(self, steps: Sequence[Step]) -> list[Reply]:
         """Do ``steps``, each by a function in the server, in one round trip."""
-        found: list[Any] = [None] * len(steps)
-        with self._using() as connection, connection.pipeline():
-            for index in sorted(range(len(steps)), key=lambda index: steps[index].account.key):
-                found[index] = connection.execute(STEP, (_given(steps[index]),))
-        return [msgspec.convert(cursor.fetchone()[0], Reply) for cursor in found]
+        until = time.monotonic() + CROWD
+        while True:
+            try:
+                with self._using() as connection:
+                    return _served(connection, steps)
+            except Crowd:
+                if time.monotonic() > until:
+                    raise
 
     def recover(self, remains: Sequence[Remains]) -> None:
         """Settle what leases of a dead process had left."""
@@ -89,7 +104,7 @@ class PostgresStore:
     def audit(self) -> Audit:
         """Compare the counters with their entries."""
         with self._using() as connection:
-            rows = connection.execute(SUMS).fetchall()
+            rows = connection.patient(SUMS).fetchall()
         return Audit(
             accounts=len(rows),
             entries=sum(row[4] for row in rows),
@@ -118,6 +133,8 @@ class PostgresStore:
             try:
                 yield connection
             except (self._error, OSError) as error:
+                if getattr(error, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                    raise Crowd("PostgreSQL has a crowd before this budget.") from error
                 self._connection = None
                 with contextlib.suppress(self._error, OSError):
                     connection.close()
@@ -175,19 +192,34 @@ def _connection(url: str) -> Any:
     import psycopg
 
     class Connection(psycopg.Connection[Any]):
-        def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
-            return _wait(gen, self.pgconn.socket)
+        deadline = DEADLINE
 
-    made = Connection.connect(url, autocommit=True, connect_timeout=5, application_name="outlay")
+        def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
+            return _wait(gen, self.pgconn.socket, self.deadline)
+
+        def patient(self, query: str) -> Any:
+            """Run what may take its time."""
+            self.deadline = PATIENCE
+            try:
+                return self.execute(query)
+            finally:
+                self.deadline = DEADLINE
+
+    made = Connection.connect(
+        url, autocommit=True, prepare_threshold=None, connect_timeout=5, application_name="outlay"
+    )
+    made.execute(QUEUE)
     if made.execute(READY).fetchone() == (None,):
         schema = importlib.resources.files(__package__).joinpath("account.sql").read_text(encoding="utf-8")
+        made.deadline = PATIENCE
         made.execute(f"BEGIN; {schema} COMMIT".encode())
+        made.deadline = DEADLINE
     return made
 
 
-def _wait(steps: Any, socket: int) -> Any:
+def _wait(steps: Any, socket: int, seconds: float) -> Any:
     """Run psycopg's ``steps``, which yield what they wait for: 1 to read, 2 to write."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     try:
         wanted = next(steps)
         while True:
@@ -202,6 +234,14 @@ def _wait(steps: Any, socket: int) -> Any:
             wanted = steps.send(bool(readable) | bool(writable) << 1)
     except StopIteration as end:
         return end.value
+
+
+def _served(connection: Any, steps: Sequence[Step]) -> list[Reply]:
+    found: list[Any] = [None] * len(steps)
+    with connection.pipeline():  # one transaction: in an order in which two of them do not wait for each other
+        for index in sorted(range(len(steps)), key=lambda index: steps[index].account.key):
+            found[index] = connection.execute(STEP, (_given(steps[index]),))
+    return [msgspec.convert(cursor.fetchone()[0], Reply) for cursor in found]
 
 
 def _given(step: Step) -> str:
