@@ -24,6 +24,12 @@ SUSPENDED = 30 * DAY_MS
 """Milliseconds after which evidence on a lease that ran out is no longer waited for: what it held stays charged."""
 
 
+CLOSED = 2**52
+"""What is put for the number of a closed lease's last step, so that whatever comes late is void."""
+REMEMBERED = 600_000
+"""Milliseconds for which a closed lease is remembered."""
+
+
 class Lease(msgspec.Struct, array_like=True):
     """A part of an account that one process spends on its own."""
 
@@ -135,6 +141,7 @@ class Book:
         lease = state.leases.get(step.lease)
         if lease is None:
             if step.seq > 1:
+                self._bury(step.lease)
                 return self._reply(Lease(), lost=True)
             lease = state.leases[step.lease] = Lease()
         elif step.seq <= lease.seq:
@@ -144,13 +151,14 @@ class Book:
 
     def recover(self, remains: Remains, day: int) -> None:
         """Charge what the lease of a dead process had spent and in flight, and give back the rest."""
-        lease = self.state.leases.pop(remains.lease, None)
-        if lease is None:
+        lease = self.state.leases.get(remains.lease)
+        if lease is None or lease.seq == CLOSED:
             return
         self._revive(remains.lease, lease)
         charged = max(0, remains.total - lease.reported) + remains.flight
         slot = lease.slot or (max(self.state.slots) if self.state.slots else day)
         self.note(f"{remains.lease}:recovered", "recovered", charged, -lease.hold, slot=slot)
+        self._bury(remains.lease)
 
     def _do(self, step: Step, lease: Lease, slot: int) -> bool:
         """Take in what was spent, give back, grant; return whether the least that is needed was refused."""
@@ -166,13 +174,17 @@ class Book:
         lease.hold, lease.reported, lease.seq = hold + granted, max(step.total, lease.reported), step.seq
         lease.expires, lease.flight, lease.risk, lease.slot = self.now + step.ttl + GRACE, step.flight, step.risk, slot
         if step.close:
-            del state.leases[step.lease]
+            self._bury(step.lease)
         refused = granted < step.need
         state.refused = refused or (state.refused and not step.need)
         return refused
 
+    def _bury(self, identity: str) -> None:
+        """Close a lease for good."""
+        self.state.leases[identity] = Lease(seq=CLOSED, expires=self.now - DAY_MS + REMEMBERED)
+
     def _granted(self, step: Step, settled: int, leased: int) -> int:
-        if step.percent is None:
+        if step.percent is None or step.close:
             return 0
         room = self.state.limit * step.percent // 100 - settled - leased
         return max(step.need, min(step.wish, room // 16)) if room >= step.need and room > 0 else 0

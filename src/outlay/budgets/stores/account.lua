@@ -2,8 +2,8 @@
 -- KEYS: account, what is declared of its budget, the account's entries, the account of the window before, the budget's accounts.
 -- ARGV: "step" or "recover", and what that takes as JSON. Amounts are nano-USD, exact up to 2^53; times are milliseconds.
 
-local GRACE, UNCONFIRMED, DECLARED, FRESH, DAY, SUSPENDED, SLOTS, KEPT =
-    1000, 60000, 120000, 10000, 86400000, 30 * 86400000, 60, 400 * 86400000
+local GRACE, UNCONFIRMED, DECLARED, FRESH, DAY, SUSPENDED, SLOTS, KEPT, CLOSED, REMEMBERED =
+    1000, 60000, 120000, 10000, 86400000, 30 * 86400000, 60, 400 * 86400000, 2 ^ 52, 600000
 local verb, given = ARGV[1], cjson.decode(ARGV[2])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -60,6 +60,11 @@ local function forget(id)
     redis.call('HDEL', KEYS[1], 'l:' .. id)
 end
 
+local function bury(id)
+    keep(id, { hold = 0, reported = 0, seq = CLOSED, expires = now - DAY + REMEMBERED, suspense = 0, slot = 0, flight = 0,
+        risk = 0 })
+end
+
 local function revive(id, lease)
     local held = lease.suspense
     lease.suspense = 0
@@ -113,7 +118,7 @@ local function claim(step)
 end
 
 local function granted(step, settled, leased)
-    if step.percent == cjson.null then return 0 end
+    if step.percent == cjson.null or step.close then return 0 end
     local hundredth = math.floor(get('limit') / 100)  -- so that no product leaves the exact numbers
     local rest = math.floor((get('limit') % 100) * step.percent / 100)
     local room = hundredth * step.percent + rest - settled - leased
@@ -132,11 +137,11 @@ end
 
 if verb == 'recover' then
     local lease = leases[given.lease]
-    if not lease then return 0 end
-    forget(given.lease)
+    if not lease or lease.seq == CLOSED then return 0 end
     revive(given.lease, lease)
     local charged = math.max(0, given.total - lease.reported) + given.flight
     note(given.lease .. ':recovered', 'recovered', charged, -lease.hold, lease.slot)
+    bury(given.lease)
     return 1
 end
 
@@ -207,7 +212,10 @@ expire(slot)
 if step.rolling > 0 then leave(slot - SLOTS) end
 local lease = leases[step.lease]
 if not lease then
-    if step.seq > 1 then return answer(nothing, { lost = 1, disagree = disagree }) end
+    if step.seq > 1 then
+        bury(step.lease)
+        return answer(nothing, { lost = 1, disagree = disagree })
+    end
     lease = { hold = 0, reported = 0, seq = 0, expires = 0, suspense = 0, slot = 0, flight = 0, risk = 0 }
 elseif step.seq <= lease.seq then
     return answer(lease, { disagree = disagree })
@@ -222,7 +230,7 @@ local grant = granted(step, get('settled') + spent, get('leased') + hold - lease
 note(step.lease .. ':' .. whole(step.seq), 'step', spent, hold + grant - lease.hold, slot)
 lease.hold, lease.reported, lease.seq = hold + grant, math.max(step.total, lease.reported), step.seq
 lease.expires, lease.flight, lease.risk, lease.slot = now + step.ttl + GRACE, step.flight, step.risk, slot
-if step.close then forget(step.lease) else keep(step.lease, lease) end
+if step.close then bury(step.lease) else keep(step.lease, lease) end
 local refused = grant < step.need and 1 or 0
 put('refused', (refused == 1 or (get('refused') == 1 and step.need == 0)) and 1 or 0)
 return answer(lease, { refused = refused, fired = claim(step), disagree = disagree })

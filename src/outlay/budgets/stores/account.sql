@@ -38,6 +38,11 @@ BEGIN
     INSERT INTO outlay_budget_entries VALUES (k, entry, what, spent, held, at_ms);
 END $$;
 
+CREATE OR REPLACE FUNCTION outlay_budget_bury_1(k text, lease text, at_ms bigint) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM outlay_budget_leases WHERE account = k AND id = lease;
+    INSERT INTO outlay_budget_leases VALUES (k, lease, 0, 0, 4503599627370496, at_ms - 86400000 + 600000, 0, 0, 0, 0);
+$$;
+
 CREATE OR REPLACE FUNCTION outlay_budget_recover_1(k text, lease text, total bigint, flight_left bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -45,14 +50,15 @@ DECLARE
     now_ms bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(k, 7075));
-    DELETE FROM outlay_budget_leases WHERE account = k AND id = lease RETURNING * INTO l;
-    IF NOT FOUND THEN RETURN; END IF;
+    SELECT * INTO l FROM outlay_budget_leases WHERE account = k AND id = lease;
+    IF NOT FOUND OR l.seq = 4503599627370496 THEN RETURN; END IF;
     IF l.suspense > 0 AND EXISTS (SELECT FROM outlay_budget_slots WHERE account = k AND slot = l.slot) THEN
         l.hold := l.hold + l.suspense;
         PERFORM outlay_budget_note_1(k, lease || ':' || l.seq || ':revived', 'revived', -l.suspense, l.suspense, l.slot, now_ms);
     END IF;
     PERFORM outlay_budget_note_1(k, lease || ':recovered', 'recovered',
         greatest(0, total - l.reported) + flight_left, -l.hold, l.slot, now_ms);
+    PERFORM outlay_budget_bury_1(k, lease, now_ms);
 END $$;
 
 CREATE OR REPLACE FUNCTION outlay_budget_step_1(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -140,9 +146,10 @@ BEGIN
 
     SELECT * INTO l FROM outlay_budget_leases WHERE account = k AND id = s ->> 'lease';
     IF NOT FOUND AND (s ->> 'seq')::bigint > 1 THEN
+        PERFORM outlay_budget_bury_1(k, s ->> 'lease', now_ms);
         SELECT * INTO a FROM outlay_budget_accounts WHERE key = k;
-        RETURN jsonb_build_object('hold', 0, 'reported', 0, 'settled', a.settled, 'leased', a.leased, 'flight', 0,
-            'limit', a.in_force, 'lost', true, 'disagree', to_jsonb(disagree));
+        RETURN jsonb_build_object('hold', 0, 'reported', 0, 'settled', a.settled, 'leased', a.leased, 'flight',
+            (SELECT coalesce(sum(flight), 0) FROM outlay_budget_leases WHERE account = k), 'limit', a.in_force, 'lost', true, 'disagree', to_jsonb(disagree));
     ELSIF l.id IS NULL THEN
         l := (k, s ->> 'lease', 0, 0, 0, 0, 0, 0, 0, 0);
     END IF;
@@ -158,7 +165,7 @@ BEGIN
         held := held - least((s ->> 'give')::bigint, held);
         IF (s ->> 'close')::boolean THEN held := 0; END IF;
         SELECT * INTO a FROM outlay_budget_accounts WHERE key = k;
-        IF s ->> 'percent' IS NOT NULL THEN
+        IF s ->> 'percent' IS NOT NULL AND NOT (s ->> 'close')::boolean THEN
             room := a.in_force / 100 * (s ->> 'percent')::bigint + a.in_force % 100 * (s ->> 'percent')::bigint / 100
                 - a.settled - spent - (a.leased + held - l.hold);
             IF room >= need AND room > 0 THEN
@@ -174,7 +181,8 @@ BEGIN
         l.risk := (s ->> 'risk')::bigint;
         l.slot := s_now;
         DELETE FROM outlay_budget_leases WHERE account = k AND id = l.id;
-        IF NOT (s ->> 'close')::boolean THEN INSERT INTO outlay_budget_leases SELECT l.*; END IF;
+        INSERT INTO outlay_budget_leases SELECT l.*;
+        IF (s ->> 'close')::boolean THEN PERFORM outlay_budget_bury_1(k, l.id, now_ms); END IF;
         UPDATE outlay_budget_accounts SET refused = given < need OR (refused AND need = 0) WHERE key = k
             RETURNING * INTO a;
         UPDATE outlay_budget_claims SET confirmed = true

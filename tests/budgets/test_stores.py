@@ -1,0 +1,199 @@
+"""The stores: each keeps the one law, and all answer alike."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from outlay.budgets.opening import store_of
+from outlay.budgets.stores.memory import MemoryStore
+from outlay.budgets.stores.sqlite import SqliteStore
+from outlay.budgets.trade import Account, Remains, Reply, Step, Store
+from outlay.config import Settings
+from outlay.errors import ConfigError
+
+LIMIT = 1000
+
+
+@pytest.fixture(params=["sqlite", "redis", "postgres"])
+def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Give a store, which may hold what other tests have put there."""
+    if request.param == "sqlite":
+        made: Store = SqliteStore(tmp_path / "budgets.db")
+    else:
+        made = store_of(Settings(budget_store=request.getfixturevalue(f"{request.param}_url")), tmp_path)
+    yield made
+    made.close()
+
+
+def step(account: Account, lease: str = "a", seq: int = 1, **given: object) -> Step:
+    """Return a step of a lease under a limit of ``LIMIT``."""
+    settings: dict[str, object] = {"limit": LIMIT, "percent": 100, "total": 0, "alerts": (50, 100), **given}
+    return Step(account=account, lease=lease, seq=seq, **settings)  # type: ignore[arg-type]  # made of keywords
+
+
+def account(project: str, window: str = "total") -> Account:
+    """Return an account of a project."""
+    return Account(project, "budget", "tenant=a|b:{c}%", window)
+
+
+amounts = st.integers(0, 400)
+moves = st.tuples(
+    st.sampled_from("abc"),
+    st.integers(0, 3),
+    st.fixed_dictionaries({
+        "spent": amounts, "flight": amounts, "give": amounts, "need": amounts, "wish": st.integers(0, 5000),
+        "close": st.sampled_from((False, False, False, True)), "limit": st.sampled_from((LIMIT, LIMIT, 700)),
+        "percent": st.sampled_from((100, 100, 90, None)), "opening": st.sampled_from((0, 0, 30, None)),
+        "rolling": st.just(0), "day": st.integers(20_000, 20_003), "late": st.booleans(), "lose": st.booleans(),
+        "confirmed": st.sampled_from(((), (50,), (50, 100))), "end": st.just(4 * 10**12),
+    }),
+)  # fmt: skip
+
+
+class Fleet:
+    """Leases that spend, and tell it to a store in steps, some of which come twice or too late."""
+
+    def __init__(self, store: Store, project: str) -> None:
+        self.store, self.project = store, project
+        self.seq = dict.fromkeys("abc", 0)
+        self.lives = dict.fromkeys("abc", 0)
+        self.total = dict.fromkeys("abc", 0)
+
+    def move(self, lease: str, again: int, given: dict[str, object]) -> list[Reply]:
+        """Do a step, and do it ``again``."""
+        given = dict(given)
+        late, lose, spent = given.pop("late"), given.pop("lose"), given.pop("spent")
+        self.seq[lease] += 2 if late and self.seq[lease] else 1
+        self.total[lease] += int(str(spent))
+        done = step(account(self.project), f"{lease}{self.lives[lease]}", self.seq[lease], total=self.total[lease], **given)
+        replies = [self.store.trade([done])[0] for _ in range(again + 1)]
+        if lose and late:
+            left = Remains(account=done.account, lease=done.lease, total=self.total[lease] + 5, flight=7)
+            self.store.recover([left])
+        if any(reply.lost for reply in replies) or given["close"] or (lose and late):
+            self.seq[lease], self.total[lease] = 0, 0
+            self.lives[lease] += 1
+        return replies
+
+
+@given(st.lists(moves, min_size=1, max_size=12))
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # to shrink takes minutes, on a server
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_store_answers_as_the_bookkeeping_does(
+    other: Store, given: list[tuple[str, int, dict[str, object]]]
+) -> None:
+    """Whatever the steps, in whatever order, once or twice; and its counters are what its entries add up to."""
+    project = uuid.uuid4().hex
+    ours, theirs = Fleet(MemoryStore(), project), Fleet(other, project)
+    for move in given:
+        assert theirs.move(*move) == ours.move(*move)
+    (kept,), (wanted,) = other.figures(project), ours.store.figures(project)
+    assert msgspec.structs.replace(kept, declared=()) == msgspec.structs.replace(wanted, declared=())
+    assert [found for found in other.audit().differences if project in found.key] == []
+    assert ours.store.audit().differences == ()
+
+
+@given(st.lists(moves, min_size=1, max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_grants_never_pass_the_limit(given: list[tuple[str, int, dict[str, object]]]) -> None:
+    """What is settled and leased is at most the limit, but for what was spent beyond what was held."""
+    store = MemoryStore()
+    fleet = Fleet(store, "p")
+    before: tuple[int, int] = (0, 0)
+    for move in given:
+        fleet.move(*move)
+        (found,) = store.figures("p")
+        if found.leased > before[1]:
+            assert found.settled + found.leased <= LIMIT
+        before = (found.settled, found.leased)
+        assert found.leased >= 0
+        assert store.audit().differences == ()
+
+
+def test_a_step_that_comes_late_is_void(store: Store, project: str) -> None:
+    """The answer says how things stand, and nothing is granted or given back."""
+    store.trade([step(account(project), need=100, wish=100)])
+    store.trade([step(account(project), seq=3, total=60)])
+    (reply,) = store.trade([step(account(project), seq=2, total=50, give=40, need=300)])
+    assert (reply.hold, reply.reported, reply.settled, reply.leased) == (40, 60, 60, 40)
+
+
+def test_a_lease_that_ran_out_stays_charged_until_its_holder_tells(store: Store, project: str) -> None:
+    """Without evidence no money comes back; with it, it does."""
+    store.trade([step(account(project), need=900, ttl=-1500)])
+    (reply,) = store.trade([step(account(project), "b", need=200)])
+    assert (reply.refused, reply.settled, reply.leased) == (True, 900, 0)
+    assert [each.suspense for each in store.figures(project)] == [900]
+    store.trade([step(account(project), seq=2, total=100, give=500)])
+    (reply,) = store.trade([step(account(project), "b", 2, need=200)])
+    assert (reply.refused, reply.settled, reply.leased, reply.hold) == (False, 100, 500, 200)
+    assert [each.suspense for each in store.figures(project)] == [0]
+
+
+def test_the_evidence_of_a_dead_process_brings_back_the_rest(store: Store, project: str) -> None:
+    """What it had spent and in flight stays charged; to hear of it again changes nothing."""
+    store.trade([step(account(project), need=600)])
+    store.trade([step(account(project), seq=2, total=100, flight=50)])
+    left = Remains(account=account(project), lease="a", total=150, flight=50)
+    for _ in range(2):
+        store.recover([left])
+        assert [(each.settled, each.leased) for each in store.figures(project)] == [(200, 0)]
+
+
+def test_a_threshold_is_claimed_once_and_again_if_nobody_confirms(project: str) -> None:
+    """A process may die between the claim and the alert."""
+    now = [10**12]
+    store = MemoryStore(lambda: now[0])
+    steps = [step(account(project), total=600), step(account(project), "b"), step(account(project), "b", 2)]
+    assert [store.trade([each])[0].fired for each in steps] == [(50,), (), ()]
+    now[0] += 61_000
+    assert store.trade([step(account(project), "b", 3)])[0].fired == (50,)
+    store.trade([step(account(project), "b", 4, confirmed=(50,))])
+    now[0] += 61_000
+    assert store.trade([step(account(project), "b", 5)])[0].fired == ()
+
+
+def test_a_rolling_window_forgets_what_lies_wholly_outside(project: str) -> None:
+    """A minute at a time, for one of an hour."""
+    now = [10**12]
+    store = MemoryStore(lambda: now[0])
+    minute = 60_000
+    store.trade([step(account(project, "rolling"), need=900, rolling=minute)])
+    store.trade([step(account(project, "rolling"), seq=2, total=900, rolling=minute)])
+    for minutes, refused in ((59, True), (1, True), (1, False)):
+        now[0] += minutes * minute
+        (reply,) = store.trade([step(account(project, "rolling"), uuid.uuid4().hex, need=200, rolling=minute)])
+        assert reply.refused is refused
+    assert store.audit().differences == ()
+
+
+def test_rolling_windows_roll_in_every_store(store: Store, project: str) -> None:
+    """On the store's own clock: here one of sixty milliseconds."""
+    store.trade([step(account(project, "rolling"), need=900, rolling=1)])
+    store.trade([step(account(project, "rolling"), seq=2, total=900, rolling=1)])
+    time.sleep(0.1)
+    (reply,) = store.trade([step(account(project, "rolling"), "b", need=900, rolling=1)])
+    assert (reply.refused, reply.settled) == (False, 0)
+    assert [found for found in store.audit().differences if project in found.key] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [("mysql://db", "mysql:// is no store of budgets"), ("sqlite:////x?synchronous=maybe", "must be normal or full")],
+)
+def test_a_store_that_there_is_not_is_an_error_at_once(url: str, complaint: str, tmp_path: Path) -> None:
+    """One sentence."""
+    with pytest.raises(ConfigError, match=complaint):
+        store_of(Settings(budget_store=url), tmp_path)
