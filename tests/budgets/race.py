@@ -145,18 +145,18 @@ def held(race: Race) -> Outcome:
     killed = sum(os.WIFSIGNALED(status) for status in statuses)
     assert all(status == 0 for status in statuses if not os.WIFSIGNALED(status)), statuses
     seconds = time.monotonic() - began
-    return tally(race, truth, killed, seconds)
+    for _ in range(60):  # the store may be away
+        with contextlib.suppress(StoreDown):
+            return tally(race, truth, killed, seconds)
+        time.sleep(0.5)
+    raise TimeoutError("the store does not come back")
 
 
 def tally(race: Race, truth: mmap.mmap, killed: int, seconds: float) -> Outcome:
     """Settle what the killed left behind, and put what was spent beside what the store says."""
     store = store_for(race)
     survivor = gate_for(race, store)
-    for _ in range(50):
-        with contextlib.suppress(StoreDown):
-            survivor.flush()
-            break
-        time.sleep(0.1)
+    survivor.flush()
     figures = sorted(
         (each for each in store.figures(race.project) if each.account.budget == "race"),
         key=lambda each: each.account.window,
@@ -168,7 +168,7 @@ def tally(race: Race, truth: mmap.mmap, killed: int, seconds: float) -> Outcome:
         leased=[each.leased / NANO for each in figures],
         calls=sum(row[2] for row in rows),
         killed=killed,
-        differences=len(store.audit().differences),
+        differences=sum(found.key.startswith(race.project) for found in store.audit().differences),
         suspense=sum(each.suspense for each in figures) / NANO,
         seconds=seconds,
     )

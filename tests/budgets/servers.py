@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -72,6 +73,11 @@ class Redis:
         )  # fmt: skip
         assert answers(lambda: ping_redis(self.url), 20), "redis-server does not start"
 
+    def pause(self) -> None:
+        """Have it accept connections, and answer nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def stop(self) -> None:
         """Kill it."""
         if self._process is not None:
@@ -117,7 +123,7 @@ class Postgres:
     def stop(self) -> None:
         """Have it drop everything at once, as a crash would."""
         if self._process is not None:
-            self._process.send_signal(3)  # SIGQUIT: an immediate shutdown, with recovery at the next start
+            self._process.send_signal(signal.SIGQUIT)  # an immediate shutdown, with recovery at the next start
             self._process.wait()
             self._process = None
 

@@ -70,10 +70,12 @@ class Fleet:
     def move(self, lease: str, again: int, given: dict[str, object]) -> list[Reply]:
         """Do a step, and do it ``again``."""
         given = dict(given)
-        late, lose, spent = given.pop("late"), given.pop("lose"), given.pop("spent")
+        late, lose, spent = (given.pop(name) for name in ("late", "lose", "spent"))
         self.seq[lease] += 2 if late and self.seq[lease] else 1
         self.total[lease] += int(str(spent))
-        done = step(account(self.project), f"{lease}{self.lives[lease]}", self.seq[lease], total=self.total[lease], **given)
+        done = step(
+            account(self.project), f"{lease}{self.lives[lease]}", self.seq[lease], total=self.total[lease], **given
+        )
         replies = [self.store.trade([done])[0] for _ in range(again + 1)]
         if lose and late:
             left = Remains(account=done.account, lease=done.lease, total=self.total[lease] + 5, flight=7)
@@ -86,7 +88,7 @@ class Fleet:
 
 @given(st.lists(moves, min_size=1, max_size=12))
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # to shrink takes minutes, on a server
     suppress_health_check=[HealthCheck.function_scoped_fixture],

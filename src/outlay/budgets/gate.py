@@ -141,6 +141,7 @@ class Budgets:
 
     def forked(self) -> None:
         """Own nothing in a forked child."""
+        self.store.forked()
         self._leases.forked()
         self._teller.forked()
         self._keeper.forked()

@@ -105,7 +105,7 @@ class Teller:
         budget = lease.plan.budget
         self._leases.enter(lease)
         lease.seq += 1
-        give = self._spare(lease) if spare else 0
+        give = self._spare(lease, whole=closing) if spare else 0
         lease.closing = not lease.flight and (closing or (spare and self._idle(lease)))
         if lease.closing:
             lease.free = min(lease.free, 0)  # the store takes all of it: none may be reserved meanwhile
@@ -140,9 +140,9 @@ class Teller:
         lease.refilled = now
         return max(lease.wish - max(lease.free, 0), amount)
 
-    def _spare(self, lease: Lease) -> int:
+    def _spare(self, lease: Lease, *, whole: bool) -> int:
         """Return what is free beyond twice what was spent since the last report, and wish for less from now on."""
-        used = lease.total - lease.told
+        used = 0 if whole else lease.total - lease.told
         lease.told = lease.total
         give = max(0, lease.free - 2 * used)
         if give and not lease.soft:

@@ -166,3 +166,6 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the store."""
+
+    def forked(self) -> None:
+        """Leave to a parent what is its own, in its forked child."""

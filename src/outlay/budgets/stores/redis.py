@@ -98,6 +98,9 @@ class RedisStore:
         if self._pid == os.getpid():
             self._redis.close()
 
+    def forked(self) -> None:
+        """Leave the parent's connection alone: it is known by the process that made it."""
+
     def _run(self, verb: str, given: Sequence[tuple[Account, Step | Remains, str]]) -> list[Any]:
         """Run the script once for each of ``given``, in one round trip."""
         with self._reaching():

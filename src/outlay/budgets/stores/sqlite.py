@@ -104,6 +104,9 @@ class SqliteStore:
                 self._database.close()
             self._database = None
 
+    def forked(self) -> None:
+        """Leave the parent's connection alone: it is known by the process that made it."""
+
     def account(self, account: Account) -> State | None:
         """Return an account."""
         found = self._connection().execute("SELECT state FROM accounts WHERE key = ?", (account.key,)).fetchone()

@@ -1,0 +1,128 @@
+"""Sixty-four processes race for one limit: it holds, whoever is killed, and whatever becomes of clocks and stores."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.budgets import servers
+from tests.budgets.race import Outcome, Race
+from tests.house.sources import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="racers are forked")
+
+FULL = pytest.param(20, 64, marks=pytest.mark.slow, id="full")
+SHORT = pytest.param(1, 16, id="short")
+STORES = ("sqlite", "redis", "postgres")
+
+
+@pytest.fixture(params=STORES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a store that processes can share."""
+    if request.param == "sqlite":
+        return str(tmp_path / "budgets.db")
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+def raced(race: Race) -> Outcome:
+    """Run a race in a process of its own, so that what is forked is small."""
+    given = msgspec.json.encode(race).decode()
+    command = [sys.executable, "-m", "tests.budgets.race", given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return msgspec.json.decode(done.stdout, type=Outcome)
+
+
+def races(url: str, folder: Path, times: int, racers: int, **given: Any) -> list[Outcome]:
+    """Run a race several times, and return what came of each; the counters are always what their entries add up to."""
+    found = []
+    for seed in range(times):
+        journals = str(folder / f"leases-{seed}")
+        race = Race(store=url, journals=journals, project=uuid.uuid4().hex, racers=racers, seed=seed, **given)
+        outcome = raced(race)
+        assert outcome.differences == 0
+        assert len(outcome.spent) == (2 if race.jumps else 1)
+        for spent, settled in zip(outcome.spent, outcome.settled, strict=True):
+            assert spent <= settled + 1e-9
+        found.append(outcome)
+    return found
+
+
+@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+def test_no_race_passes_the_limit(url: str, tmp_path: Path, times: int, racers: int) -> None:
+    """And next to nothing of it is left over."""
+    for outcome in races(url, tmp_path, times, racers):
+        assert 20 * 0.995 <= outcome.spent[0] <= 20
+        assert outcome.leased == [0]
+
+
+@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+def test_responses_dearer_than_reserved_pass_it_by_what_is_in_flight(
+    url: str, tmp_path: Path, times: int, racers: int
+) -> None:
+    """Each racer has two calls in flight, and each response costs a fifth more than was reserved for it."""
+    dearest = 0.004 * 1.5
+    bound = racers * 2 * dearest * 0.2
+    for outcome in races(url, tmp_path, times, racers, dearer=1.2):
+        assert 20 * 0.995 <= outcome.spent[0] <= 20 + bound
+
+
+@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+def test_no_kill_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int, racers: int) -> None:
+    """A third of the racers are killed while they run; what they had not spent comes back by their journals."""
+    for outcome in races(url, tmp_path, times, racers, kills=racers // 3, call=0.001):
+        assert outcome.killed > 0
+        assert outcome.spent[0] <= 20
+        assert outcome.suspense == 0
+
+
+@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+def test_no_clock_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int, racers: int) -> None:
+    """Calls jump between two months, each of which has the limit for itself, and leases run out at random."""
+    for outcome in races(url, tmp_path, times, racers, jumps=True):
+        assert all(spent <= 20 for spent in outcome.spent)
+        assert max(outcome.spent) >= 20 * 0.98
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "racers"),
+    [
+        pytest.param("redis", 1, 16, id="redis-short"),
+        pytest.param("redis", 20, 64, marks=pytest.mark.slow, id="redis-full"),
+        pytest.param("postgres", 5, 64, marks=pytest.mark.slow, id="postgres-full"),
+    ],
+)
+def test_no_store_that_is_killed_lets_a_race_pass_the_limit(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, name: str, times: int, racers: int
+) -> None:
+    """It is started again with what it had written down, some time later."""
+    server = (servers.Redis if name == "redis" else servers.Postgres)(tmp_path_factory.mktemp(name))
+    server.start()
+    over = threading.Event()
+
+    def shake() -> None:
+        for pause in itertools.cycle((0.3, 0.5, 3)):
+            if over.wait(pause):
+                return
+            server.stop()
+            time.sleep(0.2)
+            server.start()
+
+    shaking = threading.Thread(target=shake)
+    shaking.start()
+    try:
+        for outcome in races(server.url, tmp_path, times, racers, patience=4.0, call=0.001):
+            assert outcome.spent[0] <= 20
+    finally:
+        over.set()
+        shaking.join()
+        server.stop()
