@@ -6,13 +6,17 @@ kept. ``@outlay.track`` and ``outlay.tags`` say what the calls are for; ``outlay
 
 from __future__ import annotations
 
-from outlay.errors import ConfigError, LedgerError, MissingExtra, OutlayError, UnknownPrice
+from outlay.budgets.actions import block, cap, downgrade
+from outlay.budgets.budget import Budget
+from outlay.errors import BudgetExceeded, ConfigError, LedgerError, MissingExtra, OutlayError, UnknownPrice, refusal
 from outlay.money import Spend
 from outlay.public import calculate_cost, compare, flush, init, instrument, record, uninstrument
 from outlay.records import Call, Cost, Usage
 from outlay.track import carry, tags, track
 
 __all__ = [
+    "Budget",
+    "BudgetExceeded",
     "Call",
     "ConfigError",
     "Cost",
@@ -23,13 +27,17 @@ __all__ = [
     "UnknownPrice",
     "Usage",
     "__version__",
+    "block",
     "calculate_cost",
+    "cap",
     "carry",
     "compare",
+    "downgrade",
     "flush",
     "init",
     "instrument",
     "record",
+    "refusal",
     "tags",
     "track",
     "uninstrument",

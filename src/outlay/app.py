@@ -20,6 +20,7 @@ from outlay.records import Call, Record
 
 if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
     from outlay.budgets.decision import Gate
+    from outlay.budgets.gate import Budgets
     from outlay.ledger.spool import Spool
     from outlay.meter import Meter
     from outlay.policy import Policy
@@ -55,6 +56,7 @@ class Outlay:
         self.watched: Patcher | None = None
         """The patches that the worker looks after."""
         self._prices: Prices | None = None
+        self._budgets: Budgets | None = None
 
     @property
     def at_work(self) -> bool:
@@ -110,7 +112,11 @@ class Outlay:
 
     def gate(self) -> Gate | None:
         """Return the budgets' gate; None where there are no budgets."""
-        return None
+        if self.settings.budgets and self._budgets is None:
+            from outlay.budgets.opening import opened
+
+            self._budgets = opened(self.settings, self.folder, project=self.home.project)
+        return self._budgets
 
     def prices(self) -> Prices:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
@@ -144,6 +150,8 @@ class Outlay:
             self.settle_open()
             self.worker.stop(timeout)
             self.spool.close()
+        if self._budgets is not None:
+            self._budgets.close()
 
     def settle_open(self) -> None:
         """Settle the calls of this instance that are still open, and those that wait for it."""
@@ -233,6 +241,8 @@ def init(**arguments: Any) -> Outlay | None:
         made = Outlay(settings)
         if settings.price_book:
             made.prices()  # an error in the user's book is said now, before any call is made
+        if settings.budgets:
+            importlib.import_module("outlay.budgets.tables").budgets_of(settings.budgets)  # the same
         made.watched = patcher() if settings.instrument else None
         made.open()
         _current = made

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from outlay.context import scope
 from outlay.errors import ConfigError
@@ -19,6 +19,7 @@ from outlay.money import pico
 from outlay.records import Call
 
 if TYPE_CHECKING:
+    from outlay.budgets.budget import Budget
     from outlay.pricing.comparison import Comparison
 
 T = TypeVar("T")
@@ -37,6 +38,8 @@ def init(
     price_book: str | os.PathLike[str] | None = None,
     ask_usage: bool | None = None,
     instrument: bool | None = None,
+    budgets: Iterable[Budget | Mapping[str, Any]] | None = None,
+    budget_store: str | None = None,
     retention_days: int | None = None,
     retention_megabytes: int | None = None,
 ) -> None:
@@ -60,6 +63,8 @@ def init(
         "price_book": None if price_book is None else os.fspath(price_book),
         "ask_usage": ask_usage,
         "instrument": instrument,
+        "budgets": None if budgets is None else tuple(budgets),
+        "budget_store": budget_store,
         "retention_days": retention_days,
         "retention_megabytes": retention_megabytes,
     }

@@ -20,12 +20,14 @@ from outlay.budgets.refusals import exceeded, lacking, unbounded, unreachable
 from outlay.budgets.teller import Opening, Sink, Teller
 from outlay.budgets.trade import Store, StoreDown
 from outlay.errors import BudgetExceeded
+from outlay.guard import logger
 
 NOTHING = Decision()
 
 
-def unheard(alert: Alert) -> None:
-    """Let an alert pass unheard: there are no channels."""
+def logged(alert: Alert) -> None:
+    """Put an alert into the log, where there are no channels for it."""
+    logger.warning("%s. %s", alert.title, alert.advice)
 
 
 class Budgets:
@@ -39,7 +41,7 @@ class Budgets:
         project: str = "",
         timezone: str = "UTC",
         journals: Path | None = None,
-        sink: Sink = unheard,
+        sink: Sink = logged,
         opening: Opening | None = None,
         ttl: float = 30.0,
     ) -> None:

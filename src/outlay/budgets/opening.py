@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from outlay.budgets.gate import Budgets, unheard
+from outlay.budgets.gate import Budgets, logged
 from outlay.budgets.tables import budgets_of
 from outlay.budgets.teller import Opening, Sink
 from outlay.budgets.trade import Store
@@ -18,7 +18,7 @@ FILE = "budgets.db"
 
 
 def opened(
-    settings: Settings, folder: Path, *, project: str = "", sink: Sink = unheard, opening: Opening | None = None
+    settings: Settings, folder: Path, *, project: str = "", sink: Sink = logged, opening: Opening | None = None
 ) -> Budgets | None:
     """Return the gate of the budgets that are set; None without any. Raises ``ConfigError``.
 
@@ -31,12 +31,17 @@ def opened(
     return Budgets(
         budgets,
         store_of(settings, folder),
-        project=project or settings.project,
+        project=project or project_of(settings),
         timezone=settings.timezone,
         journals=journals_of(settings, folder),
         sink=sink,
         opening=opening,
     )
+
+
+def project_of(settings: Settings) -> str:
+    """Return the project that budgets are counted for: as set, or the working directory's name, as for calls."""
+    return settings.project or Path.cwd().name
 
 
 def journals_of(settings: Settings, folder: Path) -> Path | None:

@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budgets: tuple[Any, ...] = ()
     """Limits on what calls may cost: ``outlay.Budget`` objects, or ``[[budgets]]`` tables with the same keywords."""
     budget_store: str | None = None
-    """Where budgets are counted: ``redis://…``, ``postgresql://…``, ``sqlite:///…`` or ``memory``; ``budgets.db`` in the
+    """Where budgets are counted: ``redis://…``, ``postgresql://…``, ``sqlite:///…`` or ``memory``. A database in the
     data folder where not set."""
     retention_days: int = 400
     """Days that calls are kept; 0 for ever."""
