@@ -6,13 +6,25 @@ kept. ``@outlay.track`` and ``outlay.tags`` say what the calls are for; ``outlay
 
 from __future__ import annotations
 
-from outlay.budgets.actions import block, cap, downgrade
-from outlay.budgets.budget import Budget
-from outlay.errors import BudgetExceeded, ConfigError, LedgerError, MissingExtra, OutlayError, UnknownPrice, refusal
+from typing import TYPE_CHECKING, Any
+
+from outlay.errors import (
+    BudgetExceeded,
+    ConfigError,
+    LedgerError,
+    MissingExtra,
+    OutlayError,
+    UnknownPrice,
+    refusal,
+)
 from outlay.money import Spend
-from outlay.public import calculate_cost, compare, flush, init, instrument, record, uninstrument
+from outlay.public import calculate_cost, check, compare, flush, init, instrument, record, uninstrument
 from outlay.records import Call, Cost, Usage
 from outlay.track import carry, tags, track
+
+if TYPE_CHECKING:
+    from outlay.budgets.actions import block, cap, downgrade
+    from outlay.budgets.budget import Budget
 
 __all__ = [
     "Budget",
@@ -31,6 +43,7 @@ __all__ = [
     "calculate_cost",
     "cap",
     "carry",
+    "check",
     "compare",
     "downgrade",
     "flush",
@@ -44,9 +57,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
+_BUDGETS = {
+    "Budget": "outlay.budgets.budget",
+    **dict.fromkeys(("block", "cap", "downgrade"), "outlay.budgets.actions"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what not every program asks for."""
     if name == "__version__":
         from importlib.metadata import version  # takes milliseconds, and few ask
 
         return version("outlay")
+    if name in _BUDGETS:
+        from importlib import import_module
+
+        return getattr(import_module(_BUDGETS[name]), name)
     raise AttributeError(f"module 'outlay' has no attribute {name!r}")

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import importlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from outlay import context, integration, plugins
 from outlay.config import Settings, data_folder, load, writable
 from outlay.context import Home
+from outlay.first import FirstRequest
 from outlay.guard import guard, swallowed
 from outlay.patching import Patcher
-from outlay.records import Call, Record
+from outlay.records import Record
 
 if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
-    from outlay.budgets.decision import Gate
     from outlay.budgets.gate import Budgets
     from outlay.ledger.spool import Spool
     from outlay.meter import Meter
     from outlay.policy import Policy
     from outlay.pricing import Prices
-    from outlay.wire.exchange import Exchange
-    from outlay.wire.recognise import Match, Recogniser
+    from outlay.wire.recognise import Recogniser
     from outlay.worker import Worker
 
 _making = threading.RLock()
@@ -56,7 +54,7 @@ class Outlay:
         self.watched: Patcher | None = None
         """The patches that the worker looks after."""
         self._prices: Prices | None = None
-        self._budgets: Budgets | None = None
+        self._gate: Budgets | None = None
 
     @property
     def at_work(self) -> bool:
@@ -101,22 +99,22 @@ class Outlay:
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 
+    def gate(self) -> Budgets | None:
+        """Return what is asked about each call, made when it is first asked for; None where no budgets are set."""
+        with _making:
+            if self._gate is None and self.settings.budgets:
+                from outlay.budgets.opening import opened
+
+                self._gate = opened(self.settings, self.folder, project=self.home.project)
+            return self._gate
+
     def _policy(self) -> Policy | None:
-        """Return what the budgets decide by; None without budgets."""
         gate = self.gate()
         if gate is None:
             return None
         from outlay.policy import Policy
 
-        return Policy(gate, self.prices, self.home)
-
-    def gate(self) -> Gate | None:
-        """Return the budgets' gate; None where there are no budgets."""
-        if self.settings.budgets and self._budgets is None:
-            from outlay.budgets.opening import opened
-
-            self._budgets = opened(self.settings, self.folder, project=self.home.project)
-        return self._budgets
+        return Policy(gate, self.prices, self.home, rewrites=self.settings.budget_rewrites)
 
     def prices(self) -> Prices:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
@@ -138,7 +136,16 @@ class Outlay:
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""
         context.home = self.home
-        integration.meter.put(FirstRequest(self))
+        self._first = FirstRequest(self._begin)
+        integration.meter.put(self._first)
+
+    def _begin(self) -> Meter:
+        """Make the parts with the first request, and have the meter take its place."""
+        with _making:
+            made = self.meter
+            if integration.meter.held is self._first:
+                integration.meter.put(made)
+        return made
 
     def close(self, timeout: float = 1.0) -> None:
         """Meter no more; settle what is open and carry what was written to the ledger as far as time allows."""
@@ -148,10 +155,16 @@ class Outlay:
                 integration.meter.put(None)
         if self.at_work or swallowed():  # what went wrong at the start is kept for doctor
             self.settle_open()
+            self.close_budgets()
             self.worker.stop(timeout)
             self.spool.close()
-        if self._budgets is not None:
-            self._budgets.close()
+        self.close_budgets()
+
+    def close_budgets(self) -> None:
+        """Give back what budgets hold and is not spent; after what is open was settled."""
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.close()
 
     def settle_open(self) -> None:
         """Settle the calls of this instance that are still open, and those that wait for it."""
@@ -160,49 +173,6 @@ class Outlay:
         exchange.settle_waiting()
         exchange.settle_open(self.meter.settle)
         self.meter.end()
-
-
-class FirstRequest:
-    """The meter until the first request comes, which has the real one made and put in its place."""
-
-    def __init__(self, outlay: Outlay) -> None:
-        self._outlay = outlay
-
-    @property
-    def budgets(self) -> bool:
-        """Whether there are budgets."""
-        return self._meter().budgets
-
-    def find(self, method: str, host: str, path: str, /) -> Match | None:
-        """Return the match of a request."""
-        return self._meter().find(method, host, path)
-
-    def begin(
-        self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
-    ) -> Exchange | None:
-        """Open an exchange."""
-        return self._meter().begin(transport, match, host, path, body, streams=streams)
-
-    def _meter(self) -> Meter:
-        with _making:
-            made = self._outlay.meter
-            if integration.meter.held is self:
-                integration.meter.put(made)
-        return made
-
-
-def reviver(settings: Settings) -> Callable[[bytes], Call | None]:
-    """Return what reads the calls that killed processes had noted, with the formats and prices of this one."""
-
-    @functools.cache
-    def meter() -> Meter:
-        from outlay.meter import Meter
-        from outlay.wire.recognise import Recogniser
-
-        recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
-        return Meter(recogniser, lambda: _load_prices(settings.price_book), Home(lambda _: None, ""), None)
-
-    return lambda facts: meter().revive(facts)
 
 
 class StandIn(Protocol):

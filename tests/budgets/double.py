@@ -82,7 +82,11 @@ class CountingGate:
 
 @contextmanager
 def gated(
-    gate: CountingGate, host: ModelHost, provider: str = "openai", hosts: Mapping[str, str] | None = None, **settings: Any
+    gate: CountingGate,
+    host: ModelHost,
+    provider: str = "openai",
+    hosts: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> Iterator[Ledger]:
     """Meter with this gate in place of the real one; the host is a provider's."""
     named = {f"127.0.0.1:{host.port}": provider, **(hosts or {})}

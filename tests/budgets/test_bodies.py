@@ -117,7 +117,11 @@ def test_text_has_no_more_tokens_than_bytes(text: str) -> None:
         assert asked.unbounded or asked.text >= len(written)
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
 def test_no_request_is_too_odd_to_be_read(document: Any) -> None:
     """Whatever an application sends: an answer, and no exception."""
     body = json.dumps({"tools": document, "messages": document, "n": document, "image_url": document}).encode()

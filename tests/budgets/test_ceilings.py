@@ -26,7 +26,9 @@ def prices() -> Prices:
 @cache
 def sold() -> list[tuple[str, str]]:
     """Return every provider and model of the table."""
-    return [(name, model) for name in prices().table.names() for model in (prices().table.provider(name) or _none()).models]
+    return [
+        (name, model) for name in prices().table.names() for model in (prices().table.provider(name) or _none()).models
+    ]
 
 
 def _none() -> Any:
@@ -45,7 +47,7 @@ def split(draw: Any, total: int, classes: tuple[str, ...]) -> dict[str, int]:
 @settings(max_examples=500)
 @given(st.data())
 def test_no_call_costs_more_than_its_ceiling(data: st.DataObject) -> None:
-    """Whatever of its tokens is cached, thought or spoken, in whatever tier it is served, whenever within a day it ends."""
+    """Whatever of its tokens is cached, thought or spoken, in whatever tier, whenever within a day it ends."""
     provider, model = data.draw(st.sampled_from(sold()))
     inputs, outputs = data.draw(st.integers(0, 2_000_000)), data.draw(st.integers(0, 200_000))
     start = NOW + data.draw(st.integers(0, 48)) * HOUR
@@ -76,9 +78,7 @@ def test_more_tokens_never_lower_the_ceiling(which: tuple[str, str], inputs: int
     provider, model = which
     before = 0
     for factor in (0, 1, 2, 4):
-        bound = prices().bound(
-            provider, (model,), input_tokens=inputs * factor, output_tokens=outputs * factor, at=NOW
-        )
+        bound = prices().bound(provider, (model,), input_tokens=inputs * factor, output_tokens=outputs * factor, at=NOW)
         if bound is None:
             return
         assert bound >= before

@@ -1,4 +1,4 @@
-"""A refused call through every way of calling there is: nothing is sent, nothing is retried, one exception of outlay's."""
+"""A refused call through every way of calling there is: nothing is sent or tried again, one exception of outlay's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pickle
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -124,16 +125,16 @@ def _genai(host: ModelHost) -> Iterator[Any]:
 
 
 def _boto3(host: ModelHost) -> Iterator[Any]:
+    asked: dict[str, Any] = {"modelId": "amazon.nova-lite-v1:0"}
+    said = [{"role": "user", "content": [{"text": "What?"}]}]
     for mode in ("legacy", "standard", "adaptive"):
         client = boto3.client(
             "bedrock-runtime", endpoint_url=host.url, region_name="us-east-1", aws_access_key_id="x",
             aws_secret_access_key="x", config=Config(retries={"max_attempts": 3, "mode": mode}),
         )  # fmt: skip
-        asked: dict[str, Any] = {"modelId": "amazon.nova-lite-v1:0"}
-        said = [{"role": "user", "content": [{"text": "What?"}]}]
-        yield lambda client=client: client.converse(**asked, messages=said)
-        yield lambda client=client: client.converse_stream(**asked, messages=said)
-        yield lambda client=client: client.invoke_model(**asked, body=b'{"max_tokens": 5}')
+        yield partial(client.converse, **asked, messages=said)
+        yield partial(client.converse_stream, **asked, messages=said)
+        yield partial(client.invoke_model, **asked, body=b'{"max_tokens": 5}')
         client.close()
 
 
@@ -151,7 +152,9 @@ def _bare(host: ModelHost) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    "calls", [_openai, _anthropic, _groq, _together, _mistral, _cohere, _genai, _boto3, _bare], ids=lambda way: way.__name__
+    "calls",
+    [_openai, _anthropic, _groq, _together, _mistral, _cohere, _genai, _boto3, _bare],
+    ids=lambda way: way.__name__,
 )
 def test_a_refusal_is_caught_as_what_it_is_with_the_retries_that_an_sdk_has(calls: Any, host: ModelHost) -> None:
     """With their retries as they come out of the box: one try each, and ``except outlay.BudgetExceeded`` catches it."""

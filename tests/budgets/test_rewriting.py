@@ -27,8 +27,8 @@ from outlay.loopback import Behaviour, ModelHost, Received
 from outlay.wire.amend import amended
 from tests.budgets.double import CountingGate, gated
 from tests.conformance.bedrock_shapes import BEDROCK_SHAPES
-from tests.conformance.gemini_shapes import GENERATE
 from tests.conformance.field import FieldHost
+from tests.conformance.gemini_shapes import GENERATE
 from tests.conformance.openai_shapes import CHAT, STREAM
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")  # genai's
@@ -70,7 +70,7 @@ CLIENTS = {
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("asked", [CHAT, STREAM], ids=["plain", "stream"])
 def test_every_client_sends_what_the_budget_wants(client: str, asked: dict[str, Any], host: ModelHost) -> None:
-    """The model and the limit differ, the length fits; a stream is asked for its usage as well, and does not show it."""
+    """The model and the limit differ, the length fits; a stream is asked for its usage too, and does not show it."""
     gate = CountingGate(**DOWN | CAPPED | {"marks": ("budget_downgraded", "budget_capped")})
     with gated(gate, host) as ledger:
         body = CLIENTS[client](f"{host.openai_url}/chat/completions", asked)
@@ -101,7 +101,12 @@ def test_a_lower_limit_of_the_callers_stays(host: ModelHost) -> None:
         for limits in ({"max_tokens": 10}, {"max_tokens": 100}, {"max_completion_tokens": 100}, {}):
             requests.post(f"{host.openai_url}/chat/completions", json=CHAT | limits, timeout=20)
     sent = [{key: value for key, value in got.json().items() if key.startswith("max")} for got in host.requests]
-    assert sent == [{"max_tokens": 10}, {"max_tokens": 30}, {"max_completion_tokens": 30}, {"max_completion_tokens": 30}]
+    assert sent == [
+        {"max_tokens": 10},
+        {"max_tokens": 30},
+        {"max_completion_tokens": 30},
+        {"max_completion_tokens": 30},
+    ]
 
 
 def test_other_hosts_have_another_name_for_the_limit(host: ModelHost) -> None:

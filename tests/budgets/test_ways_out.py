@@ -7,7 +7,6 @@ import gc
 import os
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import aiohttp
 import httpx2

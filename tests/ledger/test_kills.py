@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from outlay.app import reviver
 from outlay.config import load
 from outlay.ledger.ledger import Ledger
+from outlay.reviver import reviver
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 

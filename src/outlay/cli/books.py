@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from outlay import app
 from outlay.cli.output import progress
 from outlay.config import Settings, data_folder, load, writable
 from outlay.errors import LedgerError
 from outlay.ledger.ledger import Ledger
 from outlay.pricing import Prices, shelf
 from outlay.pricing.book import Book
+from outlay.reviver import reviver
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the ledger, in place of the set one."
@@ -36,7 +36,7 @@ def opened(data: Path | None) -> Iterator[tuple[Ledger, Settings, Path]]:
             f"there is no ledger in {folder} yet: call outlay.init() in a program, start one by `outlay run`, "
             "or try `outlay demo`."
         )
-    with Ledger.open(folder / "ledger.db", app.reviver(settings)) as ledger:
+    with Ledger.open(folder / "ledger.db", reviver(settings)) as ledger:
         trouble = _carry(ledger, folder / "spool")
         if trouble is not None:
             click.echo(

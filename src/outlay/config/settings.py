@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget_store: str | None = None
     """Where budgets are counted: ``redis://…``, ``postgresql://…``, ``sqlite:///…`` or ``memory``. A database in the
     data folder where not set."""
+    budget_rewrites: bool = True
+    """Let budgets change requests: their model, their output limit."""
     retention_days: int = 400
     """Days that calls are kept; 0 for ever."""
     retention_megabytes: int = 0

@@ -44,6 +44,7 @@ class Instance(Outlay):
             self.settle_open()
             self.worker.let_go()
             self.spool.close()
+        self.close_budgets()
 
 
 class Seat:

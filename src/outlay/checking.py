@@ -1,0 +1,61 @@
+"""Ask the budgets about a call that nobody makes: ``outlay.check``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from outlay.budgets.decision import Ask
+from outlay.context import Home, scope
+from outlay.ids import getrandbits
+from outlay.pricing import Prices
+from outlay.pricing.choice import maker
+from outlay.providers import canonical
+from outlay.tagging import merged
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller of ``outlay.check`` says."""
+
+    model: str
+    provider: str | None
+    input_tokens: int
+    output_limit: int | None
+    cost: int | None
+    """Pico-USD at most, where the caller knows it."""
+    tags: Mapping[str, object]
+
+
+def asked(home: Home, prices: Prices, planned: Planned, now: int) -> Ask:
+    """Return the question that such a call would be, made here and now."""
+    around = scope()
+    span = around.span
+    if span is not None:
+        span.identify()
+    provider, model = (planned.provider, planned.model) if planned.provider else maker(prices, planned.model)
+
+    def quote(other: str | None = None, output_limit: int | None = None) -> int | None:
+        limits = [limit for limit in (planned.output_limit, output_limit) if limit is not None]
+        if planned.cost is not None:
+            return planned.cost
+        return cost(other or model, min(limits)) if limits else None
+
+    def cost(of: str, output_tokens: int) -> int | None:
+        given = {"input_tokens": planned.input_tokens, "output_tokens": output_tokens, "at": now}
+        return prices.bound(canonical(provider), (of,), **given)
+
+    return Ask(
+        id=f"{getrandbits(64):016x}",
+        provider=canonical(provider),
+        model=model,
+        feature=span.feature if span else "",
+        path=span.path if span else "",
+        run=span.trace_id if span else None,
+        spans={outer.name: outer.id for outer in span.lineage()} if span else {},
+        tags=merged({**home.tags, **around.tags}, planned.tags),
+        at=now,
+        quote=quote,
+        output_limit=planned.output_limit,
+        expected=planned.cost if planned.cost is not None else cost(model, 0),
+    )
