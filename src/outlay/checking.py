@@ -35,15 +35,18 @@ def asked(home: Home, prices: Prices, planned: Planned, now: int) -> Ask:
         span.identify()
     provider, model = (planned.provider, planned.model) if planned.provider else maker(prices, planned.model)
 
-    def quote(other: str | None = None, output_limit: int | None = None) -> int | None:
-        limits = [limit for limit in (planned.output_limit, output_limit) if limit is not None]
+    def cost(of: str | None, output_tokens: int) -> int | None:
         if planned.cost is not None:
             return planned.cost
-        return cost(other or model, min(limits)) if limits else None
+        return prices.bound(
+            canonical(provider), (of,), input_tokens=planned.input_tokens, output_tokens=output_tokens, at=now
+        )
 
-    def cost(of: str, output_tokens: int) -> int | None:
-        given = {"input_tokens": planned.input_tokens, "output_tokens": output_tokens, "at": now}
-        return prices.bound(canonical(provider), (of,), **given)
+    def quote(model: str | None = model, output_limit: int | None = None) -> int | None:
+        limits = [limit for limit in (planned.output_limit, output_limit) if limit is not None]
+        if planned.cost is None and not limits:
+            return None
+        return cost(model or planned.model, min(limits, default=0))
 
     return Ask(
         id=f"{getrandbits(64):016x}",
@@ -57,5 +60,5 @@ def asked(home: Home, prices: Prices, planned: Planned, now: int) -> Ask:
         at=now,
         quote=quote,
         output_limit=planned.output_limit,
-        expected=planned.cost if planned.cost is not None else cost(model, 0),
+        expected=cost(model, 0),
     )

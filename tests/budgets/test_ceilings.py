@@ -36,7 +36,7 @@ def _none() -> Any:
 
 
 @st.composite
-def split(draw: Any, total: int, classes: tuple[str, ...]) -> dict[str, int]:
+def split(draw: st.DrawFn, total: int, classes: tuple[str, ...]) -> dict[str, int]:
     """Split a total into classes that do not overlap."""
     found: dict[str, int] = {}
     for name in draw(st.permutations(classes))[:4]:
@@ -64,7 +64,7 @@ def test_no_call_costs_more_than_its_ceiling(data: st.DataObject) -> None:
         )
     )
     ends = start + data.draw(st.integers(0, 24 * HOUR - 1))
-    cost = prices().cost(provider, (model,), Usage(classes=classes), at=ends, terms=terms)
+    cost = prices().cost(provider, (model,), Usage(classes={**classes}), at=ends, terms=terms)
     if cost.status == "priced":
         assert cost.amount is not None
         assert bound is not None

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from outlay import context, integration
-from outlay.app import FirstRequest, Outlay
+from outlay.app import Outlay
 from outlay.config import Settings
+from outlay.first import FirstRequest
 
 WHERE = ("POST", "api.openai.com", "/v1/chat/completions")
 
@@ -42,7 +43,7 @@ def test_many_first_requests_at_once_find_one_meter(outlay: Outlay) -> None:
     together, found = threading.Barrier(8), []
 
     def find() -> None:
-        first = FirstRequest(outlay)
+        first = FirstRequest(lambda: outlay.meter)
         together.wait()
         match = first.find(*WHERE)
         found.append((match, outlay.meter, outlay.spool, outlay.worker))

@@ -30,7 +30,8 @@ def typed(refusal: Exception) -> Exception:
     """Return a refusal that the SDKs which are loaded take for one of their own; a new one, to be raised once."""
     bases = [getattr(sys.modules.get(module), name, None) for module, name in OWN]
     facts: dict[str, Any] = getattr(refusal, "facts", {})
-    kind = _kind(type(refusal), tuple(base for base in bases if base is not None))
+    plain: Any = type(refusal)
+    kind = _kind(plain, tuple(base for base in bases if base is not None))
     made: Exception = kind(**facts) if facts else refusal
     return made
 
