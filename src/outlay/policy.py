@@ -21,6 +21,7 @@ from outlay.records import Call
 from outlay.wire.amend import amended
 from outlay.wire.bounds import Asked
 from outlay.wire.exchange import OPEN, Exchange, settle_waiting
+from outlay.wire.recognise import UNKNOWN
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices
@@ -66,6 +67,8 @@ class Policy:
 
     def _ask(self, exchange: Exchange, asked: Asked, *, fixed: bool) -> Ask:
         match, span, body = exchange.match, exchange.scope.span, exchange.body
+        if match.provider is UNKNOWN:
+            asked.unbounded = f"nobody has said who bills for {exchange.host}: the setting [hosts] does"
         model, _ = match.reader.request.asked(body, exchange.path)
         if span is not None:
             span.identify()
@@ -128,7 +131,7 @@ class Policy:
             model, tier = exchange.match.reader.request.asked(plain, exchange.path)
             exchange.asked = (decision.model or model, tier)
             if decision.model is not None:
-                exchange.marks += (f"asked_for:{model}",)
+                exchange.marks += (f"asked_for_{model}",)
         return {}
 
     def _limits(self, exchange: Exchange, asked: Asked) -> tuple[str, ...]:

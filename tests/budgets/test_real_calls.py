@@ -114,9 +114,9 @@ def test_a_budget_downgrades_then_blocks(host: ModelHost, client: openai.OpenAI)
             except outlay.BudgetExceeded:
                 break
             models.append(ledger.calls[-1].request_model)
+        assert ledger.cost <= Decimal("0.0028")
     assert set(models) == {"gpt-4.1", "gpt-4.1-nano"}
     assert models == sorted(models)
-        assert ledger.cost <= Decimal("0.0028")
     assert len(models) < 1000
 
 

@@ -34,7 +34,8 @@ def world(tmp_path: Path) -> Iterator[dict[str, str]]:
     with ModelHost() as host:
         keys = {"OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none"}
         hosts = {"OPENAI_BASE_URL": host.openai_url, "ANTHROPIC_BASE_URL": host.anthropic_url}
-        yield os.environ | keys | hosts | {"OUTLAY_DATA": str(tmp_path / "outlay-data")}
+        own = {"OUTLAY_DATA": str(tmp_path / "outlay-data"), "OUTLAY_HOSTS": f"127.0.0.1:{host.port}=openai"}
+        yield os.environ | keys | hosts | own
 
 
 def run(script: str, folder: Path, environment: dict[str, str]) -> None:

@@ -12,15 +12,11 @@ from outlay.integration import API, Answer, Apart, Bounds, Request, Stream, Tota
 BOUNDS = Bounds(
     limit="max_tokens",
     thinking=("thinking.budget_tokens",),
-    reasons={
-        "mcp_servers": "it may ask MCP servers (mcp_servers)",
-        "container": "it runs in a container of the provider's (container)",
-        "context_management": "the provider may sum up its context (context_management)",
-    },
+    reasons=dict.fromkeys(("mcp_servers", "container", "context_management"), "the provider runs more than the model"),
     # Tools without a type, and those whose results the caller sends back.
     callers=("custom", "bash_*", "text_editor_*", "computer_*", "memory_*"),
     only_with={"cache_write_5m": '"cache_control"', "cache_write_1h": '"1h"'},
-    images={"claude-*": 5_000, "*anthropic.claude-*": 5_000},  # 4,784 for those that see best
+    images=dict.fromkeys(("claude-*", "*anthropic.claude-*"), 5_000),  # 4,784 for those that see best
     terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
 )
 

@@ -25,7 +25,11 @@ def exceeded(lease: Lease, amount: int) -> BudgetExceeded:
 
 def unbounded(lease: Lease, ask: Ask, model: str | None) -> BudgetExceeded:
     """Return the refusal of a call whose cost nothing bounds."""
-    why = f"nothing bounds what it costs ({ask.unbounded})" if ask.unbounded else f"no price is known for {model!r}"
+    why = f"no price is known for {model!r}"
+    if ask.unbounded:
+        why = f"nothing bounds what it costs ({ask.unbounded})"
+    elif ask.expected is not None:
+        why = f"nothing bounds what it costs (it has no output limit, and the longest answer of {model!r} is not known)"
     return _refusal(
         lease,
         f"Budget {whose(lease)} lets no call pass of which {why}: give the budget a ceiling= to reserve instead, or"
