@@ -77,9 +77,11 @@ FRAMEWORKS = {
 @nox.session
 @nox.parametrize("framework", FRAMEWORKS)
 def frameworks(session: nox.Session, framework: str) -> None:
-    """Call through a framework, each in an environment of its own: one record a request, with what was billed."""
+    """Call through a framework, each in an environment of its own: records as billed, and nothing sent when refused."""
     need(session, "-e", ".", *FRAMEWORKS[framework])
     session.run("python", "-m", "tests.conformance.frameworks", framework)
+    if framework in ("litellm", "langchain", "openai_agents"):
+        session.run("python", "-m", "tests.budgets.frameworks", framework)
 
 
 @nox.session

@@ -69,7 +69,8 @@ class Policy:
         match, span, body = exchange.match, exchange.scope.span, exchange.body
         if match.provider is UNKNOWN:
             asked.unbounded = f"nobody has said who bills for {exchange.host}: the setting [hosts] does"
-        model, _ = match.reader.request.asked(body, exchange.path)
+        reader = match.reader.request
+        model, _ = exchange.asked = reader.asked(body, exchange.path)
         if span is not None:
             span.identify()
         quoting = Quoting(self._prices, exchange, asked, model)
@@ -89,7 +90,7 @@ class Policy:
             expected=None if asked.unbounded else quoting.price(model, 0),
             unbounded=asked.unbounded,
             can_limit=not fixed and writes and body is not None and bool(self._limits(exchange, asked)),
-            can_downgrade=not fixed and body is not None and match.reader.request.names_model(body, exchange.path),
+            can_downgrade=not fixed and model is not None and reader.decides(exchange.path),
         )
 
     def _act(self, exchange: Exchange, asked: Asked, ask: Ask, decision: Decision) -> Trip | None:
@@ -128,9 +129,9 @@ class Policy:
         if changes:
             exchange.changed = changed
             exchange.rewritten = changed if exchange.refused is None else asking
-            model, tier = exchange.match.reader.request.asked(plain, exchange.path)
-            exchange.asked = (decision.model or model, tier)
             if decision.model is not None:
+                model, tier = exchange.asked or (None, None)
+                exchange.asked = (decision.model, tier)
                 exchange.marks += (f"asked_for_{model}",)
         return {}
 

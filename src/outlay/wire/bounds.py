@@ -6,14 +6,14 @@ tokens of its input, whatever the model. What a provider puts around them is bou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from outlay.wire.api import Bounds, Request
-from outlay.wire.attachments import AUDIO_BYTES_PER_TOKEN, Attached, attached
+from outlay.wire.attachments import AUDIO_BYTES_PER_TOKEN, NOTHING, SIGNS, Attached, attached
 from outlay.wire.paths import UNREADABLE, Fields
 
 AROUND = 128
@@ -21,6 +21,9 @@ AROUND = 128
 
 AROUND_TOOLS = 1024
 """Tokens of the instructions that come with tools (Anthropic adds up to 804, and up to 735 for a tool of its own)."""
+
+Known = tuple[tuple[str, int], ...]
+"""Patterns of models, each with a number."""
 
 NO_BODY = "its body can't be read"
 
@@ -56,6 +59,7 @@ class BoundsReader:
         self.bounded = table.bounds is not None
         self._limits, self._reasons = table.limits, tuple(bounds.reasons.items())
         self._terms = tuple(bounds.terms)
+        self._images, self._longest = tuple(bounds.images.items()), tuple(bounds.longest.items())
         self._prompts = () if bounds.prompts is None else (bounds.prompts,)
         groups = (
             table.limits, bounds.choices, bounds.thinking, tuple(bounds.reasons), tuple(bounds.terms.values()),
@@ -63,7 +67,11 @@ class BoundsReader:
         )  # fmt: skip
         self._sizes = [len(group) for group in groups]
         self._fields = Fields(tuple(path for group in groups for path in group), raw=(bounds.tools,))
-        self._only_with = [(name, text.encode()) for name, text in bounds.only_with.items()]
+        texts = {name: text.encode() for name, text in bounds.only_with.items()}
+        self._without = frozenset(name for name, text in texts.items() if SIGNS.match(text))
+        """Usage classes of which there are none where a body is all text."""
+        self._sought = [(name, text) for name, text in texts.items() if name not in self._without]
+        self._signs = [(name, texts[name]) for name in self._without]
 
     def read(self, body: bytes | None) -> Asked:
         """Return what a request asks for; of one that can't be read, that nothing bounds it."""
@@ -81,19 +89,26 @@ class BoundsReader:
             thinking=max(filter(_counts, thinking), default=0),
             terms={name: term for name, term in zip(self._terms, terms, strict=True) if isinstance(term, str)},
             limited_at=tuple(path for path, limit in zip(self._limits, limits, strict=True) if limit is not None),
-            without=frozenset(name for name, text in self._only_with if body.find(text) < 0),
+            without=self._missing(body, found),
         )
         said = next((why for (_, why), value in zip(self._reasons, reasons, strict=True) if value), None)
         asked.unbounded = said or found.unbounded
         self._add_tools(asked, tools)
         return asked
 
+    def _missing(self, body: bytes, found: Attached) -> frozenset[str]:
+        """Return the usage classes of which there can be none."""
+        missing = [name for name, text in self._sought if body.find(text) < 0]
+        if found is not NOTHING:
+            return frozenset(missing + [name for name, text in self._signs if body.find(text) < 0])
+        return self._without.union(missing) if missing else self._without
+
     def tokens(self, asked: Asked, model: str | None) -> int | None:
         """Return the input tokens at most; None for pictures where nothing is known of how the model bills them."""
         found = asked.attached
         tokens = asked.text + asked.added + found.sound // AUDIO_BYTES_PER_TOKEN
         if found.pictures:
-            each = _of(self.table.images, model)
+            each = _of(self._images, model)
             if each is None:
                 return None
             tokens += found.pictures * each
@@ -106,7 +121,7 @@ class BoundsReader:
         """
         if not self.table.writes:
             return 0
-        limits = [most for most in (asked.limit, limit, _of(self.table.longest, model)) if most is not None]
+        limits = [most for most in (asked.limit, limit, _of(self._longest, model)) if most is not None]
         return min(limits) * asked.answers if limits else None
 
     def _groups(self, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -140,9 +155,10 @@ class BoundsReader:
 _tools = msgspec.json.Decoder(list[dict[str, Any]])
 
 
-def _of(known: Mapping[str, int], model: str | None) -> int | None:
+@lru_cache(maxsize=1024)
+def _of(known: Known, model: str | None) -> int | None:
     """Return what is known of a model, by the first pattern that it matches."""
-    return next((number for pattern, number in known.items() if fnmatchcase(model or "", pattern)), None)
+    return next((number for pattern, number in known if fnmatchcase(model or "", pattern)), None)
 
 
 def _counts(value: Any) -> bool:

@@ -85,11 +85,9 @@ class RequestReader:
         found = self._in_path.search(path) if self._in_path is not None else None
         return (model if found is None else unquote(found[1])[:TEXT]), tier
 
-    def names_model(self, body: bytes, path: str) -> bool:
-        """Return whether the body decides which model answers, not the path: Azure's deployments are named there."""
-        if "/deployments/" in path or (self._in_path is not None and self._in_path.search(path)):
-            return False
-        return self.model(body)[0] is not None
+    def decides(self, path: str) -> bool:
+        """Return whether the body names the model that answers, and not the path: Azure's deployments are there."""
+        return "/deployments/" not in path and (self._in_path is None or self._in_path.search(path) is None)
 
     def measured(self, body: bytes | None) -> dict[str, Quantity] | None:
         """Return what a request is billed by itself, whatever the answer is; None where that can't be told."""
