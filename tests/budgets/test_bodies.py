@@ -77,7 +77,7 @@ UNBOUNDED = [
     (anthropic.MESSAGES, {"messages": SAID, "tools": [{"name": "f", "input_schema": {}}]}, None),
     (anthropic.MESSAGES, {"messages": SAID, "tools": [{"type": "bash_20250124", "name": "bash"}]}, None),
     (anthropic.MESSAGES, {"messages": SAID, "tools": [{"type": "web_search_20250305", "name": "w"}]}, "web_search"),
-    (anthropic.MESSAGES, {"messages": SAID, "mcp_servers": [{"type": "url", "url": "https://x"}]}, "more than the model"),
+    (anthropic.MESSAGES, {"messages": SAID, "mcp_servers": [{"type": "url", "url": "u"}]}, "more than the model"),
     (anthropic.MESSAGES, {"messages": SAID, "container": "container_1"}, "more than the model"),
     (anthropic.MESSAGES, {"messages": parts({"type": "document", "source": {"type": "url", "url": "u"}})}, "file"),
     (anthropic.MESSAGES, {"messages": parts({"type": "document", "source": {"type": "text", "data": "t"}})}, None),

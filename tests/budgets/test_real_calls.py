@@ -159,13 +159,36 @@ def test_each_tenant_has_a_limit_of_its_own(host: ModelHost) -> None:
     with metered(host, outlay.Budget("tenant", limit="0.003", scope="tenant", block=True)):
         sdk = anthropic.Anthropic(base_url=host.anthropic_url, api_key="none")
         asked: dict[str, Any] = {"model": "gpt-4o-mini", "max_tokens": 9, "messages": CHAT["messages"][1:]}
-        with outlay.tags(tenant="acme"), pytest.raises(outlay.BudgetExceeded) as caught:
+        refused = None
+        with outlay.tags(tenant="acme"):
             for _ in range(1000):
-                sdk.messages.create(**asked)
+                try:
+                    sdk.messages.create(**asked)
+                except outlay.BudgetExceeded as error:
+                    refused = error
+                    break
         with outlay.tags(tenant="other"):
             sdk.messages.create(**asked)
         sdk.close()
-    assert caught.value.scope == {"tenant": "acme"}
+    assert refused is not None
+    assert refused.scope == {"tenant": "acme"}
+
+
+def test_a_refusal_names_the_setting_that_a_host_lacks(host: ModelHost, client: openai.OpenAI) -> None:
+    """Of a host that nobody named no price is known, so a budget that blocks lets nothing pass to it."""
+    budget = outlay.Budget("strict", limit=1, block=True)
+    with outlay.testing.ledger(budgets=(budget,)), pytest.raises(outlay.BudgetExceeded, match=r"\[hosts\]"):
+        client.chat.completions.create(**CHAT)
+
+
+def test_a_model_of_unknown_length_is_refused_for_that(host: ModelHost, client: openai.OpenAI) -> None:
+    """And not for a price that is known."""
+    asked: dict[str, Any] = {**CHAT, "model": "deepseek-chat"}
+    budget = outlay.Budget("strict", limit=1, block=True)
+    with outlay.testing.ledger(budgets=(budget,), hosts={address(host): "deepseek"}):
+        with pytest.raises(outlay.BudgetExceeded, match="no output limit"):
+            client.chat.completions.create(**asked)
+        client.chat.completions.create(**asked, max_tokens=50)
 
 
 def test_a_call_that_nothing_bounds_is_refused_with_the_reason(host: ModelHost, client: openai.OpenAI) -> None:
