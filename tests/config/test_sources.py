@@ -121,6 +121,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "ask_usage": ("No", False),
     "instrument": ("false", False),
     "budgets": ('[{"name": "month", "limit": 200}]', ({"name": "month", "limit": 200},)),
+    "budget_rewrites": ("off", False),
     "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
     "retention_days": ("0", 0),
     "retention_megabytes": (" 500 ", 500),
