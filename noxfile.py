@@ -85,6 +85,13 @@ def frameworks(session: nox.Session, framework: str) -> None:
 
 
 @nox.session
+def vertex(session: nox.Session) -> None:
+    """Call by Vertex AI's prediction client, which wants another google-genai than the suite: one record an RPC."""
+    need(session, "-e", ".", "google-cloud-aiplatform>=1.150", "pydantic")
+    session.run("python", "-m", "tests.conformance.vertex")
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run the core suite and print which lines and branches it never took."""
     need(session, "-e", ".[dev]")

@@ -26,6 +26,10 @@ class FirstRequest:
         """Return the match of a request."""
         return self._make().find(method, host, path)
 
+    def sockets(self, host: str, path: str, /) -> tuple[Match, ...]:
+        """Return the matches of a websocket."""
+        return self._make().sockets(host, path)
+
     def begin(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:

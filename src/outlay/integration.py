@@ -18,17 +18,21 @@ import msgspec
 from outlay.guard import guard, guarded
 
 if TYPE_CHECKING:
-    from outlay.wire.api import API, Answer, Apart, Bounds, Provider, Request, Stream, Total, UsageTable
+    from outlay.wire.api import API, Answer, Apart, Bounds, Provider, Request, Session, Stream, Total, UsageTable
+    from outlay.wire.conversation import Conversation
     from outlay.wire.exchange import Exchange
+    from outlay.wire.messages import Messages
     from outlay.wire.permission import permit, permit_async
     from outlay.wire.recognise import Match
     from outlay.wire.tee import watch, watch_async
 else:
     _FROM = {
         **dict.fromkeys(
-            ("API", "Answer", "Apart", "Bounds", "Provider", "Request", "Stream", "Total", "UsageTable"),
+            ("API", "Answer", "Apart", "Bounds", "Provider", "Request", "Session", "Stream", "Total", "UsageTable"),
             "outlay.wire.api",
         ),
+        "Conversation": "outlay.wire.conversation",
+        "Messages": "outlay.wire.messages",
         "Exchange": "outlay.wire.exchange",
         "Match": "outlay.wire.recognise",
         **dict.fromkeys(("permit", "permit_async"), "outlay.wire.permission"),
@@ -48,11 +52,14 @@ __all__ = [
     "Answer",
     "Apart",
     "Bounds",
+    "Conversation",
     "Exchange",
     "Match",
+    "Messages",
     "Patch",
     "Provider",
     "Request",
+    "Session",
     "Stream",
     "Total",
     "Transport",
@@ -99,6 +106,9 @@ class _Meter(Protocol):
         ``host`` has its port where that is not the scheme's own; ``path`` comes without its query.
         """
 
+    def sockets(self, host: str, path: str, /) -> tuple[Match, ...]:
+        """Return the matches of a websocket, one for each format that is spoken on its path; none where it is none."""
+
     def begin(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:
@@ -111,7 +121,7 @@ class _Meter(Protocol):
 class _InForce:
     """The meter that is in force, or one that lets everything by."""
 
-    __slots__ = ("begin", "find", "held")
+    __slots__ = ("begin", "find", "held", "sockets")
 
     def __init__(self) -> None:
         self.put(None)
@@ -128,11 +138,16 @@ class _InForce:
         # Bound once, so that a transport's question is one call.
         self.begin = _let_by if held is None else held.begin
         self.find = _let_by if held is None else held.find
+        self.sockets = _no_sockets if held is None else held.sockets
         return before
 
 
 def _let_by(*_: object, streams: bool = False) -> None:  # noqa: ARG001 - what ``begin`` takes
     return None
+
+
+def _no_sockets(*_: object) -> tuple[Match, ...]:
+    return ()
 
 
 meter = _InForce()

@@ -69,7 +69,7 @@ class Meter:
         self._policy = policy
         self._settled: list[tuple[Call, Exchange]] = []
         self.budgets = policy is not None
-        self.find = recogniser.find
+        self.find, self.sockets = recogniser.find, recogniser.sockets
 
     def begin(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool

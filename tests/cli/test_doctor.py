@@ -8,8 +8,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from outlay.cli.health import Health, Kept, prices_dated
-from outlay.cli.probes import Probe
+from outlay.cli.probes import Client, Probe, probes
+from outlay.cli.sdk_calls import CALLS
 from outlay.ledger.ledger import Ledger
 from outlay.pricing import shelf
 from outlay.pricing.compile import compile_table
@@ -35,16 +38,29 @@ def healthy(**found: object) -> Health:
     return Health(**(plain | found))  # type: ignore[arg-type]  # each is given as the field wants it
 
 
-def test_each_sdk_is_proven_by_calls_through_it(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_every_sdk_is_proven_by_calls_through_it(tmp_path: Path) -> None:
+    """By HTTP and gRPC, sync and async: none leaves no record, or a wrong one."""
+    done = command("doctor", "--json", folder=tmp_path)
+    found = json.loads(done.out)
+    assert (done.status, found["attention"]) == (0, [])
+    assert {(probe["sdk"], probe["way"], probe["right"]) for probe in found["sdks"]} == {
+        (made.sdk, made.way, True) for made in CALLS
+    }
+
+
+def test_an_sdk_is_proven_by_calls_through_it(tmp_path: Path) -> None:
     """Sync and async; the coverage, the settings and where they come from stand beside; all is well."""
     (tmp_path / "outlay.toml").write_text('project = "shop"\n')
-    done = command("doctor", "--json", folder=tmp_path, environment={"OUTLAY_TIMEZONE": "Europe/Berlin"})
+    sdks = ("--sdk", "openai", "--sdk", "anthropic")
+    done = command("doctor", *sdks, "--json", folder=tmp_path, environment={"OUTLAY_TIMEZONE": "Europe/Berlin"})
     found = json.loads(done.out)
     assert (done.status, found["attention"]) == (0, [])
     assert {(probe["sdk"], probe["way"], probe["right"]) for probe in found["sdks"]} == {
         (sdk, way, True) for sdk in ("openai", "anthropic") for way in ("sync", "async")
     }
-    assert {client["name"]: client["metered"] for client in found["clients"]}["httpx"] is True
+    metered = {client["name"]: client["metered"] for client in found["clients"]}
+    assert [name for name, is_so in metered.items() if not is_so] == ["urllib3"]
     assert found["settings"]["project"] == {"value": "shop", "from": str(tmp_path / "outlay.toml")}
     assert found["settings"]["timezone"] == {"value": "Europe/Berlin", "from": "the environment"}
     assert found["ledger"] == str(tmp_path / "outlay-data" / "ledger.db")
@@ -64,7 +80,7 @@ def test_what_needs_attention_is_told_with_what_to_do(tmp_path: Path, data: Path
                 Swallowed(at=at, activity="reading an answer", error="KeyError", count=2),
             ]
         )
-    done = command("doctor", folder=tmp_path)
+    done = command("doctor", "--sdk", "openai", folder=tmp_path)
     assert done.status == 1
     told = done.out.split("4 things need attention:\n")[1].splitlines()
     assert told[0].startswith("- 2 requests of openai (POST api.openai.com/v1/chat/completions) went by unmetered")
@@ -81,7 +97,7 @@ def test_a_ledger_that_cannot_be_read_hides_nothing_else(tmp_path: Path, data: P
     """The SDKs are tried all the same; that outlay is turned off is said too."""
     data.mkdir()
     (data / "ledger.db").write_bytes(b"no database" * 1000)
-    done = command("doctor", folder=tmp_path, environment={"OUTLAY_DISABLED": "1"})
+    done = command("doctor", "--sdk", "openai", folder=tmp_path, environment={"OUTLAY_DISABLED": "1"})
     assert done.status == 1
     assert "The ledger can't be read: " in done.out
     assert "outlay is disabled here" in done.out
@@ -106,6 +122,20 @@ def test_a_wrong_probe_and_an_old_table_need_attention() -> None:
         "anthropic 2.0, sync: failed: ImportError: no httpx.",
         "The price table is 113 days old: upgrade outlay, or run `outlay prices update`.",
     ]
+
+
+def test_what_no_transport_sees_is_named_with_what_to_do() -> None:
+    """A client that others send by is metered under them, and only so."""
+    assert Client("httpx", "1", metered=True).verdict == "metered"
+    assert Client("pycurl", "1", metered=False).verdict == "not metered: outlay.record() can tell calls"
+    assert Client("urllib3", "1", metered=False, under=("requests", "botocore")).verdict == (
+        "metered under requests and botocore; outlay.record() can tell what is sent by it alone"
+    )
+
+
+def test_only_the_sdks_that_are_named_are_tried() -> None:
+    """None that is unknown."""
+    assert list(probes(("no-such-sdk",))) == []
 
 
 def test_the_price_table_has_a_date(data: Path) -> None:

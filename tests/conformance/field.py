@@ -78,6 +78,8 @@ class FieldShape(Shape):
     """The model that the answer names."""
     provider: str | None = None
     """Who bills, where that is not ``sdk``."""
+    turns: bool = False
+    """Whether its records are calls of their own, and not attempts at one."""
     http: Mapping[Kind, str] = field(default_factory=dict)
     """The HTTP client that each kind sends by."""
 

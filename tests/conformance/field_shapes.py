@@ -8,8 +8,10 @@ from tests.conformance.compatible_shapes import COMPATIBLE_SHAPES
 from tests.conformance.field import FieldShape
 from tests.conformance.gemini_shapes import GEMINI_SHAPES
 from tests.conformance.media_shapes import MEDIA_SHAPES
+from tests.conformance.rpc_shapes import RPC_SHAPES
 from tests.conformance.sdk_shapes import SDK_SHAPES
 from tests.conformance.shape import KINDS, Kind
+from tests.conformance.socket_shapes import SOCKET_SHAPES
 
 FIELD_SHAPES: tuple[FieldShape, ...] = (
     *GEMINI_SHAPES,
@@ -18,6 +20,8 @@ FIELD_SHAPES: tuple[FieldShape, ...] = (
     *COMPATIBLE_SHAPES,
     *MEDIA_SHAPES,
     *SDK_SHAPES,
+    *RPC_SHAPES,
+    *SOCKET_SHAPES,
 )
 
 FIELD_WAYS: tuple[tuple[FieldShape, Kind], ...] = tuple(

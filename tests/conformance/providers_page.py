@@ -37,7 +37,7 @@ here is metered as well; `[hosts]` of the [configuration](configuration.md) says
 ## Formats
 
 *classes*: what an answer's usage is divided into; they are disjoint and add up to the provider's totals. *charged*:
-where in the usage object the answer says what was charged.
+where in the usage object the answer says what was charged. A path with dots before its slash is an RPC.
 
 | format | of | paths | classes | charged |
 |---|---|---|---|---|
@@ -71,7 +71,9 @@ def _provider(provider: Provider, prices: Prices) -> str:
 def _format(api: API) -> str:
     of = _code(api.providers) if api.providers else "all"
     charged = _code([api.answer.reported]) if api.answer.reported else ""
-    return f"| {_code([api.name])} | {of} | {_code(api.paths)} | {', '.join(classes(api))} | {charged} |"
+    sockets = ["by websocket: " + _code(api.session.paths)] if api.session else []
+    paths = "; ".join([*([_code(api.paths)] if api.paths else []), *sockets])
+    return f"| {_code([api.name])} | {of} | {paths} | {', '.join(classes(api))} | {charged} |"
 
 
 def classes(api: API) -> list[str]:

@@ -25,6 +25,7 @@ UNSTEADY = frozenset(
         "traceparent",
         "user-agent",
         "x-amzn-trace-id",
+        "sec-websocket-key",
     )
 )
 """Headers that differ from run to run: signatures have the time in them."""
@@ -33,6 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),  # google-genai's
     # Cohere's clients can't be closed, and a dropped stream of boto3 leaves its socket, metered or not.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning"),  # openai's
 ]
 
 
@@ -46,7 +48,7 @@ def test_every_sdk_is_seen_whole_and_left_as_it_is(shape: FieldShape, kind: Kind
     assert [_steady(request) for request in metered.requests] == [_steady(request) for request in bare.requests]
     assert len(metered.calls) == len(shape.calls), metered.calls
     for number, (call, expect) in enumerate(zip(metered.calls, shape.calls, strict=True), 1):
-        assert call.attempt == number
+        assert call.attempt == (1 if shape.turns else number)
         check_record(shape, kind, call, expect)
     assert row(shape, metered.calls) in published()
 

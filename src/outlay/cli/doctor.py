@@ -14,18 +14,17 @@ from outlay.cli.books import data_option
 from outlay.cli.health import Health, as_data, prices_dated, read_kept, read_settings
 from outlay.cli.output import as_json, console, count, counted, print_json, progress
 from outlay.cli.probes import Probe, clients, probes, unproven
+from outlay.cli.sdk_calls import CALLS
 from outlay.cli.tables import Column, print_table
 from outlay.cli.times import moment, nanoseconds
-
-PROBES = 4
-"""About as many as there are, for the bar."""
 
 
 @click.command(short_help="Show what is metered here and what is not, proven by calls through each SDK.")
 @click.option("--since", default="30d", show_default=True, help="How far back to look for misses, losses and errors.")
+@click.option("--sdk", "sdks", multiple=True, metavar="PACKAGE", help="Try this SDK alone; can be given several times.")
 @data_option
 @as_json
-def command(since: str, data: Path | None, *, as_json: bool) -> int:
+def command(since: str, sdks: tuple[str, ...], data: Path | None, *, as_json: bool) -> int:
     """Show what is metered here and what is not, proven by calls through each SDK to a host on this machine.
 
     Exits with 1 where something needs attention.
@@ -35,7 +34,7 @@ def command(since: str, data: Path | None, *, as_json: bool) -> int:
     settings, disabled = read_settings(data)
     health = Health(
         clients=clients(),
-        probes=_probed(),
+        probes=_probed(sdks),
         unproven=unproven(),
         settings=settings,
         disabled=disabled,
@@ -50,12 +49,12 @@ def command(since: str, data: Path | None, *, as_json: bool) -> int:
     return 1 if health.attention() else 0
 
 
-def _probed() -> list[Probe]:
+def _probed(sdks: tuple[str, ...]) -> list[Probe]:
     made: list[Probe] = []
     with progress("calling a host on this machine through each SDK") as tell:
-        for probe in probes():
+        for probe in probes(sdks):
             made.append(probe)
-            tell(len(made) / max(PROBES, len(made)))
+            tell(len(made) / max(len(CALLS), len(made)))
     return made
 
 
@@ -78,11 +77,9 @@ def _show(out: Console, health: Health) -> None:
 
 
 def _show_clients(out: Console, health: Health) -> None:
-    metered = [
-        "metered" if client.metered else "not metered: outlay.record() can tell calls" for client in health.clients
-    ]
+    metered = [client.verdict for client in health.clients]
     columns = [
-        Column("HTTP client", [client.name for client in health.clients], figure=False),
+        Column("client", [client.name for client in health.clients], figure=False),
         Column("version", [client.version for client in health.clients], figure=False),
         Column("calls through it", metered, figure=False),
     ]

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
+import importlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import outlay
 from outlay import app
+from outlay.cli.sdk_calls import CALLS, SdkCall
 from outlay.guard import failure_of
+from outlay.integration import Patch
 from outlay.loopback import ModelHost
 
 
 @dataclass(frozen=True)
 class Client:
-    """An HTTP client library, and whether outlay meters at it."""
+    """A client library, and whether outlay meters at it."""
 
     name: str
     version: str
     metered: bool
+    under: tuple[str, ...] = ()
+    """Others that send by it, at which those calls are metered."""
+
+    @property
+    def verdict(self) -> str:
+        """What becomes of calls through it, in words."""
+        if self.metered:
+            return "metered"
+        if self.under:
+            return f"metered under {' and '.join(self.under)}; outlay.record() can tell what is sent by it alone"
+        return "not metered: outlay.record() can tell calls"
 
 
 @dataclass(frozen=True)
@@ -50,20 +64,43 @@ class Probe:
         return f"WRONG: {self.calls} records" if self.calls != 1 else "WRONG: one record, with other tokens than billed"
 
 
-HTTP_CLIENTS = (
-    *("httpx", "httpx2", "requests", "aiohttp", "botocore", "urllib3", "grpcio", "websockets", "niquests"),
-    *("pycurl", "curl_cffi"),
-)
+HTTP_CLIENTS: Mapping[str, str] = {
+    **{name: name for name in ("httpx", "httpx2", "requests", "aiohttp", "botocore", "urllib3")},
+    "grpcio": "grpc",
+    **{name: name for name in ("websockets", "niquests", "pycurl", "curl_cffi", "grpclib", "primp")},
+    "websocket-client": "websocket",
+}
+"""The package of each client library → its module."""
+
+UNDER: Mapping[str, tuple[str, ...]] = {"urllib3": ("requests", "botocore")}
+"""Clients that others send by → those others, at which their calls are metered."""
+
 OTHER_SDKS = (
-    *("google-genai", "boto3", "cohere", "mistralai", "groq", "together", "ollama", "huggingface_hub", "litellm"),
-    *("langchain-openai", "openai-agents", "pydantic-ai", "instructor", "ibm-watsonx-ai", "replicate", "xai-sdk"),
+    *("litellm", "langchain-openai", "openai-agents", "pydantic-ai", "instructor", "ibm-watsonx-ai", "replicate"),
+    "google-cloud-aiplatform",
 )
 
 
 def clients() -> list[Client]:
-    """Return the HTTP client libraries that are installed."""
-    metered = {patch.module.partition(".")[0] for transport in app.patcher().transports for patch in transport.patches}
-    return [Client(name, found, name in metered) for name in HTTP_CLIENTS if (found := _version(name))]
+    """Return the client libraries that are installed."""
+    return [_client(name, module, found) for name, module in HTTP_CLIENTS.items() if (found := _version(name))]
+
+
+def _client(name: str, module: str, installed: str) -> Client:
+    patches = [
+        patch
+        for transport in app.patcher().transports
+        for patch in transport.patches
+        if patch.module.partition(".")[0] == module
+    ]
+    under = tuple(other for other in UNDER.get(name, ()) if _version(other))
+    return Client(name, installed, bool(patches) and failure_of(lambda: _find(patches)) is None, under)
+
+
+def _find(patches: Iterable[Patch]) -> None:
+    """Raise where a version of a client has not got what outlay patches: some of it is private to it."""
+    for patch in patches:
+        functools.reduce(getattr, patch.target.split("."), importlib.import_module(patch.module))
 
 
 def unproven() -> list[tuple[str, str]]:
@@ -71,76 +108,43 @@ def unproven() -> list[tuple[str, str]]:
     return [(name, found) for name in OTHER_SDKS if (found := _version(name))]
 
 
-def probes() -> Iterator[Probe]:
-    """Make one call through each SDK that is installed and known here, in each of its ways; yield what it showed."""
+def probes(sdks: Collection[str] = ()) -> Iterator[Probe]:
+    """Make one call through each SDK that is installed and known here, in each of its ways; yield what it showed.
+
+    With ``sdks``, only through these.
+    """
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # a proxy would not find this machine's own host
-    for (sdk, way), call in _CALLS.items():
-        if found := _version(sdk):
-            yield _probe(sdk, found, way, call)
+    for made in CALLS:
+        if (not sdks or made.sdk in sdks) and (found := _version(made.sdk)):
+            yield _probe(made, found)
 
 
-def _probe(sdk: str, installed: str, way: str, call: Callable[[ModelHost], Any]) -> Probe:
+def _probe(made: SdkCall, installed: str) -> Probe:
     with tempfile.TemporaryDirectory(prefix="outlay-doctor-") as folder, ModelHost() as host:
-        hosts = {host.url.removeprefix("http://"): sdk}
+        hosts = {host.url.removeprefix("http://"): made.provider}
         outlay.init("outlay-doctor", data=folder, hosts=hosts, disabled=False, instrument=True)
+        billed: list[tuple[int, int] | None] = []
         with outlay.track("probe") as span:
-            error = failure_of(lambda: call(host))
+            error = failure_of(lambda: billed.append(made.call(host)))
+        calls, told = span.calls, (span.usage.input_tokens, span.usage.output_tokens)
         outlay.uninstrument()
         if error is not None:
-            return Probe(sdk, installed, way, span.calls, right=False, trouble=f"{type(error).__name__}: {error}")
-        usage = host.billed[0].usage
-        billed = [usage.get(f"{first}_tokens", usage.get(f"{second}_tokens")) for first, second in _NAMES]
-        right = span.calls == 1 and [span.usage.input_tokens, span.usage.output_tokens] == billed
-        return Probe(sdk, installed, way, span.calls, right=right)
+            trouble = f"{type(error).__name__}: {error}"
+            return Probe(made.sdk, installed, made.way, calls, right=False, trouble=trouble)
+        right = calls == 1 and told == (billed[0] or _tokens(host.billed[0].usage))
+        return Probe(made.sdk, installed, made.way, calls, right=right)
 
 
-_NAMES = (("prompt", "input"), ("completion", "output"))
-_MESSAGES: Any = [{"role": "user", "content": "Are you metered?"}]
-_OPENAI: Any = {"model": "gpt-4o-mini", "messages": _MESSAGES}
-_ANTHROPIC: Any = {"model": "claude-haiku-4-5", "max_tokens": 50, "messages": _MESSAGES}
-_KEY = "no-key-needed"
+def _tokens(usage: Mapping[str, Any]) -> tuple[int, int]:
+    """Return (read, written) of what the host billed, whichever way the provider names them."""
+    read, written = (next(usage[name] for name in names if name in usage) for names in _NAMES)
+    return read, written
 
 
-def _openai(host: ModelHost) -> None:
-    import openai
-
-    with openai.OpenAI(base_url=host.openai_url, api_key=_KEY, max_retries=0) as client:
-        client.chat.completions.create(**_OPENAI)
-
-
-def _async_openai(host: ModelHost) -> None:
-    import openai
-
-    async def call() -> None:
-        async with openai.AsyncOpenAI(base_url=host.openai_url, api_key=_KEY, max_retries=0) as client:
-            await client.chat.completions.create(**_OPENAI)
-
-    asyncio.run(call())
-
-
-def _anthropic(host: ModelHost) -> None:
-    import anthropic
-
-    with anthropic.Anthropic(base_url=host.anthropic_url, api_key=_KEY, max_retries=0) as client:
-        client.messages.create(**_ANTHROPIC)
-
-
-def _async_anthropic(host: ModelHost) -> None:
-    import anthropic
-
-    async def call() -> None:
-        async with anthropic.AsyncAnthropic(base_url=host.anthropic_url, api_key=_KEY, max_retries=0) as client:
-            await client.messages.create(**_ANTHROPIC)
-
-    asyncio.run(call())
-
-
-_CALLS: dict[tuple[str, str], Callable[[ModelHost], Any]] = {
-    ("openai", "sync"): _openai,
-    ("openai", "async"): _async_openai,
-    ("anthropic", "sync"): _anthropic,
-    ("anthropic", "async"): _async_anthropic,
-}
+_NAMES = (
+    ("prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "prompt_eval_count"),
+    ("completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "eval_count"),
+)
 
 
 def _version(package: str) -> str | None:

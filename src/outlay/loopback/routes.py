@@ -8,6 +8,7 @@ from outlay.loopback.anthropic_messages import answer_message, count_message_tok
 from outlay.loopback.openai_chat import answer_chat
 from outlay.loopback.openai_responses import answer_response, count_response_tokens
 from outlay.loopback.openai_texts import answer_completion, answer_embeddings
+from outlay.loopback.others import answer_bedrock, answer_cohere, answer_gemini, answer_ollama
 from outlay.loopback.turn import Answer, Turn
 
 Builder = Callable[[Turn], Answer]
@@ -20,6 +21,10 @@ POSTS: Mapping[str, tuple[str, Builder]] = {
     "/messages": ("anthropic.messages", answer_message),
     "/responses/input_tokens": ("openai.input_tokens", count_response_tokens),
     "/responses": ("openai.responses", answer_response),
+    ":generateContent": ("gemini.generate_content", answer_gemini),
+    "/v2/chat": ("cohere.chat", answer_cohere),
+    "/api/chat": ("ollama.chat", answer_ollama),
+    "/converse": ("bedrock.converse", answer_bedrock),
 }
 """Longer paths before the shorter ones that they end with."""
 

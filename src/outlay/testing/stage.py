@@ -173,6 +173,11 @@ class Stage:
         instance = self.current()
         return None if instance is None else instance.meter.find(method, host, path)
 
+    def sockets(self, host: str, path: str) -> tuple[Match, ...]:
+        """Return the matches of a websocket, as the instance of this context has them."""
+        instance = self.current()
+        return () if instance is None else instance.meter.sockets(host, path)
+
     def begin(
         self, transport: str, match: Match, host: str, path: str, body: bytes | None, *, streams: bool
     ) -> Exchange | None:

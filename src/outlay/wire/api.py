@@ -161,6 +161,37 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What bounds the cost; None where nothing in a body of this format does."""
 
 
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """How the calls of a websocket are told apart in its messages.
+
+    A kind of message is its ``type``; where messages have none, a path of something in it that is neither null nor
+    false: ``serverContent.modelTurn``.
+    """
+
+    paths: tuple[str, ...]
+    """Last segments of the websocket's path: ``realtime``."""
+    opens: tuple[str, ...] = ()
+    """Kinds of sent messages that ask for an answer: each is a call, and its message the call's request."""
+    begins: tuple[str, ...] = ()
+    """Kinds of received messages that begin an answer: to what was asked first, or else to nothing that was sent."""
+    ends: tuple[str, ...]
+    """Kinds of received messages that end one."""
+    fails: tuple[str, ...] = ()
+    """Kinds of received messages that say that what was asked, or the answer, has failed."""
+    media: tuple[str, ...] = ()
+    """Kinds of received messages that hold sounds or pictures: they are not kept."""
+    call: Paths = ()
+    """Where a message says to which call it belongs, of several at a time."""
+    status: str = "status"
+    """Where a failure tells the HTTP status that it would have been."""
+    model: Paths = ()
+    """Where a message, sent or received, tells the session's model."""
+    query: tuple[str, ...] = ("model", "deployment")
+    """Parameters of the websocket's URL that tell it."""
+    remembers: bool = True
+    """Whether what was said before is part of each call's input, so that its request alone has no upper bound."""
+
+
 class API(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format: ``POST`` requests to ``paths`` are calls; ``GET`` requests to ``polls`` may settle one."""
 
@@ -182,6 +213,11 @@ class API(msgspec.Struct, frozen=True, kw_only=True):
     request: Request = Request()
     answer: Answer = Answer()
     stream: Stream | None = None
+    session: Session | None = None
+    """How it is spoken by a websocket."""
+    rest: str | None = None
+    """For RPCs that stand for a REST request: its path, with the field that names the model in braces, as in
+    ``v1/{model}:generateContent``. Then the format of that path is theirs."""
     usage: UsageTable
 
 

@@ -2,7 +2,7 @@
 
 ``a + b - c``: those that are absent count nothing, and the result is never below zero. ``a | b``: the first that is
 there. ``list[key=VALUE].field``: the field, added up over the elements of a list whose key has that value; without a
-field, how many there are.
+field, how many there are. ``list[=VALUE]``: how often a list of texts has one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from outlay.wire.paths import Fields
 Values = tuple[Any, ...]
 Make = Callable[[Values], Any]
 
-_PICK = re.compile(r"(?P<list>[^\[]+)\[(?P<key>[^=]+)=(?P<value>[^\]]+)\](?:\.(?P<field>.+))?")
+_PICK = re.compile(r"(?P<list>[^\[]+)\[(?P<key>[^=]*)=(?P<value>[^\]]+)\](?:\.(?P<field>.+))?")
 _SIGN = re.compile(r" ([+-]) ")
 
 
@@ -80,6 +80,8 @@ def _add(terms: list[tuple[int, Any]]) -> Any:
 def _pick(elements: Any, key: str, value: str, path: str | None) -> Any:
     if not isinstance(elements, list):
         return None
+    if not key:
+        return elements.count(value) or None
     found = [element for element in elements if isinstance(element, dict) and element.get(key) == value]
     if path is None:
         return len(found) or None

@@ -18,8 +18,9 @@ TOKENS_PER_ATTACHMENT = 1000
 
 LONGEST_TEXT = 1 << 20
 _ATTACHMENTS = frozenset(
-    ("image_url", "input_image", "image", "input_audio", "audio", "file", "input_file", "document", "source")
-)
+    ("image_url", "input_image", "image", "input_audio", "audio", "file", "input_file", "document", "source",
+     "imageUrl", "inlineData", "inline_data", "fileData", "file_data")
+)  # fmt: skip
 
 
 def estimate(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ from outlay.context import Scope
 from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.framing import is_sse, is_stream
-from outlay.wire.parts import Journal, Policy
+from outlay.wire.parts import Journal, Policy, Source
 from outlay.wire.recognise import Match
 
 MANY = 8192
@@ -104,8 +105,11 @@ class Exchange(msgspec.Struct, eq=False):
     """Looks up a header of the answer by its lower-case name."""
     answer: bytes | None = None
     """The answer's body, decoded, where it came at once."""
-    chunks: list[bytes] = []
-    """The answer's body as it came, where it came in pieces."""
+    chunks: list[Any] = []
+    """The answer's body as it came, where it came in pieces: bytes, or what ``source`` makes bytes of."""
+    source: Source | None = None
+    trouble: str | None = None
+    """What the transport's protocol calls the failure, where the exception's class does not tell."""
     events: bool = False
     """Whether the answer is a stream of events."""
     encoding: str = ""

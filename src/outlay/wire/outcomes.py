@@ -26,7 +26,8 @@ def read(exchange: Exchange) -> Reading:
 def _read_body(exchange: Exchange) -> Reading:
     answer = exchange.answer
     if answer is None:
-        body = b"".join(exchange.chunks)
+        chunks, source = exchange.chunks, exchange.source
+        body = b"".join(chunks) if source is None else source.answer(chunks)
         answer = encodings.decode(body, exchange.encoding) if exchange.encoding else body
         exchange.answer = answer = answer or b""
         exchange.chunks = []
@@ -80,7 +81,7 @@ def judge(
         return "ok", None
     if outcome == "ok" and exchange.events:
         return "error", "incomplete_stream"
-    return outcome, None if error is None else type(error).__qualname__
+    return outcome, exchange.trouble or (None if error is None else type(error).__qualname__)
 
 
 def estimated(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage | None:
@@ -95,4 +96,5 @@ def estimated(exchange: Exchange, reading: Reading, outcome: Outcome) -> Usage |
     text = reader.text_length(answer, streamed=events)
     body = exchange.changed or exchange.body
     limit = reader.request.limit(body)
-    return estimate(reading.usage, body, text, limit, answered=exchange.status is not None)
+    asked = body if exchange.source is None else exchange.source.request()
+    return estimate(reading.usage, asked, text, limit, answered=exchange.status is not None)

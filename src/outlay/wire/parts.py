@@ -59,3 +59,13 @@ class Policy(Protocol):
 
     def settle(self, exchange: Exchange, call: Call | None) -> None:
         """Tell the budgets what a call did cost that they hold money for; None for a request that was none."""
+
+
+class Source(Protocol):
+    """What a transport has a request and its answer in, where it is not the bytes of one HTTP exchange."""
+
+    def request(self) -> bytes | None:
+        """Return all that was asked, as JSON: what a call without figures is estimated from."""
+
+    def answer(self, pieces: list[Any]) -> bytes:
+        """Return what came of the answer, as JSON or lines of it."""

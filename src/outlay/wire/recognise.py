@@ -27,6 +27,11 @@ _UNSEEN = _Unseen.UNSEEN
 
 _IDENTIFIER = re.compile(r"[^/]*\d[^/]*|[^/]{25,}")
 _VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
+_RPC = re.compile(r".*/[\w.]+\.(?P<service>[A-Z]\w*)/(?P<method>\w+)")
+_FREE_RPC = ("Get", "List", "Count", "Cancel", "Delete")
+"""What RPCs begin with that nobody bills, as GET requests: https://google.aip.dev/130."""
+SOCKET = "WEBSOCKET"
+"""What stands for the method of a websocket, which is opened by a GET but sends and receives."""
 
 
 class Match:
@@ -52,6 +57,8 @@ class Recogniser:
         self._posts: dict[str, list[tuple[str, str, API]]] = {}
         self._polls: dict[str, list[tuple[str, str, API]]] = {}
         self._outputs: dict[str, list[tuple[str, str, API]]] = {}
+        self._sockets: list[tuple[str, API]] = []
+        self._services: set[str] = set()
         for api in apis:
             self._register(api)
         self._exact: dict[str, Provider] = {}
@@ -88,6 +95,21 @@ class Recogniser:
         if self.provider(host) is not None:
             self._miss(method, host, path)
         return None
+
+    def sockets(self, host: str, path: str) -> tuple[Match, ...]:
+        """Return the matches of a websocket: one for each format that is spoken on its path."""
+        provider = self.provider(host)
+        spoken = {
+            api.name: api
+            for known, api in self._sockets
+            if _ends(path, known) and (not api.providers or (provider is not None and provider.name in api.providers))
+        }
+        if not spoken:
+            self._miss(SOCKET, host, path)
+        return tuple(
+            self._kind(SOCKET, host, template(path), _reader(api), provider or UNKNOWN, poll=False)
+            for api in spoken.values()
+        )
 
     def provider(self, host: str) -> Provider | None:
         """Return who bills for ``host``; None for a host that is no model host, as far as anyone said.
@@ -175,6 +197,11 @@ class Recogniser:
             entries.append((f"/{path}", f"/{stranger}", api))
             # chat/completions before completions, and a provider's own way before all others'
             entries.sort(key=lambda entry: (-len(entry[0]), not entry[2].providers))
+            if (rpc := _RPC.fullmatch(f"/{path.replace('*', 'v1')}")) is not None:
+                self._services.add(rpc["service"])
+        if api.session is not None:
+            self._sockets += [(f"/{path}", api) for path in api.session.paths]
+            self._sockets.sort(key=lambda entry: bool(entry[1].providers))  # a provider's own way after all others'
         strict = dict(zip(api.paths, api.strangers, strict=False))
         for poll in api.polls:
             if not poll.endswith("/*"):
@@ -196,7 +223,9 @@ class Recogniser:
         if provider is None:
             return
         short = template(path)
-        free = method != "POST" or any(f"/{short}".endswith(f"/{ending}") for ending in provider.free)
+        free = method not in ("POST", SOCKET) or any(f"/{short}".endswith(f"/{ending}") for ending in provider.free)
+        if (rpc := _RPC.fullmatch(path)) is not None:
+            free = rpc["service"] not in self._services or rpc["method"].startswith(_FREE_RPC)
         key = (provider.name, host, method, short, free)
         if len(self._missed) < CACHED:
             self._missed[key] = self._missed.get(key, 0) + 1
