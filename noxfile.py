@@ -70,16 +70,25 @@ FRAMEWORKS = {
     "pydantic_ai": ("pydantic-ai-slim[openai]",),
     "openai_agents": ("openai-agents",),
     "instructor": ("instructor",),
+    "watsonx": ("ibm-watsonx-ai",),
+    "aiobotocore": ("aiobotocore",),
 }
-"""Frameworks whose versions exclude each other → what is installed for each."""
+"""Frameworks and SDKs whose versions exclude each other → what is installed for each."""
 
 
 @nox.session
-@nox.parametrize("framework", FRAMEWORKS)
+@nox.parametrize("framework", list(FRAMEWORKS))
 def frameworks(session: nox.Session, framework: str) -> None:
-    """Call through a framework, each in an environment of its own: one record a request, with what was billed."""
+    """Call through a framework or SDK, each in an environment of its own: a record a request, with what was billed."""
     need(session, "-e", ".", *FRAMEWORKS[framework])
     session.run("python", "-m", "tests.conformance.frameworks", framework)
+
+
+@nox.session
+def neighbours(session: nox.Session) -> None:
+    """Patch the clients with ddtrace before and after outlay, and take it off: each request is one record."""
+    need(session, "-e", ".", "ddtrace", "httpx", "requests", "aiohttp")
+    session.run("python", "-m", "tests.wire.neighbours", "ddtrace")
 
 
 @nox.session

@@ -18,7 +18,7 @@ import msgspec
 from outlay.guard import guard, guarded
 
 if TYPE_CHECKING:
-    from outlay.wire.api import API, Answer, Apart, Bounds, Provider, Request, Stream, Total, UsageTable
+    from outlay.wire.api import API, Answer, Apart, Beside, Bounds, Jobs, Provider, Request, Stream, Total, UsageTable
     from outlay.wire.exchange import Exchange
     from outlay.wire.permission import permit, permit_async
     from outlay.wire.recognise import Match
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 else:
     _FROM = {
         **dict.fromkeys(
-            ("API", "Answer", "Apart", "Bounds", "Provider", "Request", "Stream", "Total", "UsageTable"),
+            (
+                "API",
+                "Answer",
+                "Apart",
+                "Beside",
+                "Bounds",
+                "Jobs",
+                "Provider",
+                "Request",
+                "Stream",
+                "Total",
+                "UsageTable",
+            ),
             "outlay.wire.api",
         ),
         "Exchange": "outlay.wire.exchange",
@@ -47,8 +59,10 @@ __all__ = [
     "API",
     "Answer",
     "Apart",
+    "Beside",
     "Bounds",
     "Exchange",
+    "Jobs",
     "Match",
     "Patch",
     "Provider",

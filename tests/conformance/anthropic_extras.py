@@ -10,12 +10,13 @@ from typing import Any
 import anthropic
 
 from outlay.loopback import ModelHost
-from tests.conformance.field import Canned, FieldShape, Held, events
+from tests.conformance.canned import Canned, events
+from tests.conformance.field import FieldShape, Held
 from tests.conformance.gemini_shapes import MESSAGE
 from tests.conformance.seen import Seen, each, value
 from tests.conformance.shape import Kind
 
-HAIKU, OPUS = "claude-haiku-4-5", "claude-opus-4-6"
+HAIKU, OPUS, FAST = "claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-8"
 
 
 def client(kind: Kind, host: ModelHost) -> Held:
@@ -86,6 +87,11 @@ ANTHROPIC_EXTRAS: tuple[FieldShape, ...] = (
     _shape("advisor", HAIKU, ADVISED, {"input": 100, "output": 20}, "0.0177"),
     # 20 x 5 + 5 x 25, a million, and a tenth more for the place
     _shape("inference_geo", OPUS, _tokens(20, 5, inference_geo="us"), {"input": 20, "output": 5}, "0.0002475"),
+    # Twice 20 x 5 + 5 x 25, a million, for the speed
+    _shape("speed", FAST, _tokens(20, 5, speed="fast"), {"input": 20, "output": 5}, "0.00045"),
+    # 20 x 5 + 5 x 25, a million
+    _shape("speed as usual", FAST, _tokens(20, 5, speed="standard", inference_geo="global"),
+           {"input": 20, "output": 5}, "0.000225"),
     # Half of 20 x 5 + 5 x 25, a million
     _shape("batch tier", OPUS, _tokens(20, 5, service_tier="batch"), {"input": 20, "output": 5}, "0.0001125"),
 )  # fmt: skip

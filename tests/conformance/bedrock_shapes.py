@@ -15,7 +15,8 @@ import boto3
 from botocore.config import Config
 
 from outlay.loopback import ModelHost
-from tests.conformance.field import Canned, FieldShape, Held, amazon
+from tests.conformance.canned import Canned, amazon
+from tests.conformance.field import FieldShape, Held
 from tests.conformance.gemini_shapes import MESSAGE
 from tests.conformance.seen import Seen, each, value
 from tests.conformance.shape import BROKEN, LEFT, Expect, Kind, failed

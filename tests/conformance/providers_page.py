@@ -36,8 +36,9 @@ here is metered as well; `[hosts]` of the [configuration](configuration.md) says
 
 ## Formats
 
-*classes*: what an answer's usage is divided into; they are disjoint and add up to the provider's totals. *charged*:
-where in the usage object the answer says what was charged.
+*paths*: how those of billed requests end, and of those that ask what became of one. *classes*: what an answer's usage
+is divided into; they are disjoint and add up to the provider's totals. *charged*: where in the usage object the answer
+says what was charged.
 
 | format | of | paths | classes | charged |
 |---|---|---|---|---|
@@ -70,14 +71,16 @@ def _provider(provider: Provider, prices: Prices) -> str:
 
 def _format(api: API) -> str:
     of = _code(api.providers) if api.providers else "all"
+    paths = (*api.paths, *(f"GET {poll}" for poll in api.polls))
     charged = _code([api.answer.reported]) if api.answer.reported else ""
-    return f"| {_code([api.name])} | {of} | {_code(api.paths)} | {', '.join(classes(api))} | {charged} |"
+    return f"| {_code([api.name])} | {of} | {_code(paths)} | {', '.join(classes(api))} | {charged} |"
 
 
 def classes(api: API) -> list[str]:
     """Return the classes that a format's usage is divided into, each once."""
     totals = [name for total in api.usage.totals for name in (*total.parts, total.rest)]
-    return list(dict.fromkeys((*totals, *api.usage.others, *api.answer.uses, *api.request.measures)))
+    per_use = (*api.usage.others, *api.usage.otherwise, *api.answer.uses, *api.answer.used)
+    return list(dict.fromkeys((*totals, *per_use, *api.request.measures, *api.request.asks)))
 
 
 def _code(names: Iterable[str | None]) -> str:
