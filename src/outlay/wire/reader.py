@@ -72,6 +72,7 @@ class Reader:
         beside = answer.beside
         self._beside = None if beside is None else UsageReader(beside.usage)
         self._tool = (places(beside.path), places(beside.model)) if beside else ([], [])
+        self._per_use = bool(self._uses or self._used or beside)
         # Of what is only counted nothing is built: pictures are megabytes.
         raw = (*answer.usage, *(beside.path if beside else ()), *(path for path in paths if path.endswith(".*")))
         self._fields = Fields(tuple(paths), raw=raw)
@@ -190,7 +191,8 @@ class Reader:
             if said.__class__ is str:
                 setattr(reading, name, said if len(said) <= TEXT_LIMIT else said[:TEXT_LIMIT])
         self._take_end(reading, values)
-        self._take_uses(reading, values)
+        if self._per_use:
+            self._take_uses(reading, values)
         for name, place in self._terms:
             if (term := values[place]) and term.__class__ is str:
                 reading.terms[name] = term[:TERM_LIMIT]
