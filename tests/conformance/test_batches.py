@@ -176,3 +176,15 @@ def test_without_a_disk_for_notes_fetching_goes_on(tmp_path: Path) -> None:
     notes = Submissions(tmp_path / "batches")
     notes.setdefault("a", b"note")
     assert notes.get("a") is None
+
+
+def test_a_person_is_forgotten_in_notes_too(tmp_path: Path) -> None:
+    """``outlay forget`` takes away the notes of batches that had all of the tags; others stay, unreadable ones too."""
+    notes = Submissions(tmp_path)
+    notes.setdefault("a", b'[null,1,["p",null,{"user":"u-42","team":"x"},null,null,"","",null]]')
+    notes.setdefault("b", b'[null,1,["p",null,{"user":"u-99"},null,null,"","",null]]')
+    notes.setdefault("c", b"u-42, no note")
+    notes.forget({"user": "u-42", "team": "y"})
+    assert notes.get("a") is not None
+    notes.forget({"user": "u-42", "team": "x"})
+    assert [key for key in "abc" if notes.get(key)] == ["b", "c"]

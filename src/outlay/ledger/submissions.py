@@ -9,7 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 KEPT = 60 * 86_400
 """Seconds that a note is kept."""
@@ -40,6 +44,12 @@ class Submissions:
                     writing.write(note)
                 draft.replace(file)
 
+    def forget(self, tags: Mapping[str, str]) -> None:
+        """Delete the notes of submissions that had all of these tags: what they submitted goes to who fetches it."""
+        for file in self._folder.iterdir() if self._folder.is_dir() else ():
+            if any(tags.items() <= told.items() for told in _objects(file.read_bytes())):
+                file.unlink(missing_ok=True)
+
     def _tidy(self) -> None:
         if self._tidied:
             return
@@ -47,3 +57,17 @@ class Submissions:
         for file in self._folder.iterdir():
             if file.stat().st_mtime < now - KEPT:
                 file.unlink(missing_ok=True)
+
+
+def _objects(note: bytes) -> Iterator[dict[str, str]]:
+    """Yield the objects in a note, whatever its form: tags are the only one."""
+    try:
+        waiting: list[Any] = [msgspec.json.decode(note)]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield value
+        elif isinstance(value, list):
+            waiting.extend(value)

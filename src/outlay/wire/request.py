@@ -114,7 +114,9 @@ class RequestReader:
     def terms(self, body: bytes | None) -> dict[str, str]:
         """Return the price terms that a request asks for, or that hold where it asks for none."""
         said = self._said.read(body) if self._said is not None and body and self._terms else None
-        asked = (None,) * len(self._terms) if said is None else said[len(self._asks) :]
+        if said is None:
+            return dict.fromkeys(self._terms, "unknown")  # which no price answers for
+        asked = said[len(self._asks) :]
         return {
             name: said if isinstance(said, str) else usual
             for (name, (_, usual)), said in zip(self._terms.items(), asked, strict=True)
