@@ -14,9 +14,12 @@ from tests.conformance.canned import Canned, events
 from tests.conformance.field import FieldShape, Held
 from tests.conformance.gemini_shapes import MESSAGE
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import Kind
+from tests.conformance.shape import Kind, both, sends_by
 
 HAIKU, OPUS, FAST = "claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-8"
+
+
+SDK = both(sends_by(anthropic.DefaultHttpxClient))
 
 
 def client(kind: Kind, host: ModelHost) -> Held:
@@ -71,7 +74,7 @@ def _events(usage: dict[str, Any]) -> tuple[bytes, ...]:
 def _shape(name: str, model: str, usage: Any, classes: dict[str, float], usd: str, **more: Any) -> FieldShape:
     given: dict[str, Any] = {
         "sdk": "anthropic", "make": client, "call": message(model), "api": "anthropic.messages", "model": model,
-        "answered_by": model, "classes": classes, "usd": usd, "http": {"sync": "httpx2", "async": "httpx2"},
+        "answered_by": model, "classes": classes, "usd": usd, "http": SDK,
         "kinds": ("sync",), "answers": (Canned("/messages", MESSAGE | {"model": model, "usage": usage}),),
     }  # fmt: skip
     return FieldShape(name=f"messages {name}", **given | more)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anthropic
@@ -122,6 +122,11 @@ def _fetch_mistral(host: ModelHost) -> None:
         assert b"mine-1" in client.files.download(file_id=str(job.output_file)).read()
 
 
+def _fetch_mistral_inline(host: ModelHost) -> None:
+    with Mistral(api_key="none", server_url=host.url) as client:
+        assert len(client.batch.jobs.get(job_id="job_1", inline=True).outputs or ()) == 1
+
+
 def _batch(**more: Any) -> Json:
     return {"id": "batch_1", "object": "batch", "endpoint": "/v1/chat/completions", "errors": None,
             "input_file_id": "file-in", "completion_window": "24h", "status": "validating", "created_at": CREATED,
@@ -232,9 +237,20 @@ MISTRAL = Job(
 )  # fmt: skip
 
 
+MISTRAL_INLINE = replace(
+    MISTRAL,
+    fetch=_fetch_mistral_inline,
+    answers=(
+        MISTRAL.answers[0],
+        Canned("/v1/batch/jobs/job_1", _mistral_job(status="SUCCESS", outputs=[
+            line(1, {**_CHAT, "id": "cmpl-1", "model": _SMALL, "usage": usage(1000, 200)})]), method="GET"),
+    ),
+)  # fmt: skip
+
 JOBS = {
     "openai": OPENAI,
     "anthropic": ANTHROPIC,
     "groq": GROQ,
     "mistral": MISTRAL,
+    "mistral inline": MISTRAL_INLINE,
 }

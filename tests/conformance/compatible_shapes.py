@@ -16,10 +16,10 @@ from outlay.loopback import ModelHost
 from tests.conformance.canned import Canned, events
 from tests.conformance.field import FieldShape, Held, note
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import Kind
+from tests.conformance.shape import Kind, both, sends_by
 
 TEXT = "Little enough."
-SDK: dict[Kind, str] = {"sync": "httpx2", "async": "httpx2"}
+SDK = both(sends_by(openai.DefaultHttpxClient))
 ASKED: list[Any] = [{"role": "user", "content": "What does a call cost?"}]
 
 
@@ -166,7 +166,8 @@ def _grok(name: str, usage: Any, usd: str, **more: Any) -> FieldShape:
     answer = {"id": "r-1", "object": "response", "created_at": 1, "model": "grok-4.6", "status": "completed",
               "output": [], "usage": usage}  # fmt: skip
     given: dict[str, Any] = {
-        "call": respond("grok-4.6"), "api": "openai.responses", "text": "", "reasoning": 3, "name": name,
+        "call": respond("grok-4.6"), "needs": "responses",
+        "api": "openai.responses", "text": "", "reasoning": 3, "name": name,
         "answers": (Canned("/responses", answer),), "classes": {"input": 12, "cache_read": 8, "output": 5},
     }  # fmt: skip
     return _chat("x_ai", "grok-4.6", None, usd, **given | more)

@@ -48,10 +48,6 @@ class FieldShape(Shape):
         """Make a host that answers so."""
         return FieldHost(self.answers)
 
-    def possible(self, kind: Kind) -> bool:
-        """Return whether there is this kind of the SDK."""
-        return kind in self.kinds
-
     def caught(self) -> tuple[type[Exception], ...]:
         """Return what may be seen: each SDK has errors of its own."""
         return (Exception,)

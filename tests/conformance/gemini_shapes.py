@@ -18,7 +18,7 @@ from outlay.loopback import ModelHost
 from tests.conformance.canned import Canned, events
 from tests.conformance.field import FieldShape, Held, note
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import LEFT, Kind, failed
+from tests.conformance.shape import LEFT, Kind, both, failed, sends_by
 
 MODEL = "gemini-2.5-flash"
 ASK: dict[str, Any] = {"model": MODEL, "contents": "What does a call cost?"}
@@ -216,8 +216,9 @@ DIALECT = {
     # Thinking shows in the grand total alone.
     "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 45},
 }
+ANTHROPIC = both(sends_by(anthropic.DefaultHttpxClient))
+OPENAI = both(sends_by(openai.DefaultHttpxClient))
 GENAI: dict[Kind, str] = {"sync": "httpx2", "async": "aiohttp"}
-SDK: dict[Kind, str] = {"sync": "httpx2", "async": "httpx2"}
 
 
 def _gemini(name: str, call: Any, answer: Canned, **more: Any) -> FieldShape:
@@ -239,7 +240,7 @@ TEXT = "Little enough."
 _HAIKU: dict[str, Any] = {
     "sdk": "gcp.vertex_ai", "api": "anthropic.messages", "model": "claude-haiku-4-5@20251001", "make": claude_client,
     "answered_by": "claude-haiku-4-5-20251001", "classes": {"input": 20, "cache_read": 10, "output": 5},
-    "reasoning": 0, "usd": "0.000046", "http": SDK,
+    "reasoning": 0, "usd": "0.000046", "http": ANTHROPIC,
 }  # fmt: skip
 
 GEMINI_SHAPES: tuple[FieldShape, ...] = (
@@ -274,6 +275,6 @@ GEMINI_SHAPES: tuple[FieldShape, ...] = (
             Canned(f"{_CLAUDE}:streamRawPredict", pieces=MESSAGE_EVENTS, kind="text/event-stream"),
             streamed=True, **_HAIKU),
     # 10 x 0.30 + 35 x 2.50, a million
-    _gemini("openai dialect", chat, Canned("v1beta/openai/chat/completions", DIALECT), make=openai_client, http=SDK,
+    _gemini("openai dialect", chat, Canned("v1beta/openai/chat/completions", DIALECT), make=openai_client, http=OPENAI,
             api="openai.chat", classes={"input": 10, "output": 35}, reasoning=30, usd="0.0000905"),
 )  # fmt: skip

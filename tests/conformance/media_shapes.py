@@ -168,7 +168,8 @@ _SPOKEN: dict[str, Any] = {"pieces": (b"RIFF", b"...."), "kind": "audio/mpeg", "
 
 MEDIA_SHAPES: tuple[FieldShape, ...] = (
     _media("images.generate", paint(), "/images/generations", "openai.images", body=PICTURE, **_PICTURES),
-    _media("images.generate stream", paint(stream=True), "/images/generations", "openai.images", pieces=IMAGE_EVENTS,
+    _media("images.generate stream", paint(stream=True), "/images/generations", "openai.images", needs="videos",
+           pieces=IMAGE_EVENTS,
            kind=_EVENTS, streamed=True, **_PICTURES),
     _media("images.edit", edit, "/images/edits", "openai.images", body=PICTURE, **_PICTURES),
     _media("images.generate 400", paint(), "/images/generations", "openai.images", model="gpt-image-1",
@@ -194,11 +195,14 @@ MEDIA_SHAPES: tuple[FieldShape, ...] = (
     _media("moderations", moderate, "/moderations", "", body=_MODERATION, model=None, calls=()),
     # 20 x 1.25 + 5 x 10, a million; two searches at 0.01; a search in files at 0.0025
     _media("responses with searches", search, "/responses", "openai.responses", body=_SEARCHED, model="gpt-5",
+           needs="responses",
            answered_by="gpt-5", classes={"input": 20, "output": 5, "web_search": 2, "file_search": 1}, usd="0.022575"),
     # As before, but three searches are billed, and pictures of another model's; containers go by the minute
     _media("responses with tools", search, "/responses", "openai.responses", body=_TOOLED, model="gpt-5",
+           needs="responses",
            answered_by="gpt-5", classes=_TOOL_CLASSES, usd="0.043955", unpriced=("containers",)),
     _media("responses with tools stream", search_stream, "/responses", "openai.responses", model="gpt-5",
+           needs="responses",
            answered_by="gpt-5", classes=_TOOL_CLASSES, usd="0.043955", unpriced=("containers",), kind=_EVENTS,
            streamed=True, pieces=events(
                {"type": "response.created", "sequence_number": 0, "response": _TOOLED | {"output": [], "usage": None}},
