@@ -184,7 +184,7 @@ MEDIA_SHAPES: tuple[FieldShape, ...] = (
            model="gpt-4o-transcribe", body={"text": "So much.", "usage": TOKENS},
            classes={"input": 4, "input_audio": 30, "output": 10}, usd="0.00029"),
     _media("audio.transcriptions stream", transcribe("gpt-4o-transcribe", stream=True), "/audio/transcriptions",
-           "openai.transcriptions", model="gpt-4o-transcribe", kind=_EVENTS, streamed=True,
+           "openai.transcriptions", needs="responses", model="gpt-4o-transcribe", kind=_EVENTS, streamed=True,
            pieces=events({"type": "transcript.text.delta", "delta": "So"},
                          {"type": "transcript.text.done", "text": "So much.", "usage": TOKENS}),
            classes={"input": 4, "input_audio": 30, "output": 10}, usd="0.00029"),

@@ -228,8 +228,12 @@ class Reader:
         for place in self._error:
             if values[place] and reading.error is None:
                 reading.error = code(values[place])
-        if self._deferred or any(values[place] is True for place in self._background):
+        for place in self._background:
+            if values[place] is True:
+                reading.background = True
+        if self._deferred:
             reading.background = True
+        if reading.background:
             reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
