@@ -36,8 +36,9 @@ here is metered as well; `[hosts]` of the [configuration](configuration.md) says
 
 ## Formats
 
+*paths*: how those of billed requests end, and of those that ask what became of one; dots before a slash make it an RPC.
 *classes*: what an answer's usage is divided into; they are disjoint and add up to the provider's totals. *charged*:
-where in the usage object the answer says what was charged. A path with dots before its slash is an RPC.
+where in the usage object the answer says what was charged.
 
 | format | of | paths | classes | charged |
 |---|---|---|---|---|
@@ -70,16 +71,18 @@ def _provider(provider: Provider, prices: Prices) -> str:
 
 def _format(api: API) -> str:
     of = _code(api.providers) if api.providers else "all"
+    paths = (*api.paths, *(f"GET {poll}" for poll in api.polls))
     charged = _code([api.answer.reported]) if api.answer.reported else ""
     sockets = ["by websocket: " + _code(api.session.paths)] if api.session else []
-    paths = "; ".join([*([_code(api.paths)] if api.paths else []), *sockets])
-    return f"| {_code([api.name])} | {of} | {paths} | {', '.join(classes(api))} | {charged} |"
+    told = "; ".join([*([_code(paths)] if paths else []), *sockets])
+    return f"| {_code([api.name])} | {of} | {told} | {', '.join(classes(api))} | {charged} |"
 
 
 def classes(api: API) -> list[str]:
     """Return the classes that a format's usage is divided into, each once."""
     totals = [name for total in api.usage.totals for name in (*total.parts, total.rest)]
-    return list(dict.fromkeys((*totals, *api.usage.others, *api.answer.uses, *api.request.measures)))
+    per_use = (*api.usage.others, *api.usage.otherwise, *api.answer.uses, *api.answer.used)
+    return list(dict.fromkeys((*totals, *per_use, *api.request.measures, *api.request.asks)))
 
 
 def _code(names: Iterable[str | None]) -> str:

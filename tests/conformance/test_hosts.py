@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
+import respx
 
 import outlay.testing
 from outlay.ledger.ledger import Ledger
 from outlay.loopback import ModelHost
 from tests.conformance import bill
+from tests.conformance.compatible_shapes import ASKED, SIMPLE, completion
 from tests.conformance.runs import address
 from tests.conformance.shapes import SHAPES
 
@@ -53,6 +57,18 @@ def test_a_settings_file_names_who_bills_for_a_host(
             WAYS["messages.create"].run("sync", host)
             call = ledger.only
     assert (call.provider, call.cost.amount) == ("anthropic", bill.amount(host.billed[0]))
+
+
+@pytest.mark.parametrize("host,usd", [("api.x.ai", "0.00007"), ("us.api.x.ai", "0.000077")])
+def test_a_host_of_a_region_sells_at_the_price_of_the_region(host: str, usd: str) -> None:
+    """In the US, xAI's costs a tenth more; the provider is the same."""
+    answer = completion("grok-4.6", SIMPLE)
+    with respx.mock(assert_all_mocked=True) as mock, outlay.testing.ledger() as ledger:
+        mock.post(f"https://{host}/v1/chat/completions").respond(json=answer)
+        httpx.post(f"https://{host}/v1/chat/completions", json={"model": "grok-4.6", "messages": ASKED})
+        call = ledger.only
+    assert (call.provider, call.cost.status, call.cost.usd) == ("x_ai", "priced", Decimal(usd))
+    assert call.terms.get("region") == ("us" if host.startswith("us.") else None)
 
 
 def run_application(mode: str, host: ModelHost, folder: Path, **settings: str) -> list[str]:
