@@ -14,7 +14,6 @@ import outlay.testing
 from outlay import app
 from outlay.budgets.decision import Ask, Decision
 from outlay.errors import BudgetExceeded
-from outlay.loopback import ModelHost
 from outlay.money import usd
 from outlay.testing import Ledger
 
