@@ -82,7 +82,7 @@ class CountingGate:
 @contextmanager
 def gated(
     gate: CountingGate,
-    host: ModelHost,
+    host: Host,
     provider: str = "openai",
     hosts: Mapping[str, str] | None = None,
     **settings: Any,
