@@ -14,7 +14,6 @@ import outlay.testing
 from outlay import app
 from outlay.budgets.decision import Ask, Decision
 from outlay.errors import BudgetExceeded
-from outlay.loopback import ModelHost
 from outlay.money import usd
 from outlay.testing import Ledger
 
@@ -83,7 +82,7 @@ class CountingGate:
 @contextmanager
 def gated(
     gate: CountingGate,
-    host: ModelHost,
+    host: Host,
     provider: str = "openai",
     hosts: Mapping[str, str] | None = None,
     **settings: Any,

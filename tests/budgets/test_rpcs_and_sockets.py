@@ -74,7 +74,7 @@ def test_an_rpc_of_asyncios_asks_off_its_loop(way: Any, limit: int) -> None:
 def test_a_message_that_asks_is_refused_before_it_is_sent() -> None:
     """The websocket goes on, and what it is asked next is answered to that."""
     gate = CountingGate(limit=-1)
-    with SocketHost((), replying(CREATED, DONE)) as host, gated(gate, host) as ledger:  # type: ignore[arg-type]  # it has a port, too
+    with SocketHost((), replying(CREATED, DONE)) as host, gated(gate, host) as ledger:
         with connect(f"ws://127.0.0.1:{host.port}/v1/responses") as connection:
             with pytest.raises(BudgetExceeded):
                 connection.send(ask("gpt-4o"))
@@ -91,7 +91,7 @@ def test_a_message_that_asks_is_refused_before_it_is_sent() -> None:
 def test_a_message_is_sent_as_the_budget_has_it() -> None:
     """Another model, and a limit: the rest as it was."""
     gate = CountingGate(model="gpt-4o-mini", output_limit=50)
-    with SocketHost((), replying(CREATED, DONE)) as host, gated(gate, host) as ledger:  # type: ignore[arg-type]  # as above
+    with SocketHost((), replying(CREATED, DONE)) as host, gated(gate, host) as ledger:
         with connect(f"ws://127.0.0.1:{host.port}/v1/responses") as connection:
             connection.send(ask("gpt-4o"))
             read(connection, "response.completed")
@@ -103,7 +103,7 @@ def test_an_answer_that_nobody_asked_for_is_counted() -> None:
     """It can't be refused, for it is there; what it took is spent."""
     gate = CountingGate(trips=True)
     answers = replying(*_voice(1), _spoken(1), to="input_audio_buffer.append")
-    with SocketHost((SESSION,), answers) as host, gated(gate, host) as ledger:  # type: ignore[arg-type]  # as above
+    with SocketHost((SESSION,), answers) as host, gated(gate, host) as ledger:
         with connect(f"ws://127.0.0.1:{host.port}/v1/realtime?model={VOICE}") as connection:
             connection.send('{"type": "input_audio_buffer.append", "audio": ""}')
             read(connection, "response.done")

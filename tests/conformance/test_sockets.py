@@ -23,6 +23,7 @@ from tests.conformance.socket_host import GONE, Answers, SocketHost
 from tests.conformance.socket_shapes import (
     CREATED,
     DONE,
+    FINISHED,
     HEARD,
     MODEL,
     SESSION,
@@ -263,6 +264,19 @@ def test_a_websocket_that_is_nobodys_model_passes() -> None:
         (missed,) = instance.recogniser.coverage(0)
     assert (missed.method, missed.path) == ("WEBSOCKET", "/v1/realtime/translations")
     assert (missed.requests, missed.metered, missed.free) == (1, 0, 0)
+
+
+def test_a_session_whose_instructions_are_long_is_priced_by_its_model() -> None:
+    """The message that names the model may be of any length, before and after much sound."""
+    setup = {"setup": {"model": "models/gemini-live-2.5-flash", "systemInstruction": "Be brief. " * 1000}}
+    path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+    with connected(path, lambda asked: (FINISHED,) if "setup" in asked else ()) as (connection, ledger):
+        connection.send(json.dumps({"realtimeInput": {"audio": {"data": "A" * 10_000}}}))
+        connection.send(json.dumps(setup))
+        connection.recv()
+    assert ledger.only.request_model == "models/gemini-live-2.5-flash"
+    assert ledger.only.usage is not None
+    assert ledger.only.usage.input_tokens == 522
 
 
 def test_messages_that_are_no_json_pass() -> None:

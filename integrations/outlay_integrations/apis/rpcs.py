@@ -32,7 +32,7 @@ _TOOL = "serverSideToolsUsed[=SERVER_SIDE_TOOL_{}]"
 XAI = API(
     name="x_ai.chat",
     operation="chat",
-    paths=("xai_api.Chat/GetCompletion", "xai_api.Chat/GetCompletionChunk"),
+    paths=("xai_api.Chat/GetCompletion", "xai_api.Chat/GetCompletionChunk", "xai_api.Chat/CompactContext"),
     request=Request(choices="n", tier="serviceTier"),
     answer=Answer(
         finish=("outputs.*.finishReason",),

@@ -186,7 +186,7 @@ def fail(exchange: Exchange, error: BaseException) -> None:
         if name == "CANCELLED":
             exchange.finish("cancelled", error)
         else:
-            exchange.failed(error, sent=not any(words in (error.details() or "") for words in UNSENT))  # type: ignore[attr-defined] # gRPC's
+            exchange.failed(error, sent=not any(words in (error.details() or "") for words in UNSENT))  # type: ignore[attr-defined] # an error of gRPC's
 
 
 def _answered_by_peer(name: str, error: Any) -> bool:

@@ -112,8 +112,8 @@ class Part:
         """Answers that are coming."""
         self._model = next((named for name in table.query for named in parse_qs(query).get(name, ())), None)
         self._learns = frozenset(path.partition(".")[0] for path in table.model)
-        self.words = {kind.rpartition(".")[2] for kind in table.opens}
-        """Of which one stands in every message that opens a call."""
+        self.words = {kind.rpartition(".")[2] for kind in table.opens} | {f'"{name}"' for name in self._learns}
+        """Of which one stands in every message that opens a call, or tells the model."""
 
     def sent(self, raw: bytes, members: Message) -> Exchange | None:
         """Return the exchange that a message opens."""
