@@ -134,11 +134,8 @@ def main() -> None:
         print("| what | p50 | p99 |\n|---|---|---|")
         print("| reserve + settle, with the journal | {:.2f} µs | {:.2f} µs |".format(*pair(folder)))
         for count in (1, 3):
-            print(
-                "| decide + settle, {} budgets | {:.2f} µs | {:.2f} µs |".format(
-                    count, *whole(folder / str(count), count)
-                )
-            )
+            found = whole(folder / str(count), count)
+            print("| decide + settle, {} budgets | {:.2f} µs | {:.2f} µs |".format(count, *found))
         print("\n| store | authorisations/s, 8 processes |\n|---|---|")
         for url in (None, *options.store):
             print(f"| {(url or 'SQLite').split(':')[0]} | {authorisations(url, folder):,.0f} |")

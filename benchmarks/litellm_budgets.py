@@ -1,4 +1,4 @@
-"""Race 64 threads, or tasks, for a dollar under LiteLLM's budgets: run by ``benchmarks.budgets``, in an environment with litellm.
+"""Race 64 threads, or tasks, for a limit under LiteLLM's budgets: run by ``benchmarks.budgets`` where litellm is.
 
 Each call costs the same and takes a fifth of a second. No network: the answers are LiteLLM's own mock responses.
 """
