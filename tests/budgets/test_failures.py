@@ -17,9 +17,11 @@ import pytest
 
 from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
+from outlay.budgets.opening import store_of
 from outlay.budgets.stores.memory import MemoryStore
 from outlay.budgets.stores.sqlite import SqliteStore
 from outlay.budgets.trade import Reply, Step, StoreDown
+from outlay.config import Settings
 from outlay.errors import BudgetExceeded
 from tests.budgets import servers
 from tests.budgets.asks import NANO, PICO, ask, decided, spend
@@ -248,6 +250,15 @@ def test_a_redis_that_hangs_or_is_gone_holds_nobody_up(tmp_path: Path) -> None:
     finally:
         server.stop()
         budgets.close()
+
+
+def test_a_step_that_no_replica_has_does_not_count(redis_url: str) -> None:
+    """Where a failover must not lose any."""
+    store = store_of(Settings(budget_store=f"{redis_url}?replicas=1"), Path())
+    budgets = Budgets([Budget("month", limit=100, block=True)], store, project="replicas")
+    refusal = decided(budgets, ask(1)).refusal
+    assert "only 0 of 1 replicas" in str(refusal)
+    budgets.close()
 
 
 def test_a_locked_database_holds_nobody_up(tmp_path: Path) -> None:

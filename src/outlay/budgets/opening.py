@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from outlay.budgets.gate import Budgets, logged
 from outlay.budgets.tables import budgets_of
@@ -63,7 +63,7 @@ def store_of(settings: Settings, folder: Path) -> Store:
     if scheme in ("redis", "rediss", "unix"):
         from outlay.budgets.stores.redis import RedisStore
 
-        return RedisStore(url)
+        return RedisStore(*_redis(url))
     if scheme in ("postgres", "postgresql"):
         from outlay.budgets.stores.postgres import PostgresStore
 
@@ -79,3 +79,13 @@ def store_of(settings: Settings, folder: Path) -> Store:
     if synchronous not in ("normal", "full"):
         raise ConfigError(f"budget_store: synchronous must be normal or full, not {synchronous!r}.")
     return SqliteStore(Path(parts.path) if url else folder / FILE, synchronous=synchronous)
+
+
+def _redis(url: str) -> tuple[str, int]:
+    """Return the URL as the client takes it, and the number of replicas that must have a step before it counts."""
+    parts = urlsplit(url)
+    queries = parse_qs(parts.query)
+    replicas = queries.pop("replicas", ["0"])[-1]
+    if not replicas.isdigit():
+        raise ConfigError(f"budget_store: replicas must be a number, not {replicas!r}.")
+    return parts._replace(query=urlencode(queries, doseq=True)).geturl(), int(replicas)

@@ -101,7 +101,7 @@ class Teller:
                 self._due.put((lease, reply))
         return again
 
-    def _step(self, lease: Lease, amount: int, need: bool, *, spare: bool, closing: bool) -> Step:  # noqa: FBT001 - internal
+    def _step(self, lease: Lease, amount: int, need: bool, *, spare: bool, closing: bool) -> Step:  # noqa: FBT001 - a part of what is wanted
         budget = lease.plan.budget
         self._leases.enter(lease)
         lease.seq += 1

@@ -21,7 +21,7 @@ DEADLINE = 0.25
 class RedisStore:
     """Accounts as hashes, their entries as streams; all keys of one budget share a hash tag, for clusters."""
 
-    def __init__(self, url: str, *, replicas: int = 0) -> None:
+    def __init__(self, url: str, replicas: int = 0) -> None:
         """Use the Redis at ``url``, connected to with the first step.
 
         ``replicas``: how many must have a step before it counts (``WAIT``), so that a failover loses none of it.
@@ -133,7 +133,7 @@ class RedisStore:
 
     def _wait(self) -> None:
         with self._reaching():
-            reached = self._redis.wait(self._replicas, int(DEADLINE * 1000))
+            reached = self._redis.wait(self._replicas, int(DEADLINE * 600))
         if reached < self._replicas:
             raise StoreDown(f"only {reached} of {self._replicas} replicas of Redis have the budgets' last step.")
 
