@@ -70,12 +70,14 @@ FRAMEWORKS = {
     "pydantic_ai": ("pydantic-ai-slim[openai]",),
     "openai_agents": ("openai-agents",),
     "instructor": ("instructor",),
+    "watsonx": ("ibm-watsonx-ai",),
+    "aiobotocore": ("aiobotocore",),
 }
-"""Frameworks whose versions exclude each other → what is installed for each."""
+"""Frameworks and SDKs whose versions exclude each other → what is installed for each."""
 
 
 @nox.session
-@nox.parametrize("framework", FRAMEWORKS)
+@nox.parametrize("framework", list(FRAMEWORKS))
 def frameworks(session: nox.Session, framework: str) -> None:
     """Call through a framework, each in an environment of its own: records as billed, and nothing sent when refused."""
     need(session, "-e", ".", *FRAMEWORKS[framework])
@@ -89,6 +91,13 @@ def vertex(session: nox.Session) -> None:
     """Call by Vertex AI's prediction client, which wants another google-genai than the suite: one record an RPC."""
     need(session, "-e", ".", "google-cloud-aiplatform>=1.150", "pydantic")
     session.run("python", "-m", "tests.conformance.vertex")
+
+
+@nox.session
+def neighbours(session: nox.Session) -> None:
+    """Patch the clients with ddtrace before and after outlay, and take it off: each request is one record."""
+    need(session, "-e", ".", "ddtrace", "httpx", "requests", "aiohttp")
+    session.run("python", "-m", "tests.wire.neighbours", "ddtrace")
 
 
 @nox.session

@@ -40,7 +40,8 @@ def _row(
 
 
 PROVIDERS = (
-    _row("openai", "api.openai.com", "*.api.openai.com"),
+    _row("openai", "api.openai.com"),
+    _row("openai", "*.api.openai.com", terms={"region": "data_residency"}),
     _row("anthropic", "api.anthropic.com"),
     _row("azure.ai.openai", "*.openai.azure.com", "*.cognitiveservices.azure.com"),
     _row("azure.ai.inference", "*.services.ai.azure.com", "*.models.ai.azure.com", "models.inference.ai.azure.com"),
@@ -69,9 +70,10 @@ PROVIDERS = (
     _row("huggingface", "router.huggingface.co", served_by="x-inference-provider"),
     _row("hyperbolic", "api.hyperbolic.xyz"),
     _row("ibm.watsonx.ai", "*.ml.cloud.ibm.com"),
+    _row("lm_studio", "localhost:1234", "127.0.0.1:1234"),
     _row("meta", "api.llama.com"),
     _row("minimax", "api.minimax.io", "api.minimaxi.com", "api.minimax.chat"),
-    _row("mistral_ai", "api.mistral.ai", "codestral.mistral.ai", ask_usage=False),
+    _row("mistral_ai", "api.mistral.ai", "codestral.mistral.ai", "api.*.mistral.ai", ask_usage=False),
     _row("moonshotai", "api.moonshot.ai", "api.moonshot.cn"),
     _row("nebius", "api.studio.nebius.com", "api.studio.nebius.ai", "api.tokenfactory.nebius.com"),
     _row("novita", "api.novita.ai"),
@@ -85,8 +87,12 @@ PROVIDERS = (
     _row("together", "api.together.xyz", "api.together.ai"),
     _row("voyageai", "api.voyageai.com"),
     _row("x_ai", "api.x.ai", "*.api.x.ai"),
+    _row("x_ai", "us.api.x.ai", terms={"region": "us"}),
     _row("zai", "api.z.ai"),
     _row("zhipuai", "open.bigmodel.cn"),
     # A gateway that others run: [hosts] of the configuration names it.
     _row("litellm", cost_header="x-litellm-response-cost"),
+    # Servers of one's own, whose ports others use as well.
+    _row("bentoml"),
+    _row("vllm"),
 )

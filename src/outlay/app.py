@@ -71,6 +71,7 @@ class Outlay:
 
     def _make_parts(self) -> None:
         from outlay.ledger.spool import Spool
+        from outlay.ledger.submissions import Submissions
         from outlay.meter import Meter
         from outlay.wire.recognise import Recogniser
         from outlay.worker import Worker
@@ -94,6 +95,7 @@ class Outlay:
             ask_usage=settings.ask_usage,
             worker=worker if self.settles_later else None,
             policy=self._policy(),
+            submissions=Submissions(self.folder / "batches"),
         )
         worker.watched, worker.revive = self.watched, meter.revive
         if not self.at_work:  # else a finaliser came between, and has them made

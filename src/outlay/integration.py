@@ -18,7 +18,20 @@ import msgspec
 from outlay.guard import guard, guarded
 
 if TYPE_CHECKING:
-    from outlay.wire.api import API, Answer, Apart, Bounds, Provider, Request, Session, Stream, Total, UsageTable
+    from outlay.wire.api import (
+        API,
+        Answer,
+        Apart,
+        Beside,
+        Bounds,
+        Jobs,
+        Provider,
+        Request,
+        Session,
+        Stream,
+        Total,
+        UsageTable,
+    )
     from outlay.wire.conversation import Conversation
     from outlay.wire.exchange import Exchange
     from outlay.wire.messages import Messages
@@ -28,7 +41,20 @@ if TYPE_CHECKING:
 else:
     _FROM = {
         **dict.fromkeys(
-            ("API", "Answer", "Apart", "Bounds", "Provider", "Request", "Session", "Stream", "Total", "UsageTable"),
+            (
+                "API",
+                "Answer",
+                "Apart",
+                "Beside",
+                "Bounds",
+                "Jobs",
+                "Provider",
+                "Request",
+                "Session",
+                "Stream",
+                "Total",
+                "UsageTable",
+            ),
             "outlay.wire.api",
         ),
         "Conversation": "outlay.wire.conversation",
@@ -51,9 +77,11 @@ __all__ = [
     "API",
     "Answer",
     "Apart",
+    "Beside",
     "Bounds",
     "Conversation",
     "Exchange",
+    "Jobs",
     "Match",
     "Messages",
     "Patch",

@@ -22,8 +22,9 @@ from outlay.ids import getrandbits
 from outlay.otel import foreign_trace
 from outlay.recorder import Recorder
 from outlay.records import Call, Outcome
-from outlay.wire import batches, noted
+from outlay.wire import noted
 from outlay.wire.attempts import forget, last_failure, link, remember
+from outlay.wire.batches import Batches, Notes
 from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
 from outlay.wire.outcomes import judge, read, still_running
@@ -54,6 +55,7 @@ class Meter:
         ask_usage: bool = True,
         worker: Worker | None = None,
         policy: Policy | None = None,
+        submissions: Notes | None = None,
     ) -> None:
         """Make a meter; with a ``worker``, plain answers are read on its thread, out of the caller's way.
 
@@ -65,6 +67,7 @@ class Meter:
         self._spool = spool
         self._asking = Asking() if ask_usage else None
         self._pending = Pending()
+        self._batches = Batches(home, submissions)
         self._worker = worker
         self._policy = policy
         self._settled: list[tuple[Call, Exchange]] = []
@@ -178,25 +181,22 @@ class Meter:
     def revive(self, facts: bytes) -> Call | None:
         """Make the record of a call that a killed process had noted; None where its format is unknown here."""
         told = noted.decode(facts)
-        match = told and self._recogniser.named(told.api, told.provider)
+        match = told and self._recogniser.named(told.api, told.provider, told.host)
         if told is None or not match:
             return None
         exchange = noted.exchange_of(told, match, self.settle)
         reading = read(exchange)
-        call = self._record(exchange, reading, *judge(exchange, reading, "ok", None))
-        return msgspec.structs.replace(
-            call, project=told.project, release=told.release, tags=told.tags, site=told.site,
-            trace_id=told.trace_id or call.trace_id, parent_id=told.parent_id,
-        )  # fmt: skip
+        return noted.signed(self._record(exchange, reading, *judge(exchange, reading, "ok", None)), told)
 
     def _settle_poll(self, exchange: Exchange) -> None:
         """Settle a call that ran in the background, the first time that a poll shows its end."""
-        if exchange.match.reader.api.batch:
+        if exchange.match.reader.api.batch is not None:
             self._settle_batch(exchange)
             return
         reading = read(exchange)
         settle_waiting()
-        if not reading.background or reading.usage is None or still_running(exchange, reading):
+        ended = reading.usage is not None or reading.error or reading.status in exchange.match.reader.uncounted
+        if not reading.background or not ended or still_running(exchange, reading):
             return
         if reading.id is None or not self._pending.settle(reading.id):
             return
@@ -213,17 +213,18 @@ class Meter:
             self._policy.settle_pending(call)
 
     def _settle_batch(self, exchange: Exchange) -> None:
-        """Keep the calls of a batch's output, each once; a long one is the worker's to read."""
+        """Note a batch that was submitted; keep the calls of its output, each once, which is the worker's to read."""
         worker = self._worker
-        if worker is not None and not exchange.noted:
+        if worker is not None and not exchange.noted and exchange.match.method == "GET":
             exchange.noted = True
             WAITING.put(exchange)
             worker.wake()
             return
-        for one, reading in batches.calls(exchange) if exchange.status == 200 else ():
+        for line in self._batches.lines(exchange):
+            one, reading, by = line.exchange, line.reading, line.note.by
             if self._pending.settle(reading.id):
-                reading.terms.setdefault("tier", "batch")
-                self.take(self._record(one, reading, *judge(one, reading, "ok", None)), one.scope.span)
+                call = self._record(one, reading, *judge(one, reading, "ok", None))
+                self.take(call if by is None else noted.signed(call, by), line.span)
 
     def end(self) -> None:
         """Settle what budgets still hold for calls in the background: nobody will see their end."""

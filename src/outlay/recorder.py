@@ -13,7 +13,7 @@ from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
 from outlay.wire.exchange import Exchange
 from outlay.wire.outcomes import estimated, served_by
 from outlay.wire.pending import background_id
-from outlay.wire.reader import Reading
+from outlay.wire.reading import Reading
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices  # loaded with the first call

@@ -27,7 +27,7 @@ from outlay.loopback import Behaviour, ModelHost, Received
 from outlay.wire.amend import amended
 from tests.budgets.double import CountingGate, gated
 from tests.conformance.bedrock_shapes import BEDROCK_SHAPES
-from tests.conformance.field import FieldHost
+from tests.conformance.canned import FieldHost
 from tests.conformance.gemini_shapes import GENERATE
 from tests.conformance.openai_shapes import CHAT, STREAM
 

@@ -10,12 +10,16 @@ from typing import Any
 import anthropic
 
 from outlay.loopback import ModelHost
-from tests.conformance.field import Canned, FieldShape, Held, events
+from tests.conformance.canned import Canned, events
+from tests.conformance.field import FieldShape, Held
 from tests.conformance.gemini_shapes import MESSAGE
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import Kind
+from tests.conformance.shape import Kind, both, sends_by
 
-HAIKU, OPUS = "claude-haiku-4-5", "claude-opus-4-6"
+HAIKU, OPUS, FAST = "claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-8"
+
+
+SDK = both(sends_by(anthropic.DefaultHttpxClient))
 
 
 def client(kind: Kind, host: ModelHost) -> Held:
@@ -70,7 +74,7 @@ def _events(usage: dict[str, Any]) -> tuple[bytes, ...]:
 def _shape(name: str, model: str, usage: Any, classes: dict[str, float], usd: str, **more: Any) -> FieldShape:
     given: dict[str, Any] = {
         "sdk": "anthropic", "make": client, "call": message(model), "api": "anthropic.messages", "model": model,
-        "answered_by": model, "classes": classes, "usd": usd, "http": {"sync": "httpx2", "async": "httpx2"},
+        "answered_by": model, "classes": classes, "usd": usd, "http": SDK,
         "kinds": ("sync",), "answers": (Canned("/messages", MESSAGE | {"model": model, "usage": usage}),),
     }  # fmt: skip
     return FieldShape(name=f"messages {name}", **given | more)
@@ -86,6 +90,11 @@ ANTHROPIC_EXTRAS: tuple[FieldShape, ...] = (
     _shape("advisor", HAIKU, ADVISED, {"input": 100, "output": 20}, "0.0177"),
     # 20 x 5 + 5 x 25, a million, and a tenth more for the place
     _shape("inference_geo", OPUS, _tokens(20, 5, inference_geo="us"), {"input": 20, "output": 5}, "0.0002475"),
+    # Twice 20 x 5 + 5 x 25, a million, for the speed
+    _shape("speed", FAST, _tokens(20, 5, speed="fast"), {"input": 20, "output": 5}, "0.00045"),
+    # 20 x 5 + 5 x 25, a million
+    _shape("speed as usual", FAST, _tokens(20, 5, speed="standard", inference_geo="global"),
+           {"input": 20, "output": 5}, "0.000225"),
     # Half of 20 x 5 + 5 x 25, a million
     _shape("batch tier", OPUS, _tokens(20, 5, service_tier="batch"), {"input": 20, "output": 5}, "0.0001125"),
 )  # fmt: skip

@@ -15,8 +15,9 @@ import boto3
 from botocore.config import Config
 
 from outlay.loopback import ModelHost
-from tests.conformance.field import Canned, FieldShape, Held, amazon
-from tests.conformance.gemini_shapes import MESSAGE
+from tests.conformance.canned import Canned, amazon
+from tests.conformance.field import FieldShape, Held
+from tests.conformance.gemini_shapes import ANTHROPIC, MESSAGE
 from tests.conformance.seen import Seen, each, value
 from tests.conformance.shape import BROKEN, LEFT, Expect, Kind, failed
 
@@ -196,7 +197,7 @@ _CLAUDE_EVENTS = (
     {"type": "message_stop", "amazon-bedrock-invocationMetrics": METRICS | {"cacheReadInputTokenCount": 10}},
 )
 _SDK: dict[str, Any] = {
-    "make": claude_client, "kinds": ("sync", "async"), "http": {"sync": "httpx2", "async": "httpx2"},
+    "make": claude_client, "kinds": ("sync", "async"), "http": ANTHROPIC,
     "classes": CLAUDE_CLASSES,
 }  # fmt: skip
 _NOVA_EVENTS = (

@@ -13,12 +13,13 @@ from typing import Any
 import openai
 
 from outlay.loopback import ModelHost
-from tests.conformance.field import Canned, FieldShape, Held, events, note
+from tests.conformance.canned import Canned, events
+from tests.conformance.field import FieldShape, Held, note
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import Kind
+from tests.conformance.shape import Kind, both, sends_by
 
 TEXT = "Little enough."
-SDK: dict[Kind, str] = {"sync": "httpx2", "async": "httpx2"}
+SDK = both(sends_by(openai.DefaultHttpxClient))
 ASKED: list[Any] = [{"role": "user", "content": "What does a call cost?"}]
 
 
@@ -33,6 +34,14 @@ def azure(kind: Kind, host: ModelHost) -> Held:
     """Make OpenAI's client for Azure."""
     make: Any = openai.AzureOpenAI if kind == "sync" else openai.AsyncAzureOpenAI
     made = make(api_key="none", azure_endpoint=host.url, api_version="2024-10-21", max_retries=0)
+    return Held(made, made.close)
+
+
+def vertex(kind: Kind, host: ModelHost) -> Held:
+    """Make OpenAI's client for Vertex AI's endpoint of that dialect."""
+    make: Any = openai.OpenAI if kind == "sync" else openai.AsyncOpenAI
+    place = "projects/p/locations/us-central1/endpoints/openapi"
+    made = make(api_key="none", base_url=f"{host.url}/v1beta1/{place}", max_retries=0)
     return Held(made, made.close)
 
 
@@ -66,6 +75,15 @@ def embed(model: str) -> Any:
     async def call(held: Any, seen: Seen) -> None:
         answer = held.sdk.embeddings.create(model=model, input="one call", encoding_format="float")
         note(seen, await value(answer))
+
+    return call
+
+
+def respond(model: str) -> Any:
+    """Call Responses."""
+
+    async def call(held: Any, seen: Seen) -> None:
+        note(seen, await value(held.sdk.responses.create(model=model, input="What does a call cost?")))
 
     return call
 
@@ -131,8 +149,31 @@ _VOYAGE = {
     "model": "voyage-3-large",
     "usage": {"total_tokens": 20},
 }
+_TUNED = "ft:gpt-4o-mini-2024-07-18:acme::abc123"
+_LLAMA_70B = "meta-llama/Llama-3.3-70B-Instruct"
+_GROK_USAGE: dict[str, Any] = {
+    "input_tokens": 20,
+    "input_tokens_details": {"cached_tokens": 8},
+    "output_tokens": 5,
+    "output_tokens_details": {"reasoning_tokens": 3},
+    "total_tokens": 25,
+    "num_sources_used": 0,
+}
+_GROK_TOOLS = {"server_side_tool_usage_details": {"web_search_calls": 2, "x_search_calls": 1}}
+
+
+def _grok(name: str, usage: Any, usd: str, **more: Any) -> FieldShape:
+    answer = {"id": "r-1", "object": "response", "created_at": 1, "model": "grok-4.6", "status": "completed",
+              "output": [], "usage": usage}  # fmt: skip
+    given: dict[str, Any] = {
+        "call": respond("grok-4.6"), "needs": "responses",
+        "api": "openai.responses", "text": "", "reasoning": 3, "name": name,
+        "answers": (Canned("/responses", answer),), "classes": {"input": 12, "cache_read": 8, "output": 5},
+    }  # fmt: skip
+    return _chat("x_ai", "grok-4.6", None, usd, **given | more)
+
+
 _DEEPSEEK_V3 = "deepseek-ai/DeepSeek-V3"
-_GRANITE = "ibm/granite-3-3-8b-instruct"
 
 COMPATIBLE_SHAPES: tuple[FieldShape, ...] = (
     _chat("azure.ai.openai", "gpt-4o-mini-2024-07-18", SIMPLE, "0.000006", make=azure, call=chat("our-deployment"),
@@ -159,6 +200,17 @@ COMPATIBLE_SHAPES: tuple[FieldShape, ...] = (
     _stream("novita", "baidu/ernie-4.5-21b-a3b", SIMPLE, "0.0000028"),
     _chat("huggingface", _DEEPSEEK_V3, SIMPLE, "0.00003125", headers={"x-inference-provider": "together"},
           provider="huggingface.together"),
+    _chat("openai", _TUNED, SIMPLE, "0.000012", name="fine-tuned chat"),
+    _chat("gcp.vertex_ai", "meta/llama-3.3-70b-instruct-maas", SIMPLE, "0.000018", name="gemini vertex meta",
+          make=vertex),
+    # 12 x 2 + 8 x 0.50 + 5 x 6, a million
+    _grok("x_ai responses", _GROK_USAGE, "0.000058"),
+    _grok("x_ai responses with its cost", _GROK_USAGE | _GROK_TOOLS | {"cost_in_usd_ticks": 150_580_000},
+          "0.015058", source="reported",
+          classes={"input": 12, "cache_read": 8, "output": 5, "web_search": 2, "social_search": 1}),
+    _chat("nebius", _LLAMA_70B, SIMPLE, "0.0000046"),
+    _chat("bentoml", "our-model", SIMPLE, None),
+    _chat("lm_studio", "qwen2.5-7b-instruct", SIMPLE, None, body={"stats": {}, "system_fingerprint": "lmstudio"}),
     _chat("nscale", "meta-llama/Llama-3.1-8B-Instruct", SIMPLE, "0.0000015"),
     _chat("vllm", "our-model", SIMPLE | {"prompt_tokens_details": None}, None),
     _chat("litellm", "gpt-4o-mini", SIMPLE, "0.0000077", headers={"x-litellm-response-cost": "7.7e-06"},

@@ -6,57 +6,14 @@ hand, apart from outlay's tables.
 
 from __future__ import annotations
 
-import binascii
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from outlay.loopback import Behaviour, ModelHost, Received
-from outlay.loopback.delivery import Delivery, deliver_bytes
-from outlay.loopback.host import Billed
+from outlay.loopback import ModelHost
+from tests.conformance.canned import Canned, FieldHost
 from tests.conformance.seen import Seen, value
 from tests.conformance.shape import Kind, Shape
-
-Json = Any
-
-
-@dataclass(frozen=True)
-class Canned:
-    """The answer of a path: a body, or a stream in pieces."""
-
-    path: str
-    """A regular expression that the request's path ends with."""
-    body: Json = None
-    pieces: tuple[bytes, ...] = ()
-    kind: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def suits(self, request: Received) -> bool:
-        """Return whether this answers a request; of two for one path, the stream answers who asks for one."""
-        asked = b'"stream":true' in request.body.replace(b" ", b"")
-        return re.search(f"{self.path}$", request.path) is not None and (not asked or bool(self.pieces))
-
-
-class FieldHost(ModelHost):
-    """A host that answers its paths with what is canned for them; it misbehaves as any other."""
-
-    def __init__(self, answers: Iterable[Canned]) -> None:
-        super().__init__()
-        self.answers = tuple(answers)
-
-    def _post(self, request: Received, behaviour: Behaviour, headers: dict[str, str]) -> Delivery:
-        canned = next((answer for answer in self.answers if answer.suits(request)), None)
-        if canned is None:
-            return super()._post(request, behaviour, headers)
-        if behaviour.cut_at != -1:
-            bill = ("field", "", canned.body or {}, None, headers.get("x-request-id", ""), None, bool(canned.pieces))
-            self.billed.append(Billed(request, *bill))
-        given = {"content-type": canned.kind} | headers | dict(canned.headers)
-        if canned.pieces:
-            return Delivery(200, canned.pieces, behaviour, given, chunked=True)
-        return deliver_bytes(json.dumps(canned.body).encode(), behaviour, given, 200)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +30,8 @@ class FieldShape(Shape):
     reasoning: int = 0
     usd: str | None = None
     """What that costs; None where nobody knows a price."""
+    unpriced: tuple[str, ...] = ()
+    """Classes of it that nobody knows a price of."""
     source: str = "computed"
     answered_by: str | None = None
     """The model that the answer names."""
@@ -91,10 +50,6 @@ class FieldShape(Shape):
         """Make a host that answers so."""
         return FieldHost(self.answers)
 
-    def possible(self, kind: Kind) -> bool:
-        """Return whether there is this kind of the SDK."""
-        return kind in self.kinds
-
     def caught(self) -> tuple[type[Exception], ...]:
         """Return what may be seen: each SDK has errors of its own."""
         return (Exception,)
@@ -111,41 +66,6 @@ class Held:
         """Close all that has to be."""
         for close in self._closes:
             await value(close())
-
-
-def events(*documents: Json, end: str = "", names: bool = False) -> tuple[bytes, ...]:
-    """Return server-sent events, a piece each."""
-    pieces = [
-        (f"event: {document['type']}\n" if names else "") + f"data: {json.dumps(document)}\n\n"
-        for document in documents
-    ]
-    return tuple(piece.encode() for piece in [*pieces, *([f"data: {end}\n\n"] if end else [])])
-
-
-def lines(*documents: Json) -> tuple[bytes, ...]:
-    """Return JSON lines, a piece each."""
-    return tuple(json.dumps(document).encode() + b"\n" for document in documents)
-
-
-def amazon(*messages: tuple[str, Json]) -> tuple[bytes, ...]:
-    """Return (event type, payload) as Amazon's event stream: https://smithy.io/2.0/aws/amazon-eventstream.html."""
-    return tuple(_message(name, json.dumps(payload).encode()) for name, payload in messages)
-
-
-def _message(name: str, payload: bytes) -> bytes:
-    kind = ":exception-type" if name.endswith("Exception") else ":event-type"
-    told = {
-        kind: name,
-        ":content-type": "application/json",
-        ":message-type": "exception" if name.endswith("Exception") else "event",
-    }
-    headers = b"".join(
-        bytes([len(key)]) + key.encode() + b"\7" + len(text).to_bytes(2, "big") + text.encode()
-        for key, text in told.items()
-    )
-    prelude = (16 + len(headers) + len(payload)).to_bytes(4, "big") + len(headers).to_bytes(4, "big")
-    message = prelude + binascii.crc32(prelude).to_bytes(4, "big") + headers + payload
-    return message + binascii.crc32(message).to_bytes(4, "big")
 
 
 def plain(document: Any) -> Any:

@@ -7,6 +7,8 @@ from tests.conformance.bedrock_shapes import BEDROCK_SHAPES
 from tests.conformance.compatible_shapes import COMPATIBLE_SHAPES
 from tests.conformance.field import FieldShape
 from tests.conformance.gemini_shapes import GEMINI_SHAPES
+from tests.conformance.hand_shapes import HAND_SHAPES
+from tests.conformance.job_shapes import JOB_SHAPES
 from tests.conformance.media_shapes import MEDIA_SHAPES
 from tests.conformance.rpc_shapes import RPC_SHAPES
 from tests.conformance.sdk_shapes import SDK_SHAPES
@@ -19,7 +21,9 @@ FIELD_SHAPES: tuple[FieldShape, ...] = (
     *ANTHROPIC_EXTRAS,
     *COMPATIBLE_SHAPES,
     *MEDIA_SHAPES,
+    *JOB_SHAPES,
     *SDK_SHAPES,
+    *HAND_SHAPES,
     *RPC_SHAPES,
     *SOCKET_SHAPES,
 )

@@ -1,4 +1,4 @@
-"""Frameworks on top of the SDKs: one record for each request that they make, with what was billed.
+"""Frameworks on top of the SDKs, and SDKs that don't go with the others: a record a request, with what was billed.
 
 Their versions exclude each other, so each is run in an environment of its own: ``nox -s frameworks``, or by hand
 ``python -m tests.conformance.frameworks litellm langchain``.
@@ -14,6 +14,7 @@ from typing import Any
 
 import outlay.testing
 from outlay.loopback import ModelHost
+from tests.conformance.canned import Canned, FieldHost, amazon, events
 
 MODEL = "gpt-4o-mini"
 ASKED: list[Any] = [{"role": "user", "content": "What does a call cost?"}]
@@ -104,19 +105,110 @@ async def instructor(host: ModelHost) -> None:
         asking.chat.completions.create(model=MODEL, messages=ASKED, response_model=Verdict)
 
 
+GRANITE, NOVA = "ibm/granite-3-3-8b-instruct", "us.amazon.nova-micro-v1:0"
+TOLD = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
+_SAID = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Little."}, "finish_reason": "stop"}]}
+_DELTA = {"choices": [{"index": 0, "delta": {"content": "Little."}, "finish_reason": "stop"}]}
+_HEAD = {"id": "c-1", "object": "chat.completion", "created": 1, "model": GRANITE, "model_id": GRANITE}
+_RESULT = {"generated_text": "Little.", "generated_token_count": 5, "input_token_count": 20, "stop_reason": "eos_token"}
+# https://cloud.ibm.com/apidocs/watsonx-ai
+WATSONX = (
+    Canned("/ml/v1/text/generation", {"model_id": GRANITE, "results": [_RESULT]}),
+    Canned("/ml/v1/text/chat", {**_HEAD, **_SAID, "usage": TOLD}),
+    Canned("/ml/v1/text/chat_stream", kind="text/event-stream",
+           pieces=events({**_HEAD, **_DELTA}, {**_HEAD, "choices": [], "usage": TOLD})),
+    Canned("/ml/v1/text/embeddings", {
+        "model_id": GRANITE, "results": [{"embedding": [0.1]}], "input_token_count": 25}),
+    Canned("/foundation_model_specs", {"resources": [{"model_id": GRANITE}]}, method="GET"),
+    Canned("/v2/projects/p", {"metadata": {"guid": "p"}, "entity": {"storage": {"type": "x"}, "compute": [
+        {"type": "machine_learning", "guid": "g", "crn": "crn:v1:bluemix:public:pm-20:us-south:a/a:g::"}]}},
+        method="GET"),
+)  # fmt: skip
+_COUNTED = {"inputTokens": 20, "outputTokens": 5, "totalTokens": 25}
+_MESSAGE = {"role": "assistant", "content": [{"text": "Little."}]}
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+BEDROCK = (
+    Canned("/converse", {
+        "output": {"message": _MESSAGE}, "stopReason": "end_turn", "usage": _COUNTED, "metrics": {"latencyMs": 1}}),
+    Canned("/converse-stream", kind="application/vnd.amazon.eventstream", pieces=amazon(
+        ("messageStart", {"role": "assistant"}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Little."}}),
+        ("messageStop", {"stopReason": "end_turn"}),
+        ("metadata", {"usage": _COUNTED, "metrics": {"latencyMs": 1}}))),
+    Canned("/invoke", {"output": {"message": _MESSAGE}, "stopReason": "end_turn", "usage": _COUNTED}),
+)  # fmt: skip
+
+
+async def watsonx(host: ModelHost) -> None:
+    """Generate, chat, stream and embed by IBM's SDK, sync and async; a token of its own making lets it in."""
+    import httpx
+    from ibm_watsonx_ai import APIClient, Credentials
+    from ibm_watsonx_ai.foundation_models import Embeddings, ModelInference
+
+    def reroute(request: httpx.Request) -> httpx.Request:  # the SDK wants https and a host of IBM's
+        url = request.url.copy_with(scheme="http", host="127.0.0.1", port=host.port)
+        return httpx.Request(request.method, url, headers=request.headers, content=request.read())
+
+    class Sync(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return super().handle_request(reroute(request))
+
+    class Async(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return await super().handle_async_request(reroute(request))
+
+    client = APIClient(
+        Credentials(url="https://us-south.ml.cloud.ibm.com", token="none"),
+        project_id="p",
+        httpx_client=httpx.Client(transport=Sync()),
+        async_httpx_client=httpx.AsyncClient(transport=Async()),
+    )
+    model = ModelInference(model_id=GRANITE, api_client=client, project_id="p", validate=False)
+    assert model.generate_text("What?") == "Little."
+    model.chat(messages=ASKED)
+    assert list(model.chat_stream(messages=ASKED))
+    await model.achat(messages=ASKED)
+    assert [chunk async for chunk in await model.achat_stream(messages=ASKED)]
+    await model.agenerate("What?")
+    Embeddings(model_id=GRANITE, api_client=client, project_id="p").embed_query("one call")
+
+
+async def aiobotocore(host: ModelHost) -> None:
+    """Converse, stream and invoke by the async half of boto3, which sends by aiohttp."""
+    from aiobotocore.session import get_session
+
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    asked = [{"role": "user", "content": [{"text": "What?"}]}]
+    async with get_session().create_client("bedrock-runtime", endpoint_url=host.url, **keys) as client:
+        await client.converse(modelId=NOVA, messages=asked)
+        streamed = await client.converse_stream(modelId=NOVA, messages=asked)
+        assert [event async for event in streamed["stream"]]
+        answer = await client.invoke_model(modelId=NOVA, body=b'{"messages": []}')
+        assert await answer["body"].read()
+
+
+CANNED: Mapping[Way, tuple[str, tuple[Canned, ...]]] = {
+    watsonx: ("ibm.watsonx.ai", WATSONX),
+    aiobotocore: ("aws.bedrock", BEDROCK),
+}
+"""Who bills, and what the host answers, 25 tokens a call."""
+
 WAYS: Mapping[str, tuple[Way, ...]] = {
     "litellm": (litellm_sync, litellm_async, litellm_anthropic),
     "langchain": (langchain,),
     "pydantic_ai": (pydantic_ai,),
     "openai_agents": (openai_agents,),
     "instructor": (instructor,),
+    "watsonx": (watsonx,),
+    "aiobotocore": (aiobotocore,),
 }
 
 
 def check(way: Way) -> str:
     """Run one way; return what is wrong with its records, or nothing."""
-    with ModelHost() as host:
-        hosts = {f"127.0.0.1:{host.port}": "anthropic" if way is litellm_anthropic else "openai"}
+    biller, canned = CANNED.get(way, ("anthropic" if way is litellm_anthropic else "openai", ()))
+    with FieldHost(canned) if canned else ModelHost() as host:
+        hosts = {f"127.0.0.1:{host.port}": biller}
         with outlay.testing.ledger(ask_usage=True, hosts=hosts) as ledger:
             asyncio.run(_run(way, host))
             calls = ledger.calls
@@ -124,7 +216,7 @@ def check(way: Way) -> str:
     if len(calls) != posts:
         return f"{posts} requests, {len(calls)} records"
     tokens = sum(call.usage.total_tokens for call in calls if call.usage is not None)
-    if tokens != sum(_tokens(bill.usage) for bill in host.billed):
+    if tokens != (25 * billed if canned else sum(_tokens(bill.usage) for bill in host.billed)):
         return f"{tokens} tokens in {billed} records are not what was billed"
     vague = [call for call in calls if call.outcome != "ok" or call.cost.status != "priced" or call.usage is None]
     return f"{len(vague)} of {billed} records are not whole: {vague[0]}" if vague else ""

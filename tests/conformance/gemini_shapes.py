@@ -15,9 +15,10 @@ from google import genai
 from google.genai import types
 
 from outlay.loopback import ModelHost
-from tests.conformance.field import Canned, FieldShape, Held, events, note
+from tests.conformance.canned import Canned, events
+from tests.conformance.field import FieldShape, Held, note
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import LEFT, Kind, failed
+from tests.conformance.shape import LEFT, Kind, both, failed, sends_by
 
 MODEL = "gemini-2.5-flash"
 ASK: dict[str, Any] = {"model": MODEL, "contents": "What does a call cost?"}
@@ -66,6 +67,12 @@ EMBED = Canned(
 )
 
 
+PREDICT = Canned(
+    "publishers/google/models/text-embedding-005:predict",
+    {"predictions": [{"embeddings": {"values": [0.1], "statistics": {"truncated": False, "token_count": 6}}}]},
+)
+
+
 def client(kind: Kind, host: ModelHost, **more: Any) -> Held:
     """Make Google's client."""
     made = genai.Client(api_key="none", http_options=types.HttpOptions(base_url=host.url, timeout=20_000), **more)
@@ -110,6 +117,11 @@ async def generate_drop(held: Any, seen: Seen) -> None:
 async def embed(held: Any, seen: Seen) -> None:
     """Embed a text."""
     note(seen, await value(held.sdk.models.embed_content(model="gemini-embedding-001", contents="one call")))
+
+
+async def embed_old(held: Any, seen: Seen) -> None:
+    """Embed a text with a model of Vertex AI's own."""
+    note(seen, await value(held.sdk.models.embed_content(model="text-embedding-005", contents="one call")))
 
 
 def search(model: str) -> Any:
@@ -204,8 +216,9 @@ DIALECT = {
     # Thinking shows in the grand total alone.
     "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 45},
 }
+ANTHROPIC = both(sends_by(anthropic.DefaultHttpxClient))
+OPENAI = both(sends_by(openai.DefaultHttpxClient))
 GENAI: dict[Kind, str] = {"sync": "httpx2", "async": "aiohttp"}
-SDK: dict[Kind, str] = {"sync": "httpx2", "async": "httpx2"}
 
 
 def _gemini(name: str, call: Any, answer: Canned, **more: Any) -> FieldShape:
@@ -227,7 +240,7 @@ TEXT = "Little enough."
 _HAIKU: dict[str, Any] = {
     "sdk": "gcp.vertex_ai", "api": "anthropic.messages", "model": "claude-haiku-4-5@20251001", "make": claude_client,
     "answered_by": "claude-haiku-4-5-20251001", "classes": {"input": 20, "cache_read": 10, "output": 5},
-    "reasoning": 0, "usd": "0.000046", "http": SDK,
+    "reasoning": 0, "usd": "0.000046", "http": ANTHROPIC,
 }  # fmt: skip
 
 GEMINI_SHAPES: tuple[FieldShape, ...] = (
@@ -254,12 +267,14 @@ GEMINI_SHAPES: tuple[FieldShape, ...] = (
             classes={"input": 20, "output": 5, "web_search": 2}),
     _gemini("embed_content", embed, EMBED, api="gemini.embed_content", model="gemini-embedding-001", answered_by=None,
             classes={"input": 6}, reasoning=0, usd="0.0000009"),
+    _gemini("vertex embed_content by predict", embed_old, PREDICT, api="gemini.predict", model="text-embedding-005",
+            answered_by=None, classes={"input": 6}, reasoning=0, usd=None, sdk="gcp.vertex_ai", make=vertex),
     _gemini("vertex generate_content", generate, GENERATE, text=TEXT, sdk="gcp.vertex_ai", make=vertex),
     _gemini("vertex claude", claude, Canned(f"{_CLAUDE}:rawPredict", MESSAGE), **_HAIKU),
     _gemini("vertex claude stream", claude_stream,
             Canned(f"{_CLAUDE}:streamRawPredict", pieces=MESSAGE_EVENTS, kind="text/event-stream"),
             streamed=True, **_HAIKU),
     # 10 x 0.30 + 35 x 2.50, a million
-    _gemini("openai dialect", chat, Canned("v1beta/openai/chat/completions", DIALECT), make=openai_client, http=SDK,
+    _gemini("openai dialect", chat, Canned("v1beta/openai/chat/completions", DIALECT), make=openai_client, http=OPENAI,
             api="openai.chat", classes={"input": 10, "output": 35}, reasoning=30, usd="0.0000905"),
 )  # fmt: skip

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.conformance.canned import Canned, events
 from tests.conformance.compatible_shapes import SDK, client
-from tests.conformance.field import Canned, FieldShape, events
+from tests.conformance.field import FieldShape
 from tests.conformance.seen import Seen, each, value
 from tests.conformance.shape import failed
 
@@ -107,7 +108,14 @@ async def search(held: Any, seen: Seen) -> None:
     seen.add(await value(held.sdk.responses.create(**asked)))
 
 
-_SEARCHED = {
+async def search_stream(held: Any, seen: Seen) -> None:
+    """Have the model search, as a stream."""
+    asked: dict[str, Any] = {"model": "gpt-5", "input": "What?", "tools": [{"type": "web_search"}]}
+    async for event in each(await value(held.sdk.responses.create(**asked, stream=True))):
+        seen.add(event)
+
+
+_SEARCHED: dict[str, Any] = {
     "id": "resp_1",
     "object": "response",
     "created_at": 1,
@@ -127,6 +135,17 @@ _SEARCHED = {
         "total_tokens": 25,
     },
 }
+_CONTAINERS = [
+    {"id": f"ci_{number}", "type": "code_interpreter_call", "status": "completed", "code": "1", "outputs": None,
+     "container_id": container} for number, container in enumerate(("cntr_1", "cntr_1", "cntr_2"))
+]  # fmt: skip
+_TOOLED = _SEARCHED | {
+    "output": [*_SEARCHED["output"], *_CONTAINERS],
+    "tools": [{"type": "code_interpreter", "container": {"type": "auto"}},
+              {"type": "image_generation", "model": "gpt-image-1"}],
+    "tool_usage": {"image_gen": IMAGE_USAGE, "web_search": {"num_requests": 3}},
+}  # fmt: skip
+_TOOL_CLASSES = {"input": 20, "output": 5, "web_search": 3, "file_search": 1, "containers": 2}
 _MODERATION = {"id": "modr-1", "model": "omni-moderation-latest", "results": []}
 _EVENTS = "text/event-stream"
 
@@ -149,7 +168,8 @@ _SPOKEN: dict[str, Any] = {"pieces": (b"RIFF", b"...."), "kind": "audio/mpeg", "
 
 MEDIA_SHAPES: tuple[FieldShape, ...] = (
     _media("images.generate", paint(), "/images/generations", "openai.images", body=PICTURE, **_PICTURES),
-    _media("images.generate stream", paint(stream=True), "/images/generations", "openai.images", pieces=IMAGE_EVENTS,
+    _media("images.generate stream", paint(stream=True), "/images/generations", "openai.images", needs="videos",
+           pieces=IMAGE_EVENTS,
            kind=_EVENTS, streamed=True, **_PICTURES),
     _media("images.edit", edit, "/images/edits", "openai.images", body=PICTURE, **_PICTURES),
     _media("images.generate 400", paint(), "/images/generations", "openai.images", model="gpt-image-1",
@@ -164,7 +184,7 @@ MEDIA_SHAPES: tuple[FieldShape, ...] = (
            model="gpt-4o-transcribe", body={"text": "So much.", "usage": TOKENS},
            classes={"input": 4, "input_audio": 30, "output": 10}, usd="0.00029"),
     _media("audio.transcriptions stream", transcribe("gpt-4o-transcribe", stream=True), "/audio/transcriptions",
-           "openai.transcriptions", model="gpt-4o-transcribe", kind=_EVENTS, streamed=True,
+           "openai.transcriptions", needs="responses", model="gpt-4o-transcribe", kind=_EVENTS, streamed=True,
            pieces=events({"type": "transcript.text.delta", "delta": "So"},
                          {"type": "transcript.text.done", "text": "So much.", "usage": TOKENS}),
            classes={"input": 4, "input_audio": 30, "output": 10}, usd="0.00029"),
@@ -175,5 +195,16 @@ MEDIA_SHAPES: tuple[FieldShape, ...] = (
     _media("moderations", moderate, "/moderations", "", body=_MODERATION, model=None, calls=()),
     # 20 x 1.25 + 5 x 10, a million; two searches at 0.01; a search in files at 0.0025
     _media("responses with searches", search, "/responses", "openai.responses", body=_SEARCHED, model="gpt-5",
+           needs="responses",
            answered_by="gpt-5", classes={"input": 20, "output": 5, "web_search": 2, "file_search": 1}, usd="0.022575"),
+    # As before, but three searches are billed, and pictures of another model's; containers go by the minute
+    _media("responses with tools", search, "/responses", "openai.responses", body=_TOOLED, model="gpt-5",
+           needs="responses",
+           answered_by="gpt-5", classes=_TOOL_CLASSES, usd="0.043955", unpriced=("containers",)),
+    _media("responses with tools stream", search_stream, "/responses", "openai.responses", model="gpt-5",
+           needs="responses",
+           answered_by="gpt-5", classes=_TOOL_CLASSES, usd="0.043955", unpriced=("containers",), kind=_EVENTS,
+           streamed=True, pieces=events(
+               {"type": "response.created", "sequence_number": 0, "response": _TOOLED | {"output": [], "usage": None}},
+               {"type": "response.completed", "sequence_number": 1, "response": _TOOLED}, names=True)),
 )  # fmt: skip

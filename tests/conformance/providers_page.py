@@ -36,8 +36,9 @@ here is metered as well; `[hosts]` of the [configuration](configuration.md) says
 
 ## Formats
 
-*classes*: what an answer's usage is divided into; they are disjoint and add up to the provider's totals. *charged*:
-where in the usage object the answer says what was charged. A path with dots before its slash is an RPC.
+*paths*: how those of billed requests end, and of those that ask what became of one. *classes*: what an answer's usage
+is divided into; they are disjoint and add up to the provider's totals. *charged*: where in the usage object the answer
+says what was charged. A path with dots before its slash is an RPC.
 
 | format | of | paths | classes | charged |
 |---|---|---|---|---|
@@ -65,21 +66,24 @@ def _provider(provider: Provider, prices: Prices) -> str:
     priced = routed or gateway or (str(known) if known else "by a price book")
     asked = "yes" if provider.ask_usage else "no"
     others = _code(ALIASES.get(provider.name, ()))
-    return f"| {_code([provider.name])} | {others} | {_code(provider.hosts)} | {priced} | {asked} |"
+    terms = "".join(f", at the price of {key} `{value}`" for key, value in provider.terms.items())
+    return f"| {_code([provider.name])} | {others} | {_code(provider.hosts)}{terms} | {priced} | {asked} |"
 
 
 def _format(api: API) -> str:
     of = _code(api.providers) if api.providers else "all"
+    paths = (*api.paths, *(f"GET {poll}" for poll in api.polls))
     charged = _code([api.answer.reported]) if api.answer.reported else ""
     sockets = ["by websocket: " + _code(api.session.paths)] if api.session else []
-    paths = "; ".join([*([_code(api.paths)] if api.paths else []), *sockets])
-    return f"| {_code([api.name])} | {of} | {paths} | {', '.join(classes(api))} | {charged} |"
+    told = "; ".join([*([_code(paths)] if paths else []), *sockets])
+    return f"| {_code([api.name])} | {of} | {told} | {', '.join(classes(api))} | {charged} |"
 
 
 def classes(api: API) -> list[str]:
     """Return the classes that a format's usage is divided into, each once."""
     totals = [name for total in api.usage.totals for name in (*total.parts, total.rest)]
-    return list(dict.fromkeys((*totals, *api.usage.others, *api.answer.uses, *api.request.measures)))
+    per_use = (*api.usage.others, *api.usage.otherwise, *api.answer.uses, *api.answer.used)
+    return list(dict.fromkeys((*totals, *per_use, *api.request.measures, *api.request.asks)))
 
 
 def _code(names: Iterable[str | None]) -> str:

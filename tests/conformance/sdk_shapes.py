@@ -1,8 +1,8 @@
-"""Ways of calling the SDKs of Cohere, Mistral, Groq, Together, Ollama and Hugging Face, and watsonx.ai by hand.
+"""Ways of calling the SDKs of Cohere, Mistral, Groq, Together, Ollama and Hugging Face.
 
 Bodies: https://docs.cohere.com/reference/chat, https://docs.mistral.ai/api, https://console.groq.com/docs/api-reference,
 https://docs.together.ai/reference, https://github.com/ollama/ollama/blob/main/docs/api.md,
-https://huggingface.co/docs/inference-providers/tasks/chat-completion, https://cloud.ibm.com/apidocs/watsonx-ai.
+https://huggingface.co/docs/inference-providers/tasks/chat-completion.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import together
 from mistralai.client import Mistral
 
 from outlay.loopback import ModelHost
+from tests.conformance.canned import Canned, events, lines
 from tests.conformance.compatible_shapes import ASKED, CLASSES, SIMPLE, TEXT, chat, chat_stream, chunks, completion
-from tests.conformance.field import Canned, FieldShape, Held, events, lines, note
+from tests.conformance.field import FieldShape, Held, note
 from tests.conformance.seen import Seen, each, value
 from tests.conformance.shape import LEFT, Kind, failed
 
@@ -182,13 +183,6 @@ async def ollama_at_once(held: Any, seen: Seen) -> None:
     seen.add(_post(f"{held.sdk}/api/chat", {"model": "llama3.2", "messages": ASKED}))
 
 
-async def watsonx(held: Any, seen: Seen) -> None:
-    """Have watsonx.ai generate a text."""
-    asked = {"model_id": "ibm/granite-3-3-8b-instruct", "input": "What?", "project_id": "p"}
-    url = f"{held.sdk}/ml/v1/text/generation?version=2025-02-11"
-    seen.add(_post(url, asked))
-
-
 BILLED = {"billed_units": {"input_tokens": 20, "output_tokens": 5}, "tokens": {"input_tokens": 96, "output_tokens": 7}}
 _COHERE = {
     "id": "c-1",
@@ -237,14 +231,6 @@ _OLLAMA_LINES = lines(
     {"model": "llama3.2", "created_at": "2025-10-01T00:00:00Z", "done": False, **_SAID},
     {**_WHOLE, "message": {"role": "assistant", "content": " enough."}},
 )
-_GRANITE = "ibm/granite-3-3-8b-instruct"
-_GENERATED = {
-    "model_id": _GRANITE,
-    "created_at": "2025-10-01T00:00:00Z",
-    "results": [
-        {"generated_text": TEXT, "generated_token_count": 5, "input_token_count": 20, "stop_reason": "eos_token"}
-    ],
-}
 
 
 def _sdk(name: str, call: Any, answer: Canned, **more: Any) -> FieldShape:
@@ -310,7 +296,4 @@ SDK_SHAPES: tuple[FieldShape, ...] = (
     _sdk("huggingface_hub chat stream", chat_stream("deepseek-ai/DeepSeek-V3"), Canned(
         _CHAT, pieces=chunks("deepseek-ai/DeepSeek-V3", {"usage": SIMPLE}), kind=SSE, headers=_FROM), streamed=True,
         **_HF),
-    _sdk("watsonx generation", watsonx, Canned("/text/generation", _GENERATED), sdk="ibm.watsonx.ai",
-         make=requests_client, api="watsonx.generation", model=_GRANITE, answered_by=_GRANITE, usd="0.000005",
-         kinds=("sync",), http={"sync": "requests"}),
 )  # fmt: skip

@@ -101,10 +101,7 @@ class Shape:
 
     def library(self, kind: Kind) -> str:
         """Return the name of the HTTP client's library that the SDK sends by."""
-        transport = _classes(self.sdk, kind)[1]
-        names = {base.__module__.partition(".")[0] for base in transport.__mro__}
-        (name,) = names.intersection(LIBRARIES)
-        return str(name)
+        return sends_by(_classes(self.sdk, kind)[1])
 
     def asked(self, request: Received) -> bool:
         """Return whether outlay asks this request of an application for its usage: a chat stream that does not."""
@@ -148,11 +145,25 @@ class Shape:
         return seen
 
 
+def both(library: str) -> dict[Kind, str]:
+    """Return one HTTP client's library for both kinds of an SDK."""
+    return {"sync": library, "async": library}
+
+
+def sends_by(transport: Any) -> str:
+    """Return the name of the HTTP client's library that an SDK's class of HTTP clients is of."""
+    names = {base.__module__.partition(".")[0] for base in transport.__mro__}
+    (name,) = names.intersection(LIBRARIES)
+    return str(name)
+
+
 def _classes(sdk: Sdk, kind: Kind) -> tuple[Any, Any]:
-    module: Any = openai if sdk == "openai" else anthropic
-    if kind == "sync":
-        return (openai.OpenAI if sdk == "openai" else anthropic.Anthropic), module.DefaultHttpxClient
-    return (openai.AsyncOpenAI if sdk == "openai" else anthropic.AsyncAnthropic), module.DefaultAsyncHttpxClient
+    if sdk == "anthropic":
+        made: Any = anthropic.Anthropic if kind == "sync" else anthropic.AsyncAnthropic
+    else:  # most others are called by OpenAI's
+        made = openai.OpenAI if kind == "sync" else openai.AsyncOpenAI
+    module: Any = anthropic if sdk == "anthropic" else openai
+    return made, module.DefaultHttpxClient if kind == "sync" else module.DefaultAsyncHttpxClient
 
 
 @cache

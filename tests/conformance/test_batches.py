@@ -1,85 +1,190 @@
-"""The output of a batch is metered line by line, once, at the batch price.
-
-Bodies: https://platform.openai.com/docs/api-reference/batch/request-output
-"""
+"""The output of a batch is metered line by line, once, at the batch price, in the name of who submitted it."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import openai
+import pytest
 
+import outlay
 import outlay.testing
-from outlay.loopback import Behaviour, ModelHost
-from outlay.loopback.connection import Received
-from outlay.loopback.delivery import Delivery, deliver_bytes
+from outlay.ledger.ledger import Ledger
+from outlay.ledger.submissions import KEPT, Submissions
+from outlay.loopback import ModelHost
+from outlay.records import Call
+from tests.conformance import batch_shapes
+from tests.conformance.batch_shapes import CREATED, Job
+from tests.conformance.canned import Canned, FieldHost
+from tests.conformance.gemini_batches import GEMINI_JOBS
 from tests.conformance.runs import address
 
-CREATED = 1_793_000_000
-"""Seconds since the epoch at which the answers were made: in October 2026."""
+JOBS = batch_shapes.JOBS | GEMINI_JOBS
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # google-genai leaves a client to the collector
+    pytest.mark.filterwarnings("ignore:batches.create_embeddings"),
+]
+
+KEEP = {"OUTLAY_RETENTION_DAYS": "0"}
+"""The host's answers claim to be made long ago, whatever the clock says: no call of theirs is too old to keep."""
+
+PROGRAM = """if True:
+    import sys, outlay
+    from tests.conformance.batch_shapes import JOBS
+    from types import SimpleNamespace
+    what, name, url = sys.argv[1:]
+    job = JOBS[name]
+    outlay.init(what, hosts={"127.0.0.1": job.provider})
+    host = SimpleNamespace(url=url, openai_url=url + "/v1")
+    if what == "submit":
+        with outlay.tags(customer="acme"), outlay.track("nightly"):
+            job.submit(host)
+    else:
+        with outlay.tags(customer="nobody"), outlay.track("fetching"):
+            job.fetch(host)
+    assert outlay.flush() == 0
+"""
 
 
-def line(number: int, body: dict[str, Any], status: int = 200) -> dict[str, Any]:
-    """Write a line of an output file."""
-    answer = {"status_code": status, "request_id": f"req_{number}", "body": body}
-    return {"id": f"batch_req_{number}", "custom_id": f"mine-{number}", "response": answer, "error": None}
+def run(what: str, name: str, host: ModelHost, folder: Path) -> None:
+    """Submit or fetch in a process of its own, on the ledger in ``folder``."""
+    command = [sys.executable, "-c", PROGRAM, what, name, host.url]
+    done = subprocess.run(
+        command, env=os.environ | KEEP | {"OUTLAY_DATA": str(folder), "OUTLAY_STRICT": "1", "PYTHONPATH": "."},
+        check=False, capture_output=True, text=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
-def usage(read: int, written: int, cached: int = 0) -> dict[str, Any]:
-    """Write the usage of a chat completion."""
-    details = {"cached_tokens": cached}
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written,
-            "prompt_tokens_details": details}  # fmt: skip
+def check(job: Job, calls: list[Call]) -> None:
+    """Hold the calls to what the output comes to."""
+    told = {
+        (call.response_id, call.response_model or call.request_model, call.cost.usd): call.usage.classes
+        for call in calls
+        if call.usage is not None
+    }
+    assert told == {(identity, model, Decimal(usd)): dict(classes) for identity, model, classes, usd in job.calls}
+    assert len(calls) == len(job.calls)
+    for call in calls:
+        assert (call.provider, call.terms["tier"], call.cost.status) == (job.provider, "batch", "priced")
+        assert (call.start, call.end, call.outcome) == (CREATED * 10**9, CREATED * 10**9, "ok")
 
 
-CHAT = {"object": "chat.completion", "created": CREATED, "model": "gpt-4o-mini-2024-07-18"}
-FILE = [
-    line(1, CHAT | {"id": "chatcmpl-1", "choices": [], "usage": usage(1000, 200)}),
-    line(2, {
-        "id": "resp_2", "object": "response", "created_at": CREATED, "model": "gpt-4o-mini-2024-07-18",
-        "usage": {"input_tokens": 500, "output_tokens": 100, "total_tokens": 600},
-    }),
-    line(3, {"error": {"message": "no", "code": "invalid"}}, status=400),
-]  # fmt: skip
+@pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+def test_a_batch_is_metered_once_at_the_batch_price_in_the_name_of_who_submitted_it(job: Job) -> None:
+    """Fetched twice, in another span and with other tags; submitting costs nothing."""
+    with job.host() as host, outlay.testing.ledger(hosts={address(host): job.provider}) as ledger:
+        with outlay.tags(customer="acme"), outlay.track("nightly") as nightly:
+            job.submit(host)
+        assert ledger.calls == []
+        with outlay.tags(customer="nobody"), outlay.track("fetching") as fetching:
+            job.fetch(host)
+            first = ledger.calls
+            job.fetch(host)
+        assert ledger.calls == first
+    check(job, first)
+    assert {(call.feature, call.path, call.tags["customer"]) for call in first} == {("nightly", "nightly", "acme")}
+    assert {call.parent_id for call in first} == {nightly.id}
+    assert nightly.cost == sum((call.cost.usd or Decimal(0) for call in first), Decimal(0))
+    assert fetching.cost == 0
 
 
-class Files(ModelHost):
-    """A host that has one file."""
+@pytest.mark.parametrize("name", ["openai", "anthropic"])
+def test_processes_that_fetch_it_write_the_same_calls_in_the_name_of_the_one_that_submitted(
+    name: str, tmp_path: Path
+) -> None:
+    """The submission is remembered beside the ledger: two others fetch the output, and there is one call a line."""
+    job = JOBS[name]
+    with job.host() as host:
+        for what in ("submit", "fetch", "fetch"):
+            run(what, name, host, tmp_path)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        calls = [call for _, call in ledger.calls_after(0)]
+        total = ledger.report().total
+    check(job, calls)
+    assert {(call.project, call.feature, call.tags["customer"]) for call in calls} == {("submit", "nightly", "acme")}
+    assert (total.attempts, total.unpriced_calls) == (len(calls), 0)
 
-    def _get(self, request: Received, behaviour: Behaviour, headers: dict[str, str]) -> Delivery:
-        if not request.path.endswith("/content"):
-            return super()._get(request, behaviour, headers)
-        text = "\n".join(map(json.dumps, FILE)) + "\n"
-        return deliver_bytes(text.encode(), behaviour, headers | {"content-type": "application/octet-stream"}, 200)
 
-
-def test_each_line_of_an_output_is_a_call_and_is_one_however_often_it_is_downloaded() -> None:
-    """By the SDK at once, by the SDK as a stream and by hand; half the price; at the time of each answer."""
-    with Files() as host, outlay.testing.ledger(hosts={address(host): "openai"}) as ledger:
+def test_the_output_of_a_batch_that_nobody_saw_submitted_goes_to_who_fetches_it() -> None:
+    """By the SDK at once, by the SDK as a stream and by hand: still one call a line, at the time of the batch."""
+    job = JOBS["openai"]
+    with job.host() as host, outlay.testing.ledger(hosts={address(host): "openai"}) as ledger:
+        with outlay.track("fetching"):
+            job.fetch(host)
         with openai.OpenAI(base_url=host.openai_url, api_key="none") as client:
-            first = client.files.content("file-1").read()
-            with client.files.with_streaming_response.content("file-1") as stream:
+            first = client.files.content("file-out").read()
+            with client.files.with_streaming_response.content("file-out") as stream:
                 assert b"".join(stream.iter_bytes()) == first
-        assert httpx.get(f"{host.openai_url}/files/file-1/content").content == first
-        chat, response = sorted(ledger.calls, key=lambda call: str(call.response_id))
-    assert [call.response_id for call in (chat, response)] == ["chatcmpl-1", "resp_2"]
-    for call in (chat, response):
-        assert (call.api, call.start, call.end) == ("openai.batch", CREATED * 10**9, CREATED * 10**9)
-        assert (call.terms, call.cost.status) == ({"tier": "batch"}, "priced")
-    # 1,000 x 0.15 + 200 x 0.60, a million, and half of it; the second is half as long
-    assert (chat.cost.amount, response.cost.amount) == (135_000_000, 67_500_000)
+        assert httpx.get(f"{host.openai_url}/files/file-out/content").content == first
+        calls = ledger.calls
+    check(job, calls)
+    assert {call.feature for call in calls} == {"fetching"}
 
 
-def test_a_file_that_is_no_output_makes_no_call() -> None:
-    """Whatever else is in it: a picture, an input of a batch, lines that tell no time."""
-    lines = [{"custom_id": "a", "method": "POST", "body": {"model": "gpt-4o"}}, {"id": "x"}, [1]]
-    before = FILE[:]
-    FILE[:] = lines  # type: ignore[assignment] # what a file of another kind may hold
-    try:
-        with Files() as host, outlay.testing.ledger(hosts={address(host): "openai"}) as ledger:
-            httpx.get(f"{host.openai_url}/files/file-1/content")
-            assert ledger.calls == []
-    finally:
-        FILE[:] = before
+def test_an_output_whose_batch_was_never_asked_for_has_the_time_of_its_first_download(tmp_path: Path) -> None:
+    """Of lines that tell none themselves: the same time in every process, so that they are the same calls."""
+    with JOBS["openai"].host() as host:
+        for _ in range(2):
+            with_outlay = {"OUTLAY_DATA": str(tmp_path), "OUTLAY_STRICT": "1"} | KEEP
+            program = (
+                "import httpx, outlay; outlay.init(hosts={'127.0.0.1': 'openai'});"
+                f"httpx.get('{host.openai_url}/files/file-out/content'); assert outlay.flush() == 0"
+            )
+            subprocess.run([sys.executable, "-c", program], env=os.environ | with_outlay, check=True, cwd=tmp_path)
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        calls = {call.response_id: call for _, call in ledger.calls_after(0)}
+        assert ledger.report().total.attempts == 3
+    assert calls["batch_req_3"].start > CREATED * 10**9
+    assert calls["chatcmpl-1"].start == CREATED * 10**9
+
+
+@pytest.mark.parametrize(
+    "file", [b'{"custom_id": "a", "body": {"model": "gpt-4o"}}\n{"id": "x"}\n[1]\n', b"\x89PNG", b"", b"{}\n{"]
+)
+def test_a_file_that_is_no_output_makes_no_call(file: bytes) -> None:
+    """Whatever else is in it: a picture, the input of a batch, something cut."""
+    answer = Canned("/files/file-1/content", method="GET", file=file)
+    with FieldHost([answer]) as host, outlay.testing.ledger(hosts={address(host): "openai"}) as ledger:
+        assert httpx.get(f"{host.openai_url}/files/file-1/content").content == file
+        assert ledger.calls == []
+
+
+def test_the_first_note_of_a_batch_stays_and_an_old_one_goes(tmp_path: Path) -> None:
+    """Notes are private, and kept for as long as providers keep outputs."""
+    notes = Submissions(tmp_path / "batches")
+    notes.setdefault("a", b"first")
+    notes.setdefault("a", b"second")
+    assert (notes.get("a"), notes.get("b")) == (b"first", None)
+    file = tmp_path / "batches" / "a"
+    assert file.stat().st_mode & 0o077 == 0
+    old = file.stat().st_mtime - KEPT - 1
+    os.utime(file, (old, old))
+    Submissions(tmp_path / "batches").setdefault("b", b"note")
+    assert [kept.name for kept in (tmp_path / "batches").iterdir()] == ["b"]
+
+
+def test_without_a_disk_for_notes_fetching_goes_on(tmp_path: Path) -> None:
+    """A note that can't be written is done without."""
+    (tmp_path / "batches").write_text("in the way", encoding="utf-8")
+    notes = Submissions(tmp_path / "batches")
+    notes.setdefault("a", b"note")
+    assert notes.get("a") is None
+
+
+def test_a_person_is_forgotten_in_notes_too(tmp_path: Path) -> None:
+    """``outlay forget`` takes away the notes of batches that had all of the tags; others stay, unreadable ones too."""
+    notes = Submissions(tmp_path)
+    notes.setdefault("a", b'[null,1,["p",null,{"user":"u-42","team":"x"},null,null,"","",null]]')
+    notes.setdefault("b", b'[null,1,["p",null,{"user":"u-99"},null,null,"","",null]]')
+    notes.setdefault("c", b"u-42, no note")
+    notes.forget({"user": "u-42", "team": "y"})
+    assert notes.get("a") is not None
+    notes.forget({"user": "u-42", "team": "x"})
+    assert [key for key in "abc" if notes.get(key)] == ["b", "c"]

@@ -16,7 +16,7 @@ from outlay.errors import ConfigError
 from outlay.pricing import compile as compiler
 from outlay.pricing.corrections import Corrections, apply
 from outlay.pricing.schedule import instant, window
-from outlay.pricing.table import LoadedTable, Price, Provider, load
+from outlay.pricing.table import SCHEMA, LoadedTable, Price, Provider, load, packed, unpacked
 from outlay.pricing.units import PER, STANDS_FOR, TOKENS
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 
@@ -121,3 +121,19 @@ def test_nothing_of_genai_prices_is_needed_at_run_time() -> None:
         "assert not {'genai_prices', 'pydantic', 'outlay.pricing.compile'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_name_stands_for_the_same_however_it_is_written() -> None:
+    """In the file an id stands once beside its other names; a table of the format before is read as well."""
+    table, head = load(), msgspec.json.decode((FOLDER / "table.json").read_bytes())
+    for name, written in head["providers"].items():
+        also, opened = written.pop("also", {}), written.pop("open", {})
+        written["aliases"] = {alias: model for model, names in also.items() for alias in names}
+        written["dated"] = {alias: kinds for kinds, names in opened.items() for alias in names}
+        sold = table.own(name)
+        assert sold is not None
+        assert unpacked(packed(sold)) == sold
+    before = LoadedTable(msgspec.json.encode({**head, "schema": 1}))
+    assert [before.provider(name) for name in table.names()] == [table.provider(name) for name in table.names()]
+    with pytest.raises(ConfigError, match="upgrade outlay"):
+        LoadedTable(msgspec.json.encode({**head, "schema": SCHEMA + 1}))

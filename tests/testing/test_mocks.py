@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ import httpx
 import httpx2
 import openai
 import pytest
+import requests
+import responses
 import respx
 import vcr
 from pytest_httpx import HTTPXMock
@@ -125,6 +128,30 @@ def requests_of(cassette: Path) -> list[str]:
     """Return the requests of a cassette as its file has them."""
     parts = cassette.read_text().split("- request:")
     return [part.partition("  response:")[0] for part in parts[1:]]
+
+
+@either_order
+def test_vcrpy_under_requests(host: ModelHost, tmp_path: Path, first: str) -> None:
+    """It records below urllib3, where requests can't tell; replayed calls are counted as well."""
+    url = f"{host.openai_url}/chat/completions"
+    for _ in range(2):
+        with both(first, vcr.use_cassette(str(tmp_path / "requests.yaml"))) as seen:
+            assert requests.post(url, json=BODY, timeout=20).json()["choices"]
+            streamed = requests.post(url, json=BODY | {"stream": True}, stream=True, timeout=20)
+            assert b"".join(streamed.iter_lines())
+        assert [(call.outcome, call.transport) for call in seen.calls] == [("ok", "requests")] * 2
+    assert len(host.requests) == 2
+
+
+@either_order
+def test_responses(first: str) -> None:
+    """It takes the place of requests' adapter: the call is counted, and the mock sees the application's request."""
+    mock = responses.RequestsMock()
+    with both(first, mock) as seen:
+        mock.post(URL, json=ANSWER)
+        assert requests.post(URL, json=BODY, timeout=20).json() == ANSWER
+        assert json.loads(mock.calls[0].request.body or b"") == BODY
+    assert str(seen.only.cost.usd) == COST
 
 
 @either_order

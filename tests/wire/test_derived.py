@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,9 @@ from outlay.pricing.items import put_items
 from outlay.records import Cost, CostItem
 from outlay.wire.apart import read_apart
 from outlay.wire.api import Apart, Total, UsageTable
-from outlay.wire.derived import fields
+from outlay.wire.derived import counted, fields
 from outlay.wire.usage import InvalidUsage, UsageReader
+from outlay.wire.values import moment
 
 COUNTS = st.integers(0, 10**6)
 
@@ -106,3 +108,31 @@ def test_a_reported_charge_covers_its_items() -> None:
     charged = Cost(status="priced", amount=12, source="reported")
     cost = put_items(charged, [(ITEM, Cost(status="priced", amount=5, by_class={"input": 5}))])
     assert (cost.status, cost.amount, cost.by_class) == ("priced", 12, {})
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [([1, 2], 3), (["a", {}], 2), ([], None), ("12", 12), ("2.5", 2.5), ("x", "x"), (7, 7), (None, None),
+     (msgspec.Raw(b""), None), ([msgspec.Raw(b"{}")], 1)],
+)  # fmt: skip
+def test_what_stands_beside_an_answer_is_counted(said: Any, expected: Any) -> None:
+    """Numbers are added up, elements of anything else counted; Google writes its numbers as texts."""
+    assert counted(said) == expected
+
+
+def test_what_is_billed_otherwise_counts_where_nothing_else_was_said() -> None:
+    """A machine's seconds, unless the provider told what was read and written."""
+    reader = UsageReader(UsageTable(totals=(Total(path="in", rest="input"),), otherwise={"run_seconds": "time"}))
+    assert reader.read(b'{"time": 2.5}') == ({"run_seconds": 2.5}, 0, True)
+    assert reader.read(b'{"time": 2.5, "in": 3}') == ({"input": 3}, 0, True)
+    assert reader.read(b"{}") is None
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [(1_760_000_000, 1_760_000_000), ("2025-10-09T08:53:20Z", 1_760_000_000), ("2025-10-09T08:53:20", 1_760_000_000),
+     ("2025-10-09T10:53:20.000000001+02:00", 1_760_000_000), ("yesterday", None), (True, None), (-1, None), ("", None)],
+)  # fmt: skip
+def test_a_time_is_seconds_or_rfc_3339(said: Any, expected: int | None) -> None:
+    """In UTC where it names no zone."""
+    assert moment(said) == (None if expected is None else expected * 10**9)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlay.wire.framing import documents, is_sse
-from tests.conformance.field import amazon, events, lines
+from tests.conformance.canned import amazon, events, lines
 
 DOCUMENTS = st.lists(
     st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=9), min_size=1), max_size=5

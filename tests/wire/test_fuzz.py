@@ -19,7 +19,8 @@ import pytest
 from outlay.records import Usage
 from outlay.wire.exchange import Exchange
 from outlay.wire.filtering import UsageFilter
-from outlay.wire.reader import Reader, Reading
+from outlay.wire.reader import Reader
+from outlay.wire.reading import Reading
 from outlay.wire.tee import watch
 from outlay_integrations.apis import anthropic, openai
 from tests.wire.conftest import Metered

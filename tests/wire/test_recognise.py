@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from outlay.wire import recognise
 from outlay.wire.recognise import Recogniser, template
-from outlay_integrations.apis import anthropic, openai
+from outlay_integrations.apis import anthropic, assistants, openai
 from outlay_integrations.providers import PROVIDERS
 
 APIS = (*openai.APIS, *anthropic.APIS)
@@ -90,6 +90,32 @@ def test_a_poll_of_a_background_answer_is_one_that_may_settle_a_call(host: str) 
     match = recogniser().find("GET", host, "/v1/responses/resp_1")
     assert match is not None
     assert match.poll
+
+
+def test_what_goes_on_with_a_call_is_a_poll_of_it() -> None:
+    """An assistant's run is begun by one request, and gone on with by another; both are answered by the run."""
+    made = Recogniser(assistants.APIS, PROVIDERS, {})
+    begun = made.find("POST", "api.openai.com", "/v1/threads/t_1/runs")
+    resumed = made.find("POST", "api.openai.com", "/v1/threads/t_1/runs/run_1/submit_tool_outputs")
+    polled = made.find("GET", "api.openai.com", "/v1/threads/t_1/runs/run_1")
+    assert [match is not None and match.poll for match in (begun, resumed, polled)] == [False, True, True]
+    assert made.find("GET", "api.openai.com", "/v1/threads/t_1/runs") is None
+
+
+def test_a_call_of_a_host_with_terms_of_its_own_is_read_again_with_them() -> None:
+    """After a kill: xAI's host in the US, among those of the same provider."""
+    made = recogniser()
+    named = [made.named("openai.chat", "x_ai", host) for host in ("us.api.x.ai", "api.x.ai", "")]
+    assert [match.provider.terms.get("region") for match in named if match] == ["us", None, None]
+
+
+def test_a_request_that_only_ends_like_a_models_is_missed_each_time() -> None:
+    """Coverage counts it, however often it is sent."""
+    made = Recogniser(assistants.APIS, PROVIDERS, {})
+    for _ in range(3):
+        assert made.find("POST", "api.openai.com", "/v1/evals/runs") is None
+    (missed,) = made.coverage(0)
+    assert (missed.path, missed.requests, missed.metered, missed.free) == ("/v1/evals/runs", 3, 0, 0)
 
 
 def test_a_host_that_is_set_wins_over_the_shipped_ones() -> None:

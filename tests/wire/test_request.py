@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +70,35 @@ def test_nothing_is_known_of_a_body_that_was_not_in_memory() -> None:
     """A generator or an upload is never read by us."""
     assert READER.model(None) == (None, None)
     assert READER.limit(None) is None
+
+
+FILM = RequestReader(
+    Request(
+        choices="parameters.sampleCount",
+        asks={"video_seconds": ("parameters.durationSeconds", 8)},
+        terms={"resolution": ("parameters.resolution", "720p")},
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "parameters, seconds, resolution",
+    [
+        ({}, 8, "720p"),
+        ({"durationSeconds": 6, "sampleCount": 2, "resolution": "4k"}, 12, "4k"),
+        ({"durationSeconds": "4", "resolution": 7}, 4, "720p"),
+        ({"durationSeconds": -1}, None, "720p"),
+        ({"durationSeconds": "long"}, None, "720p"),
+    ],
+)
+def test_what_is_asked_for_is_what_is_billed(parameters: Any, seconds: int | None, resolution: str) -> None:
+    """Where the answer does not tell: the number, or what holds without one, for each of the answers asked for."""
+    body = json.dumps({"instances": [{}], "parameters": parameters}).encode()
+    assert FILM.measured(body) == (None if seconds is None else {"video_seconds": seconds})
+    assert FILM.terms(body) == {"resolution": resolution}
+
+
+def test_of_a_body_that_was_not_kept_nothing_is_known() -> None:
+    """Not even the usual: a form's size may be any, and no price answers for one that is not known."""
+    for body in (None, b"--form", b"[1]"):
+        assert (FILM.measured(body), FILM.terms(body)) == (None, {"resolution": "unknown"})

@@ -1,30 +1,43 @@
-"""The output files of batches, as OpenAI and those who follow it have them: a JSON line a call, at the batch price.
+"""Batches: what their objects say of their output, and its lines, each the answer of a call at the batch price.
 
-Reference: https://platform.openai.com/docs/api-reference/batch/request-output
+References: https://platform.openai.com/docs/api-reference/batch, https://console.groq.com/docs/batch,
+https://docs.together.ai/reference/batch-create, https://docs.mistral.ai/api/#tag/batch,
+https://docs.anthropic.com/en/api/creating-message-batches, https://ai.google.dev/api/batch-api
 """
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Total, UsageTable
+from msgspec.structs import replace
 
+from outlay.integration import API, Answer, Jobs, Total, UsageTable
+from outlay_integrations.apis.anthropic import MESSAGES
+from outlay_integrations.apis.gemini import GENERATE
+
+_BODY = "response.body"
 _CACHED = "prompt_tokens_details.cached_tokens | input_tokens_details.cached_tokens"
 _THINKING = "completion_tokens_details.reasoning_tokens | output_tokens_details.reasoning_tokens"
 
-OUTPUT = API(
+OPENAI = API(
     name="openai.batch",
     operation="chat",
-    paths=(),
-    polls=("files/*/content",),
-    providers=("openai", "azure.ai.openai", "groq", "mistral_ai", "together", "fireworks"),
-    batch=True,
+    paths=("batches",),
+    polls=("batches/*", "batches", "files/*/content"),
+    providers=("openai", "azure.ai.openai", "groq", "together", "fireworks"),
+    batch=Jobs(
+        id=("id", "job.id"),
+        created=("created_at", "job.created_at"),
+        outputs=("output_file_id", "error_file_id"),
+    ),
     answer=Answer(
-        model=("response.body.model",),
-        id=("id", "response.body.id"),
-        usage=("response.body.usage",),
-        finish=("response.body.choices.*.finish_reason",),
-        error=("error",),
-        created=("response.body.created", "response.body.created_at"),
-        reported=None,
+        model=(f"{_BODY}.model",),
+        id=("id", f"{_BODY}.id"),
+        usage=(f"{_BODY}.usage",),
+        finish=(f"{_BODY}.choices.*.finish_reason",),
+        created=(f"{_BODY}.created", f"{_BODY}.created_at"),
+        uses={
+            "web_search": (f"{_BODY}.output.*.action.type", "search"),
+            "file_search": (f"{_BODY}.output.*.type", "file_search_call"),
+        },
     ),
     usage=UsageTable(
         totals=(
@@ -36,4 +49,63 @@ OUTPUT = API(
     ),
 )
 
-APIS = (OUTPUT,)
+# Its own names for the same; a small output may stand in the job itself.
+MISTRAL = replace(
+    OPENAI,
+    name="mistral.batch",
+    paths=("batch/jobs",),
+    polls=("batch/jobs/*", "batch/jobs", "files/*/content"),
+    providers=("mistral_ai",),
+    batch=Jobs(outputs=("output_file", "error_file"), inline=("outputs",)),
+)
+
+_MESSAGE = "result.message"
+
+ANTHROPIC = replace(
+    MESSAGES,
+    name="anthropic.batch",
+    paths=("messages/batches",),
+    strangers=(),
+    polls=("messages/batches/*", "messages/batches", "messages/batches/*/results"),
+    providers=("anthropic",),
+    batch=Jobs(),
+    answer=replace(
+        MESSAGES.answer,
+        model=(f"{_MESSAGE}.model",),
+        id=(f"{_MESSAGE}.id",),
+        usage=(f"{_MESSAGE}.usage",),
+        finish=(f"{_MESSAGE}.stop_reason",),
+        error=("result.error",),
+        text=(),
+    ),
+    stream=None,
+)
+
+_INLINE = "inlinedResponses.inlinedResponses"
+
+GEMINI = replace(
+    GENERATE,
+    name="gemini.batch",
+    paths=("models/*:batchGenerateContent", "models/*:asyncBatchEmbedContent"),
+    polls=("batches/*", "batches", "files/*"),
+    providers=("gcp.gemini",),
+    batch=Jobs(
+        id=("name",),
+        model=("metadata.model",),
+        created=("metadata.createTime",),
+        listed="operations",
+        outputs=("response.responsesFile", "metadata.output.responsesFile"),
+        inline=(f"response.{_INLINE}", f"metadata.output.{_INLINE}"),
+    ),
+    answer=Answer(
+        model=("response.modelVersion",),
+        id=("response.responseId",),
+        usage=("response.usageMetadata",),
+        finish=("response.candidates.*.finishReason",),
+        counts={"promptTokenCount": "response.tokenCount"},
+        uses={"web_search": ("response.candidates.*.groundingMetadata.webSearchQueries", "*")},
+    ),
+    stream=None,
+)
+
+APIS = (OPENAI, MISTRAL, ANTHROPIC, GEMINI)

@@ -46,7 +46,7 @@ XAI = replace(
 XAI_RESPONSES = replace(
     RESPONSES,
     providers=("x_ai",),
-    answer=replace(RESPONSES.answer, uses={}, **_TICKS),
+    answer=replace(RESPONSES.answer, uses={}, used={}, beside=None, **_TICKS),
     usage=replace(
         RESPONSES.usage,
         others={

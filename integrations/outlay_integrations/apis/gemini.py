@@ -117,6 +117,36 @@ PREDICT = API(
     usage=UsageTable(totals=(Total(path="token_count", rest="input"),)),
 )
 
+# Pictures that were filtered out have no bytes, and are not billed.
+IMAGEN = replace(
+    PREDICT,
+    operation="image_generation",
+    paths=("models/imagen-*:predict", "publishers/google/models/imagen-*:predict"),
+    answer=Answer(
+        model=(),
+        id=(),
+        usage=(),
+        counts={"images": "predictions.*.bytesBase64Encoded | predictions.*.gcsUri"},
+    ),
+    usage=UsageTable(totals=(), others={"images": "images"}),
+)
+
+# What comes of it is told to polls that don't say how long a film is: it is billed as it was asked for.
+VEO = API(
+    name="gemini.predict_long_running",
+    operation="video_generation",
+    paths=("models/veo-*:predictLongRunning",),
+    estimable=False,
+    request=Request(
+        in_path="models/*:",
+        choices="parameters.sampleCount",
+        asks={"video_seconds": ("parameters.durationSeconds", 8)},
+        terms={"resolution": ("parameters.resolution", "720p")},
+    ),
+    answer=Answer(model=(), id=("name",), usage=()),
+    usage=UsageTable(totals=()),
+)
+
 CLAUDE = replace(
     MESSAGES,
     paths=("publishers/anthropic/models/*:rawPredict", "publishers/anthropic/models/*:streamRawPredict"),
@@ -130,4 +160,4 @@ MISTRAL = replace(
     request=replace(CHAT.request, in_path="models/*:", ask_usage=None),
 )
 
-APIS = (GENERATE, GENERATE_2, EMBED, PREDICT, CLAUDE, MISTRAL)
+APIS = (GENERATE, GENERATE_2, EMBED, PREDICT, IMAGEN, VEO, CLAUDE, MISTRAL)

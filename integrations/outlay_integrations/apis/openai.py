@@ -6,7 +6,10 @@ Reference: https://platform.openai.com/docs/api-reference
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
+from typing import Any
+
+from outlay.integration import API, Answer, Beside, Bounds, Request, Stream, Total, UsageTable
+from outlay_integrations.apis.openai_media import IMAGES
 
 _PROMPT = Total(
     path="prompt_tokens",
@@ -112,6 +115,22 @@ COMPLETIONS = API(
     usage=_COMPLETION_USAGE,
 )
 
+# Of a search tool's actions only the search is billed, not the opening of a page that it found. Containers are billed
+# by the minute, which no answer tells: that there were some, and how many, is all there is.
+_TOOLS: dict[str, Any] = {
+    "uses": {
+        "web_search": ("output.*.action.type | response.output.*.action.type", "search"),
+        "file_search": ("output.*.type | response.output.*.type", "file_search_call"),
+        "containers": ("output.*.container_id | response.output.*.container_id", "="),
+    },
+    "used": {"web_search": ("tool_usage.web_search.num_requests", "response.tool_usage.web_search.num_requests")},
+    "beside": Beside(
+        path=("tool_usage.image_gen", "response.tool_usage.image_gen"),
+        model=("tools.*.model", "response.tools.*.model"),
+        usage=IMAGES.usage,
+    ),
+}
+
 RESPONSES = API(
     name="openai.responses",
     operation="chat",
@@ -149,11 +168,7 @@ RESPONSES = API(
         running=("queued", "in_progress"),
         terms={"tier": ("service_tier", "response.service_tier")},
         reported="cost",
-        # Of a search tool's actions only the search is billed, not the opening of a page that it found.
-        uses={
-            "web_search": ("output.*.action.type | response.output.*.action.type", "search"),
-            "file_search": ("output.*.type | response.output.*.type", "file_search_call"),
-        },
+        **_TOOLS,
         text=("delta", "output.*.content.*.text"),
     ),
     stream=Stream(final=("response.completed", "response.incomplete", "response.failed", "response.cancelled")),

@@ -1,8 +1,10 @@
-"""OpenAI's images, speech and transcriptions.
+"""OpenAI's images, speech, transcriptions and videos.
 
-Images are billed by tokens, of which those of pictures have a price of their own. Transcriptions tell tokens or
-seconds. Speech tells nothing unless it streams events; some of its models are billed by the characters of the request.
-Reference: https://platform.openai.com/docs/api-reference/images and https://platform.openai.com/docs/api-reference/audio
+Images are billed by tokens, of which those of pictures have a price of their own; where an answer tells no tokens
+(DALL-E, and other makers' models) by the picture, of a size and a quality. Transcriptions tell tokens or seconds.
+Speech tells nothing unless it streams events; some of its models are billed by the characters of the request. Videos
+are made in the background, and billed by the second once they are there.
+Reference: https://platform.openai.com/docs/api-reference/images, .../audio and .../videos
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ IMAGES = API(
     operation="image_generation",
     paths=("images/generations", "images/edits", "images/variations"),
     estimable=False,
-    answer=Answer(model=(), id=(), reported="cost"),
+    request=Request(terms={"size": ("size", "1024x1024"), "quality": ("quality", "standard")}),
+    answer=Answer(model=(), id=(), reported="cost", counts={"images": "data.*"}),
     stream=Stream(final=("image_generation.completed", "image_edit.completed")),
     usage=UsageTable(
+        others={"images": "images"},
         totals=(
             Total(
                 path="input_tokens",
@@ -65,4 +69,24 @@ TRANSCRIPTIONS = API(
     ),
 )
 
-APIS = (IMAGES, SPEECH, TRANSCRIPTIONS)
+VIDEOS = API(
+    name="openai.videos",
+    operation="video_generation",
+    paths=("videos", "videos/*/remix", "videos/edits"),
+    strangers=("v1/videos", "v1/videos/*/remix", "v1/videos/edits"),
+    polls=("videos/*",),
+    estimable=False,
+    answer=Answer(
+        usage=(),
+        counts={"seconds": "seconds"},
+        status=("status",),
+        deferred=True,
+        created=("created_at",),
+        running=("queued", "in_progress"),
+        unbilled=("failed",),
+        terms={"size": ("size",)},
+    ),
+    usage=UsageTable(totals=(), others={"video_seconds": "seconds"}),
+)
+
+APIS = (IMAGES, SPEECH, TRANSCRIPTIONS, VIDEOS)

@@ -10,6 +10,7 @@ import click
 from outlay.cli.books import data_option, opened
 from outlay.cli.consent import agreed, dry_run_option, yes_option
 from outlay.cli.output import as_json, counted, print_json
+from outlay.ledger.submissions import Submissions
 
 
 @click.command(short_help="Take a person out of the ledger, and leave the money in.")
@@ -24,11 +25,13 @@ def command(conditions: tuple[str, ...], data: Path | None, *, dry_run: bool, ye
     What they cost stays in every sum; whose it was can't be found any more: all their tags, ids and spans go.
     """
     tags = _read(conditions)
-    with opened(data) as (ledger, _, _):
+    with opened(data) as (ledger, _, folder):
         found = ledger.report(filters={f"tag:{name}": value for name, value in tags.items()}, exact=True).total.attempts
         what = f"all that leads from {counted(found, 'call')} to {', '.join(conditions)}"
         erase = agreed(what, dry_run=dry_run, yes=yes, needed=bool(found))
         erased = ledger.forget(tags) if erase else 0
+    if erase or not (found or dry_run):
+        Submissions(folder / "batches").forget(tags)  # batches that were submitted, and not fetched yet
     if as_json:
         print_json({"forgotten_calls": erased, "found_calls": found, "dry_run": dry_run})
     elif dry_run:

@@ -18,7 +18,7 @@ import msgspec
 from outlay.pricing import source
 from outlay.pricing.clauses import bedrock_names, names_of, open_to
 from outlay.pricing.corrections import Corrections, Unfit, apply, strict
-from outlay.pricing.table import SCHEMA, LoadedTable, Price, Provider, Rate, Rates
+from outlay.pricing.table import SCHEMA, LoadedTable, Price, Provider, Rate, Rates, packed
 from outlay.pricing.units import GENAI_UNITS
 from outlay.providers import canonical
 
@@ -155,7 +155,7 @@ def _lines(head: Mapping[str, Any], providers: Mapping[str, Provider]) -> bytes:
     blocks = []
     for name in sorted(providers):
         provider = providers[name]
-        rest = msgspec.structs.replace(provider, models={})
+        rest = packed(msgspec.structs.replace(provider, models={}))
         fields = encode(rest)[1:-1]
         models = b",\n".join(encode(key) + b":" + encode(provider.models[key]) for key in sorted(provider.models))
         blocks.append(encode(name) + b':{"models":{' + models + b"}" + (b",\n" + fields if fields else b"") + b"}")

@@ -11,7 +11,9 @@ import msgspec
 
 from outlay.errors import ConfigError
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the format; tables of earlier ones are read as well."""
+
 SHIPPED = Path(__file__).with_name("table.json")
 """The table that this release was built with."""
 
@@ -62,6 +64,10 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     """Other name to id."""
     dated: dict[str, str] = {}
     """Name to the kinds of snapshot suffix (``names.SNAPSHOT``) that cost the same as the name without it."""
+    also: dict[str, list[str]] = {}
+    """``aliases`` as they are written: an id's other names, so that it stands there once."""
+    open: dict[str, list[str]] = {}
+    """``dated`` as it is written."""
     terms: list[Price] = []
     """Rows with ``when`` for all models, below what a model has of its own."""
     like: str = ""
@@ -89,7 +95,7 @@ class LoadedTable:
             table = msgspec.json.decode(data, type=Table)
         except msgspec.DecodeError as error:
             raise ConfigError(f"the price table can't be read ({error}); install outlay again") from error
-        if table.schema != SCHEMA:
+        if table.schema > SCHEMA:
             raise ConfigError(f"the price table has schema {table.schema}, this outlay reads {SCHEMA}; upgrade outlay")
         self.version = hashlib.sha256(data).hexdigest()[:16]
         self.dated = date.fromisoformat(table.dated)
@@ -113,7 +119,7 @@ class LoadedTable:
     def own(self, name: str) -> Provider | None:
         """Return what the provider sells without what it sells like another."""
         raw = self._raw.get(name)
-        return None if raw is None else _decode(raw)
+        return None if raw is None else unpacked(_decode(raw))
 
     def names(self) -> list[str]:
         """Return the canonical names of all providers in the table."""
@@ -126,6 +132,29 @@ def load() -> LoadedTable:
 
 
 _decode = msgspec.json.Decoder(Provider).decode
+
+
+def packed(provider: Provider) -> Provider:
+    """Return a provider as it is written: of many names for one thing, the thing stands once."""
+    return msgspec.structs.replace(
+        provider, aliases={}, dated={}, also=_by_value(provider.aliases), open=_by_value(provider.dated)
+    )
+
+
+def unpacked(provider: Provider) -> Provider:
+    """Return a provider as it is used."""
+    if not provider.also and not provider.open:
+        return provider
+    aliases = {name: model for model, names in provider.also.items() for name in names}
+    dated = {name: kinds for kinds, names in provider.open.items() for name in names}
+    return msgspec.structs.replace(provider, aliases=aliases, dated=dated, also={}, open={})
+
+
+def _by_value(names: dict[str, str]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name in sorted(names):
+        grouped.setdefault(names[name], []).append(name)
+    return grouped
 
 
 def _merge(own: Provider, other: Provider | None) -> Provider:

@@ -26,8 +26,10 @@ PER: dict[str, int] = {
     "file_search": 1000,
     "code_execution": 1000,
     "requests": 1000,
+    "containers": 1,
     "images": 1,
     "video_seconds": 1,
+    "run_seconds": 1,
     "gpu_hours": 1,
 }
 """Class to the quantity that the table's prices are for: a million tokens, 3,600 seconds, 1,000 searches, one image."""

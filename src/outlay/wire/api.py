@@ -35,6 +35,8 @@ class UsageTable(msgspec.Struct, frozen=True, kw_only=True):
     """Class → path of what stands in no total: searches, seconds."""
     reasoning: str | None = None
     """Path of the thinking tokens that the output includes."""
+    otherwise: Mapping[str, str] = {}
+    """Class → path of what is billed where nothing else was said."""
     sum: str | None = None
     """Path of the provider's own grand total, to check against."""
 
@@ -56,6 +58,15 @@ class Apart(msgspec.Struct, frozen=True, kw_only=True):
     """Where an item names its model."""
 
 
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """A usage object of another model's, beside the answer's own: what a tool of the provider's used."""
+
+    path: Paths
+    model: Paths
+    """Where the answer names that model."""
+    usage: UsageTable
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Where an answer, plain or an event of a stream, says what."""
 
@@ -72,10 +83,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Price term → where the usage object tells it: ``tier``, ``speed``, ``inference_geo``."""
     background: Paths = ()
     """Where the flag stands that says: this answer was made in the background."""
+    deferred: bool = False
+    """Whether every answer is: the first one says that the work was taken on, a poll what came of it."""
     created: Paths = ()
     """Where the time stands at which such an answer was begun, in seconds since the epoch."""
     running: tuple[str, ...] = ()
-    """Values of ``status`` of an answer that is not there yet."""
+    """Values of ``status`` of an answer that is not there yet: what it counts is what was asked for."""
+    unbilled: tuple[str, ...] = ()
+    """Values of ``status`` of an answer that never came, and that nobody bills."""
     request_id: str = "x-request-id"
     """Name of the header with the provider's id of the request."""
     reported: str | None = None
@@ -83,15 +98,19 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     reported_per: int = 1
     """How many of the units that ``reported`` counts make a USD."""
     counts: Mapping[str, str] = {}
-    """For answers without a usage object: its fields → where the answer has them. Numbers of a list are added up."""
+    """For answers without a usage object: its fields → where the answer has them, in one place or another (``a | b``).
+    Numbers of a list are added up; of a list of anything else its elements are counted."""
     headers: Mapping[str, str] = {}
     """For answers that tell their usage in headers alone: fields of a usage object → header."""
     header_terms: Mapping[str, str] = {}
     """Price term → the header that tells it."""
     uses: Mapping[str, tuple[str, str]] = {}
     """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``. ``*`` is
-    any text; ``?`` as well, but several of an answer are one use."""
+    any text; ``?`` as well, but several of an answer are one use; ``=`` too, but equal ones are one use."""
+    used: Mapping[str, Paths] = {}
+    """Class billed per use → where an answer tells the number outside of its usage object; it wins over ``uses``."""
     apart: Apart | None = None
+    beside: Beside | None = None
     binary: bool = False
     """Whether the answer is no JSON: then what was used is what the request measures."""
     text: Paths = ()
@@ -152,9 +171,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     asked_first: bool = False
     """Whether the model asked for decides the price, before the one that the answer names (Bedrock's profiles)."""
     measures: Mapping[str, str] = {}
-    """Class → path of the text whose characters are what is billed."""
+    """Class → path of the text whose characters are what is billed, where the answer does not tell."""
+    asks: Mapping[str, tuple[str, int]] = {}
+    """Class → (path of the number that is billed, what it is where the request does not say), likewise."""
+    terms: Mapping[str, tuple[str, str]] = {}
+    """Price term → (path, value where the request does not say), of answers that have no usage object."""
     choices: str | None = None
-    """How many answers were asked for; each may be as long as the limit."""
+    """How many answers were asked for; each may be as long as the limit, and has what ``asks`` says."""
     ask_usage: tuple[str, str] | None = None
     """(object, flag): set to true in the body, this makes a stream tell its usage in an event of its own."""
     bounds: Bounds | None = None
@@ -192,6 +215,21 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Whether what was said before is part of each call's input, so that its request alone has no upper bound."""
 
 
+class Jobs(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a batch's own object says what: in the answer to its submission, and whenever it is asked for."""
+
+    id: Paths = ("id",)
+    model: Paths = ("model",)
+    created: Paths = ("created_at",)
+    """Where it says when it was submitted, in seconds since the epoch or by RFC 3339."""
+    listed: str = "data"
+    """Where several stand in one answer."""
+    outputs: Paths = ()
+    """Where it names the files that hold its output."""
+    inline: Paths = ()
+    """Where it holds the output itself, as a list of lines."""
+
+
 class API(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format: ``POST`` requests to ``paths`` are calls; ``GET`` requests to ``polls`` may settle one."""
 
@@ -206,8 +244,11 @@ class API(msgspec.Struct, frozen=True, kw_only=True):
     """Paths with ``*`` for the provider's id: ``responses/*``, ``files/*/content``."""
     providers: tuple[str, ...] = ()
     """Providers that speak the format of these paths in this way of their own; all others do not."""
-    batch: bool = False
-    """Whether an answer is the output of a batch: each of its lines is a call, told by the answer's paths."""
+    resumes: tuple[str, ...] = ()
+    """Those of ``paths`` that go on with a call which another request began."""
+    batch: Jobs | None = None
+    """For batches: ``paths`` submit one, ``polls`` ask for it and for its output, each of whose lines is a call, told
+    by the answer's paths."""
     estimable: bool = True
     """Whether what a call took whose answer does not tell can be estimated from its text."""
     request: Request = Request()

@@ -1,34 +1,197 @@
-"""The output of a batch: each of its lines is a call's answer, whoever downloads the file and how often."""
+"""Batches: who submitted one, and the calls of its output, whoever downloads that, how often, and in which process.
+
+A batch is submitted in one process and fetched, hours later, in another. So what is known at the submission is noted
+by the batch's id, and by the ids of its output files once an answer names them; the notes outlive the process.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
+from outlay.context import Home, LiveSpan
 from outlay.wire import encodings
+from outlay.wire.api import Jobs
 from outlay.wire.exchange import Exchange
-from outlay.wire.paths import Fields
-from outlay.wire.reader import Reading
+from outlay.wire.noted import NOWHERE, Submitter
+from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.reading import Reading
 from outlay.wire.values import moment
 
+SPANS = 1000
+"""Spans of this process's submissions that are remembered, to add up in them what their batches cost."""
 
-def calls(exchange: Exchange) -> Iterator[tuple[Exchange, Reading]]:
-    """Yield the calls of a batch's output, each at the time that its answer says.
 
-    A line that says none is left out: downloaded again it could not be told from a call of its own.
-    """
-    reader, created = exchange.match.reader, _created(exchange.match.reader.api.answer.created)
-    for line in _body(exchange).split(b"\n"):
-        reading = reader.plain(line) if line.startswith(b"{") else None
-        at = next((said for said in created.read(line) or () if said), None) if reading is not None else None
-        start = moment(at)
-        if reading is None or reading.id is None or start is None:
-            continue
-        reading.background, reading.created = True, start
-        one = copy.copy(exchange)
-        one.start, one.began, one.ended, one.first, one.events = start, 0, 0, 0, False
-        yield one, reading
+class Notes(Protocol):
+    """Where notes are kept by their keys (``ledger.submissions``); a dictionary does as well."""
+
+    def get(self, key: str, /) -> bytes | None:
+        """Return the note of a key, or None."""
+
+    def setdefault(self, key: str, note: bytes, /) -> object:
+        """Keep a note unless the key has one."""
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True):
+    """What is remembered of a batch, or of a file that holds its output."""
+
+    model: str | None
+    created: int | None
+    """When it was submitted, in nanoseconds since the epoch: the time of lines that tell none."""
+    by: Submitter | None
+    """None where nobody saw the submission."""
+
+
+class Line(NamedTuple):
+    """A call of a batch's output."""
+
+    exchange: Exchange
+    reading: Reading
+    note: Note
+    span: LiveSpan | None
+    """The span that the batch was submitted in, or that its output is fetched in where nobody saw the submission."""
+
+
+class Batches:
+    """Note the batches that answers tell of, and read the calls of their output."""
+
+    def __init__(self, home: Home, notes: Notes | None = None) -> None:
+        self._home = home
+        self._notes: Notes = {} if notes is None else notes
+        self._spans: dict[str, LiveSpan] = {}
+
+    def lines(self, exchange: Exchange) -> Iterator[Line]:
+        """Note what an answer tells of batches, and yield the calls of the output that it is.
+
+        A line's time is what its answer says, else that of the submission, else that of the first download: whoever
+        reads it again must write the same record.
+        """
+        api, biller, body = exchange.match.reader.api, exchange.match.provider.name, _body(exchange)
+        if api.batch is None or exchange.status is None or not 200 <= exchange.status < 300:
+            return
+        source, document = _named_by(exchange.path, api.polls), _decoded(body)
+        jobs = list(_jobs(api.batch, document))
+        for job in jobs:
+            self._remember(exchange, biller, job)
+        lines = _inline(api.batch, document) if jobs else body.split(b"\n")
+        note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
+        for number, line in enumerate(lines):
+            reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
+            told = _first(api.answer.created, line) if reading is not None else None
+            if reading is None or (reading.usage is None and told is None):
+                continue
+            if note is None:
+                note = self._keep(biller, source, Note(None, exchange.start, None))
+            reading.id = reading.id or f"{source}#{number}"
+            reading.background, reading.created = True, moment(told) or note.created or exchange.start
+            reading.terms["tier"] = "batch"
+            one = copy.copy(exchange)
+            one.start, one.began, one.ended, one.first, one.events = reading.created, 0, 0, 0, False
+            one.asked = (note.model, None)
+            yield Line(one, reading, note, span if note.by is not None else exchange.scope.span)
+
+    def _remember(self, exchange: Exchange, biller: str, job: _Job) -> None:
+        note, span = self._recall(biller, job.id), exchange.scope.span
+        if note is None:
+            submitted = exchange.match.method == "POST"
+            by = self._submitter(exchange) if submitted else None
+            note = self._keep(biller, job.id, Note(job.model, job.created, by))
+            if submitted and span is not None:
+                self._place(_key(biller, job.id), span)
+        known = self._spans.get(_key(biller, job.id))
+        for output in job.outputs:
+            if self._recall(biller, output) is None:
+                self._keep(biller, output, note)
+            if known is not None:
+                self._place(_key(biller, output), known)
+
+    def _submitter(self, exchange: Exchange) -> Submitter:
+        home, span = self._home, exchange.scope.span
+        trace, parent, feature, path, site = span.noted() if span else NOWHERE
+        tags = {**home.tags, **exchange.scope.tags}
+        return Submitter(home.project, home.release, tags, trace, parent, feature, path, site)
+
+    def _recall(self, biller: str, identity: str) -> Note | None:
+        told = self._notes.get(_key(biller, identity))
+        try:
+            return None if told is None else _decode_note(told)
+        except UNREADABLE:
+            return None
+
+    def _keep(self, biller: str, identity: str, note: Note) -> Note:
+        self._notes.setdefault(_key(biller, identity), msgspec.json.encode(note))
+        return note
+
+    def _place(self, key: str, span: LiveSpan) -> None:
+        if len(self._spans) >= SPANS:
+            self._spans.clear()
+        self._spans[key] = span
+
+
+class _Job(NamedTuple):
+    id: str
+    model: str | None
+    created: int | None
+    outputs: list[str]
+
+
+def _jobs(table: Jobs, document: Any) -> Iterator[_Job]:
+    """Yield the batches that an answer tells of; a line of an output does not say when it was submitted."""
+    if not isinstance(document, dict):
+        return
+    listed = document.get(table.listed)
+    for one in listed if isinstance(listed, list) else (document,):
+        told = msgspec.json.encode(one)
+        identity, model, created = (_first(paths, told) for paths in (table.id, table.model, table.created))
+        if isinstance(identity, str) and created is not None:
+            named = model.removeprefix("models/") if isinstance(model, str) else None
+            files = [_last(name) for name in _all(table.outputs, told) if isinstance(name, str)]
+            yield _Job(_last(identity), named, moment(created), files)
+
+
+def _all(paths: tuple[str, ...], document: bytes) -> tuple[Any, ...]:
+    return (_fields(paths).read(document) or ()) if paths else ()
+
+
+def _first(paths: tuple[str, ...], document: bytes) -> Any:
+    return next((value for value in _all(paths, document) if value), None)
+
+
+def _inline(table: Jobs, document: Any) -> list[bytes]:
+    """Return the lines of an output that stands in the batch's own object."""
+    found = _first(table.inline, msgspec.json.encode(document))
+    return [msgspec.json.encode(line) for line in found] if isinstance(found, list) else []
+
+
+def _named_by(path: str, polls: Iterable[str]) -> str:
+    """Return the id in the path of a poll: of a batch or of a file."""
+    for poll in polls:
+        pattern = re.escape(poll).replace(r"\*", "([^/:]+)")
+        found = re.search(f"/{pattern}(?::[^/]*)?$", path)
+        if found is not None and found.groups():
+            return found[1]
+    return ""
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _key(biller: str, identity: str) -> str:
+    return hashlib.blake2b(f"{biller}:{identity}".encode(), digest_size=16).hexdigest()
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except UNREADABLE:
+        return None
 
 
 def _body(exchange: Exchange) -> bytes:
@@ -39,5 +202,8 @@ def _body(exchange: Exchange) -> bytes:
 
 
 @cache
-def _created(paths: tuple[str, ...]) -> Fields:
+def _fields(paths: tuple[str, ...]) -> Fields:
     return Fields(paths)
+
+
+_decode_note = msgspec.json.Decoder(Note).decode

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from outlay.wire.paths import Fields
 
 Values = tuple[Any, ...]
@@ -94,3 +96,18 @@ def total(values: Any) -> Any:
         return values
     numbers = [value for value in values if type(value) in (int, float)]
     return sum(numbers) if numbers else None
+
+
+def number(value: Any) -> Any:
+    """Return a number, also one that is written as a text (Google's 64-bit integers are); what is none as it is."""
+    try:
+        return (float(value) if "." in value else int(value)) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def counted(values: Any) -> Any:
+    """Return the sum of a list of numbers, or how many elements another has; what is no list as a number."""
+    if isinstance(values, list):
+        return total(values) or len(values) or None
+    return None if isinstance(values, msgspec.Raw) else number(values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from outlay.context import OUTSIDE, DistantSpan, Home, Inside
-from outlay.records import NO_RAW_USAGE
+from outlay.records import NO_RAW_USAGE, Call
 from outlay.wire.exchange import Exchange, Send, Settle
 from outlay.wire.recognise import Match
 from outlay.wire.request import SMALL
@@ -41,6 +41,27 @@ class Facts(msgspec.Struct, array_like=True, frozen=True, gc=False):
     request_model: str | None = None
     answer: msgspec.Raw = NO_RAW_USAGE
     """The answer, reduced to what its format's table reads."""
+
+
+class Submitter(msgspec.Struct, array_like=True, frozen=True):
+    """In whose name a batch was submitted. Fields are named as in ``Call``."""
+
+    project: str
+    release: str | None
+    tags: dict[str, str]
+    trace_id: str | None
+    parent_id: str | None
+    feature: str
+    path: str
+    site: str | None
+
+
+def signed(call: Call, by: Facts | Submitter) -> Call:
+    """Return a call that was read elsewhere in the name of those who made it."""
+    return msgspec.structs.replace(
+        call, project=by.project, release=by.release, tags=by.tags, trace_id=by.trace_id or call.trace_id,
+        parent_id=by.parent_id, feature=by.feature, path=by.path, site=by.site,
+    )  # fmt: skip
 
 
 _encode = msgspec.json.Encoder().encode

@@ -8,13 +8,15 @@ from outlay.wire import encodings
 from outlay.wire.estimate import estimate
 from outlay.wire.exchange import Exchange
 from outlay.wire.framing import is_stream
-from outlay.wire.reader import Reading
+from outlay.wire.reading import Reading
 from outlay.wire.values import charged_usd
 
 
 def read(exchange: Exchange) -> Reading:
     """Return what the answer says, as far as it came, by its body and, of some formats, its headers."""
     reading, header, charged = _read_body(exchange), exchange.header, exchange.match.provider.cost_header
+    if exchange.match.reader.request.measures_anything and reading.whole and reading.error is None:
+        _measure(exchange, reading)
     if header is not None:
         if exchange.match.reader.tells_in_headers and not _declined(exchange):
             exchange.match.reader.headers(reading, header)
@@ -33,7 +35,7 @@ def _read_body(exchange: Exchange) -> Reading:
         exchange.chunks = []
     reader = exchange.match.reader
     if reader.api.answer.binary and exchange.status == 200 and not exchange.events:
-        return Reading(usage=reader.request.measured(exchange.body), whole=True)
+        return Reading(whole=True)
     if answer[:1] == b"[" and exchange.status == 200:
         exchange.events = reader.api.stream is not None  # Gemini's array of JSON: nothing but its first byte says so
     if exchange.events:
@@ -46,6 +48,15 @@ def _read_body(exchange: Exchange) -> Reading:
         reading = Reading()
         reading.marks = () if exchange.status is None or _declined(exchange) else ("unreadable",)
     return reading
+
+
+def _measure(exchange: Exchange, reading: Reading) -> None:
+    """Take from the request what is billed, and the terms of it, where the answer has no usage object."""
+    request = exchange.match.reader.request
+    if reading.usage is None and not _declined(exchange) and reading.status not in exchange.match.reader.uncounted:
+        reading.usage, reading.told = request.measured(exchange.body), True
+    if reading.told:
+        reading.terms = {**request.terms(exchange.body), **reading.terms}
 
 
 def served_by(exchange: Exchange) -> str:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from outlay.records import Quantity
 from outlay.wire import framing, sse
-from outlay.wire.apart import Classes, Item, read_apart
+from outlay.wire.apart import Classes, read_apart
 from outlay.wire.api import API, Paths
-from outlay.wire.derived import fields, total
+from outlay.wire.derived import counted, fields
 from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.reading import Reading
 from outlay.wire.request import RequestReader
 from outlay.wire.usage import InvalidUsage, UsageReader
-from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text, uses
+from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text, texts, uses
 
 if TYPE_CHECKING:
     from outlay.wire.bounds import BoundsReader  # loaded where there are budgets
@@ -37,33 +37,6 @@ REASONS = 128
 HEAD, TAIL = 1, 3
 """Events at a stream's edges that say everything in all formats known (of one that ends with its usage, the tail does);
 where they don't, all are read."""
-
-
-class Reading(msgspec.Struct):
-    """What an answer says. Fields are named as in ``Call``; what was not said keeps its default."""
-
-    model: str | None = None
-    id: str | None = None
-    finish_reasons: tuple[str, ...] = ()
-    status: str | None = None
-    """State of an answer made in the background: ``queued``, ``in_progress``, ``completed``, …"""
-    background: bool = False
-    created: int | None = None
-    """When an answer made in the background was begun, in nanoseconds since the epoch: every poll says the same."""
-    error: str | None = None
-    terms: dict[str, str] = {}
-    usage: dict[str, Quantity] | None = None
-    reasoning: int = 0
-    uses: dict[str, int] = {}
-    """What was used that is billed per use."""
-    items: tuple[Item, ...] = ()
-    """What other models were used for."""
-    raw_usage: bytes = b""
-    reported: int | None = None
-    """Pico-USD that the provider says it charged."""
-    whole: bool = False
-    """Whether nothing that could change the usage is still to come."""
-    marks: tuple[str, ...] = ()
 
 
 class Reader:
@@ -87,13 +60,22 @@ class Reader:
         self._background, self._created = places(answer.background), places(answer.created)
         (self._type,) = places(("type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
-        self._told = [(name, place) for name, path in answer.counts.items() for place in places((path,))]
+        self._told = [
+            (name, place) for name, either in answer.counts.items() for place in places(tuple(either.split(" | ")))
+        ]
         self._uses = [
             (name, kind, place)
             for name, (either, kind) in answer.uses.items()
             for place in places(tuple(either.split(" | ")))
         ]
-        self._fields = Fields(tuple(paths), raw=answer.usage)
+        self._used = [(name, place) for name, path in answer.used.items() for place in places(path)]
+        beside = answer.beside
+        self._beside = None if beside is None else UsageReader(beside.usage)
+        self._tool = (places(beside.path), places(beside.model)) if beside else ([], [])
+        self._per_use = bool(self._uses or self._used or beside)
+        # Of what is only counted nothing is built: pictures are megabytes.
+        raw = (*answer.usage, *(beside.path if beside else ()), *(path for path in paths if path.endswith(".*")))
+        self._fields = Fields(tuple(paths), raw=raw)
         self._usage_terms = tuple(answer.usage_terms)
         self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
         self._final = frozenset(stream.final if stream else ())
@@ -112,6 +94,8 @@ class Reader:
         self._said = attrgetter(*usual) if answer.model and answer.usage else None
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
+        self.uncounted = frozenset((*answer.running, *answer.unbilled))
+        self._deferred = answer.deferred
 
     @cached_property
     def bounds(self) -> BoundsReader:
@@ -127,7 +111,7 @@ class Reader:
             return None
         reading = Reading()
         raw = self._take(reading, values)
-        if raw is not None:
+        if raw is not None and reading.status not in self.uncounted:
             self._count(reading, raw)
         reading.whole = True
         return reading
@@ -196,7 +180,7 @@ class Reader:
             ended = self._ends_with_usage and raw is not None and (reading.finish_reasons or not self._finish)
             if ended or text(values[self._type]) in self._final:
                 reading.whole = True
-        if usages:
+        if usages and reading.status not in self.uncounted:
             self._count(reading, usages[0] if len(usages) == 1 else merged(usages))
         return reading
 
@@ -207,9 +191,8 @@ class Reader:
             if said.__class__ is str:
                 setattr(reading, name, said if len(said) <= TEXT_LIMIT else said[:TEXT_LIMIT])
         self._take_end(reading, values)
-        for name, kind, place in self._uses:
-            if (said := values[place]) and (count := uses(said, kind)):
-                reading.uses[name] = max(count, reading.uses.get(name, 0))
+        if self._per_use:
+            self._take_uses(reading, values)
         for name, place in self._terms:
             if (term := values[place]) and term.__class__ is str:
                 reading.terms[name] = term[:TERM_LIMIT]
@@ -217,8 +200,23 @@ class Reader:
             raw = values[place]
             if raw and raw != _NULL:
                 return bytes(raw)
-        told = {name: total(values[place]) for name, place in self._told if values[place] is not None}
+        told = {name: found for name, place in self._told if (found := counted(values[place])) is not None}
+        reading.told = bool(told)
         return _encode(told) if told else None
+
+    def _take_uses(self, reading: Reading, values: tuple[Any, ...]) -> None:
+        """Take what is billed per use, and what a tool of the provider's used of another model."""
+        for name, kind, place in self._uses:
+            if (said := values[place]) and (count := uses(said, kind)):
+                reading.uses[name] = max(count, reading.uses.get(name, 0))
+        for name, place in self._used:
+            if type(values[place]) is int:
+                reading.uses[name] = values[place]
+        for raw in [values[place] for place in self._tool[0] if values[place] and values[place] != _NULL]:
+            counted = self._beside.read(bytes(raw)) if self._beside is not None else None
+            if counted is not None and counted[0]:
+                model = next(texts(values[place] for place in self._tool[1]), "unknown")
+                reading.items = ((model[:TEXT_LIMIT], counted[0]),)
 
     def _take_end(self, reading: Reading, values: tuple[Any, ...]) -> None:
         """Take how the answer ended, and whether it is one that runs in the background."""
@@ -233,7 +231,10 @@ class Reader:
         for place in self._background:
             if values[place] is True:
                 reading.background = True
-                reading.created = next((moment(values[at]) for at in self._created if values[at]), None)
+        if self._deferred:
+            reading.background = True
+        if reading.background:
+            reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
@@ -264,7 +265,8 @@ class Reader:
     def _count_beside(self, reading: Reading, usage: Classes, raw: bytes) -> None:
         """Add what stands in no total: what is billed per use, and what was used apart."""
         for name, count in reading.uses.items():
-            usage.setdefault(name, count)
+            if count:
+                usage.setdefault(name, count)
         table = self._apart
         if table is None or self._apart_key not in raw:
             return
@@ -273,7 +275,7 @@ class Reader:
         except InvalidUsage:
             reading.marks += ("usage_invalid",)
             return
-        reading.items = tuple(items)
+        reading.items += tuple(items)
         for classes in added:
             for name, quantity in classes.items():
                 usage[name] = usage.get(name, 0) + quantity

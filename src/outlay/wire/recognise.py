@@ -64,10 +64,12 @@ class Recogniser:
         self._exact: dict[str, Provider] = {}
         self._wild: list[tuple[re.Pattern[str], Provider]] = []
         self._apis = {(api.name, provider): api for api in apis for provider in api.providers or ("",)}
-        self._providers = named = {provider.name: provider for provider in providers}
-        for provider in named.values():
+        named: dict[str, Provider] = {}
+        for provider in providers:
+            named.setdefault(provider.name, provider)  # one with other terms at some hosts has a row for these
             for host in provider.hosts:
                 self._name(host, provider)
+        self._providers = named
         for host, name in hosts.items():
             self._name(host, named.get(name, Provider(name=name, hosts=(host,))))
         self._matches: dict[tuple[str, str, str], Match | None] = {}
@@ -132,12 +134,14 @@ class Recogniser:
         self._hosts[host] = found
         return found
 
-    def named(self, api: str, provider: str) -> Match | None:
+    def named(self, api: str, provider: str, host: str = "") -> Match | None:
         """Return the match of a call that another process recognised; None where its format is not known here."""
         known = self._apis.get((api, provider)) or self._apis.get((api, ""))
         if known is None:
             return None
-        billed = self._providers.get(provider) or Provider(name=provider, hosts=())
+        billed = self.provider(host)
+        if billed is None or billed.name != provider:
+            billed = self._providers.get(provider) or Provider(name=provider, hosts=())
         return Match(_reader(known), billed, "POST", "", "", poll=False)
 
     def coverage(self, at: int) -> list[Coverage]:
@@ -158,6 +162,9 @@ class Recogniser:
     def _remember(self, method: str, host: str, path: str) -> Match | None:
         key = (method, host, path)
         match = self._match(method, host, path)
+        if match is None and self.provider(host) is not None:
+            self._miss(method, host, path)
+            return None  # not remembered: the next one is missed as well
         if len(self._matches) >= CACHED:
             self._matches.clear()
         self._matches[key] = match
@@ -179,6 +186,7 @@ class Recogniser:
                 continue
             if _ends(f"/{path}", stranger if provider is None else known):
                 short = template("/".join(parts))
+                poll = poll or api.batch is not None or known[1:] in api.resumes
                 return self._kind(method, host, short, _reader(api), provider or UNKNOWN, poll=poll)
         return None
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from outlay.records import Quantity
 from outlay.wire.api import Request
+from outlay.wire.derived import number
 from outlay.wire.paths import Fields
 
 SMALL = 16 * 1024
@@ -46,6 +47,11 @@ class RequestReader:
         self._in_path = None if place is None else re.compile(f"(?:^|/){place}")
         self._measured = tuple(table.measures)
         self._measures = Fields(tuple(table.measures.values())) if table.measures else None
+        self._asks, self._terms = dict(table.asks), dict(table.terms)
+        said = tuple(path for path, _ in (*table.asks.values(), *table.terms.values()))
+        self._said = Fields(said) if said else None
+        self.measures_anything = bool(table.measures or said)
+        """Whether a request may say what is billed where its answer does not."""
         self._first = b'{"%s":"' % table.model.encode()
         self._last = b',"%s":"' % table.model.encode()
 
@@ -96,7 +102,23 @@ class RequestReader:
         for name, text in zip(self._measured, texts or (), strict=False):
             if isinstance(text, str):
                 counted[name] = len(text)
+        said = (self._said.read(body) if self._said is not None and body else None) or ()
+        for (name, (_, usual)), asked in zip(self._asks.items(), said, strict=False):
+            quantity = number(usual if asked is None else asked)
+            if type(quantity) in (int, float) and quantity > 0:
+                counted[name] = quantity * self._choices(body)
         return counted or None
+
+    def terms(self, body: bytes | None) -> dict[str, str]:
+        """Return the price terms that a request asks for, or that hold where it asks for none."""
+        said = self._said.read(body) if self._said is not None and body and self._terms else None
+        if said is None:
+            return dict.fromkeys(self._terms, "unknown")  # which no price answers for
+        asked = said[len(self._asks) :]
+        return {
+            name: said if isinstance(said, str) else usual
+            for (name, (_, usual)), said in zip(self._terms.items(), asked, strict=True)
+        }
 
     def limit(self, body: bytes | None) -> int | None:
         """Return the most output tokens that the request allows, all choices together; None where it names no limit."""
@@ -104,8 +126,11 @@ class RequestReader:
         if values is None:
             return None
         limits = [limit for limit in values[3:] if type(limit) is int and limit > 0]
-        choices = values[2] if type(values[2]) is int and values[2] > 0 else 1
-        return min(limits) * choices if limits else None
+        return min(limits) * self._choices(body) if limits else None
+
+    def _choices(self, body: bytes | None) -> int:
+        asked = (self._fields.read(body) if body else None) or (None, None, None)
+        return asked[2] if type(asked[2]) is int and asked[2] > 0 else 1
 
 
 def _text(value: Any) -> str | None:

@@ -32,6 +32,7 @@ class UsageReader:
             for total in table.totals
         ]
         self._others = [(name, place(path)) for name, path in table.others.items()]
+        self._otherwise = [(name, place(path)) for name, path in table.otherwise.items()]
         self._reasoning = place(table.reasoning) if table.reasoning else None
         self._sum = place(table.sum) if table.sum else None
         self._terms = [place(path) for path in terms]
@@ -60,6 +61,9 @@ class UsageReader:
         for name, place in self._others:
             if values[place]:
                 classes[name] = classes.get(name, 0) + _quantity(values[place])
+        for name, place in self._otherwise if not classes else ():
+            if values[place]:
+                classes[name] = _quantity(values[place])
         if tokens is None and not classes:
             return None
         if self._sum is not None:

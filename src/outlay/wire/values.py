@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +22,15 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts(said: Any) -> Iterator[str]:
+    """Yield the texts in values and lists of them."""
+    for value in said:
+        if isinstance(value, list):
+            yield from texts(value)
+        elif isinstance(value, str):
+            yield value
+
+
 def length(said: Any) -> int:
     """Return the bytes of a text, or of all texts in a list of any depth: two stars in a path make lists of lists."""
     if isinstance(said, list):
@@ -28,16 +39,24 @@ def length(said: Any) -> int:
 
 
 def uses(said: Any, kind: str) -> int:
-    """Return how many texts of a list (of lists) are ``kind``: ``*`` is any, ``?`` any as well, but counted once."""
+    """Return how many texts of a list (of lists) are ``kind``: ``*`` any, ``?`` any but one at most, ``=`` any once."""
+    if isinstance(said, list) and kind == "=":
+        return len({text for text in said if isinstance(text, str)})
     if isinstance(said, list):
         counted = sum(uses(element, "*" if kind == "?" else kind) for element in said)
         return min(counted, 1) if kind == "?" else counted
     return int(isinstance(said, str) and kind in ("*", said))
 
 
-def moment(seconds: Any) -> int | None:
-    """Return a time in nanoseconds since the epoch; None for what is none."""
-    return int(seconds * 10**9) if type(seconds) in (int, float) and 0 < seconds < ABSURD else None
+def moment(said: Any) -> int | None:
+    """Return a time, in seconds or by RFC 3339, in nanoseconds since the epoch; None for what is none."""
+    if isinstance(said, str):
+        try:
+            at = datetime.fromisoformat(said)
+            said = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return round(said * 10**6) * 1000 if type(said) in (int, float) and 0 < said < ABSURD else None
 
 
 def charged_usd(said: str | None) -> int | None:
