@@ -231,10 +231,13 @@ class Reader:
         for place in self._background:
             if values[place] is True:
                 reading.background = True
-        if self._deferred:
-            reading.background = True
-        if reading.background:
-            reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
+        if self._deferred or reading.background:
+            self._take_begin(reading, values)
+
+    def _take_begin(self, reading: Reading, values: tuple[Any, ...]) -> None:
+        """Take when an answer was begun that runs in the background."""
+        reading.background = True
+        reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
