@@ -59,7 +59,8 @@ measures.
 
 - **tokens**: input + output, as the host billed them. *estimate*: the provider never said, as the stream was left or
   broke; the record is marked as an estimate, between bounds that hold what was billed.
-- **USD**: computed from the price table, to the last digit what the host's bill comes to.
+- **USD**: computed from the price table, to the last digit what the host's bill comes to. *at least*: something was
+  used (a container, say) of which no answer tells what it is billed by, and the record names it.
 
 ## The ways that comparisons go through
 
@@ -103,7 +104,8 @@ def _cost(call: Call) -> str:
         return "later" if call.outcome == "pending" else "unknown" if call.cost.usd is None else f"{call.cost.usd}"
     if call.cost.usd is None:
         return "unknown"
-    return "*estimate*" if call.usage.estimated else f"{call.cost.usd:f}"
+    least = "at least " if call.cost.status == "partial" else ""
+    return "*estimate*" if call.usage.estimated else f"{least}{call.cost.usd:f}"
 
 
 def published() -> list[str]:

@@ -189,6 +189,13 @@ _MINI = "gpt-4o-mini-2024-07-18"
 _OUTPUT = line(1, completion(_MINI, usage(1000, 200)) | {"created": CREATED})
 _BATCH = (*OPENAI.answers[:2], Canned("/files/file-out/content", method="GET", file=file(_OUTPUT)))
 
+_DRAWN = {"id": "img-0.jpeg", "top_left_x": 0, "top_left_y": 0, "bottom_right_x": 9, "bottom_right_y": 9,
+          "image_base64": None, "image_annotation": '{"kind": "chart"}'}  # fmt: skip
+_ANNOTATED = _DOCUMENT | {"pages": [_PAGE | {"images": [_DRAWN, _DRAWN]}, _PAGE], "document_annotation": "{}"}
+_OCR: dict[str, Any] = {"sdk": "mistral_ai", "make": sdk_shapes.mistral_client, "kinds": ("sync",),
+                        "call": read_document, "http": sdk_shapes.HTTPX2, "api": "mistral.ocr",
+                        "model": "mistral-ocr-2505", "answered_by": "mistral-ocr-2505-completion"}  # fmt: skip
+
 JOB_SHAPES: tuple[FieldShape, ...] = (
     _openai("videos.create and retrieve", film(3), "openai.videos", "sora-2", Canned("/videos", _video("queued")),
             Canned("/videos/video_1", _video("in_progress", progress=40), method="GET"),
@@ -242,8 +249,7 @@ JOB_SHAPES: tuple[FieldShape, ...] = (
             "succeeded", predict_time=2.5, token_input_count=20, token_output_count=5)),),
         classes={"input": 20, "output": 5}, **_REPLICATE),
     # 2 x 1, a thousand
-    FieldShape(name="mistral ocr", sdk="mistral_ai", make=sdk_shapes.mistral_client, kinds=("sync",),
-               call=read_document, http=sdk_shapes.HTTPX2, api="mistral.ocr", model="mistral-ocr-2505",
-               answered_by="mistral-ocr-2505-completion", answers=(Canned("/v1/ocr", _DOCUMENT),),
-               classes={"pages": 2}, usd="0.002"),
+    FieldShape(name="mistral ocr", answers=(Canned("/v1/ocr", _DOCUMENT),), classes={"pages": 2}, usd="0.002", **_OCR),
+    FieldShape(name="mistral ocr with annotations", classes={"pages": 2, "annotations": 1}, usd="0.002",
+               unpriced=("annotations",), answers=(Canned("/v1/ocr", _ANNOTATED),), **_OCR),
 )  # fmt: skip

@@ -36,9 +36,9 @@ here is metered as well; `[hosts]` of the [configuration](configuration.md) says
 
 ## Formats
 
-*paths*: how those of billed requests end, and of those that ask what became of one; dots before a slash make it an RPC.
-*classes*: what an answer's usage is divided into; they are disjoint and add up to the provider's totals. *charged*:
-where in the usage object the answer says what was charged.
+*paths*: how those of billed requests end, and of those that ask what became of one. *classes*: what an answer's usage
+is divided into; they are disjoint and add up to the provider's totals. *charged*: where in the usage object the answer
+says what was charged. A path with dots before its slash is an RPC.
 
 | format | of | paths | classes | charged |
 |---|---|---|---|---|
@@ -66,7 +66,8 @@ def _provider(provider: Provider, prices: Prices) -> str:
     priced = routed or gateway or (str(known) if known else "by a price book")
     asked = "yes" if provider.ask_usage else "no"
     others = _code(ALIASES.get(provider.name, ()))
-    return f"| {_code([provider.name])} | {others} | {_code(provider.hosts)} | {priced} | {asked} |"
+    terms = "".join(f", at the price of {key} `{value}`" for key, value in provider.terms.items())
+    return f"| {_code([provider.name])} | {others} | {_code(provider.hosts)}{terms} | {priced} | {asked} |"
 
 
 def _format(api: API) -> str:

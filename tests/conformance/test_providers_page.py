@@ -8,7 +8,8 @@ from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 from tests.conformance.providers_page import PAGE, classes, page
 
 PER_USE = {
-    "audio_seconds", "characters", "citation", "classifications", "code_execution", "containers", "file_search",
+    "annotations", "audio_seconds", "characters", "citation", "classifications", "code_execution", "containers",
+    "file_search",
     "images", "input_pixels", "pages", "rerank", "run_seconds", "search_sources", "social_search", "video_seconds",
     "web_search",
 }  # fmt: skip

@@ -89,7 +89,7 @@ def _possible(match: Match, terms: Mapping[str, str]) -> Iterator[dict[str, str]
             known.setdefault(key, set()).add(value)
     choices = []
     for key, values in known.items():
-        said = terms.get(key)
+        said = terms.get(key, "" if key == "region" else None)  # the host tells the region, and nothing after it
         if said is None or (key == "tier" and said == "auto"):
             choices.append([(key, value) for value in sorted({"", *values} - PAST)])
         else:

@@ -20,6 +20,7 @@ PER: dict[str, int] = {
     "input_pixels": 10**9,
     "pages": 1000,
     "annotated_pages": 1000,
+    "annotations": 1000,
     "rerank": 1000,
     "web_search": 1000,
     "social_search": 1000,

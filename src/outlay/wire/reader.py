@@ -229,10 +229,15 @@ class Reader:
             if values[place] and reading.error is None:
                 reading.error = code(values[place])
         for place in self._background:
-            reading.background |= values[place] is True
+            if values[place] is True:
+                reading.background = True
         if self._deferred or reading.background:
-            reading.background = True
-            reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
+            self._take_begin(reading, values)
+
+    def _take_begin(self, reading: Reading, values: tuple[Any, ...]) -> None:
+        """Take when an answer was begun that runs in the background."""
+        reading.background = True
+        reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:

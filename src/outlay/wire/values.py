@@ -45,7 +45,7 @@ def uses(said: Any, kind: str) -> int:
     if isinstance(said, list):
         counted = sum(uses(element, "*" if kind == "?" else kind) for element in said)
         return min(counted, 1) if kind == "?" else counted
-    return int(isinstance(said, str) and kind in ("*", said))
+    return int(isinstance(said, str) and kind in ("*", "?", "=", said))
 
 
 def moment(said: Any) -> int | None:
