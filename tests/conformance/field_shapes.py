@@ -23,7 +23,6 @@ FIELD_SHAPES: tuple[FieldShape, ...] = (
     *MEDIA_SHAPES,
     *JOB_SHAPES,
     *SDK_SHAPES,
-    *HAND_SHAPES,
     *RPC_SHAPES,
     *SOCKET_SHAPES,
     *HAND_SHAPES,
