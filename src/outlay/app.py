@@ -19,6 +19,7 @@ from outlay.patching import Patcher
 from outlay.records import Record
 
 if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
+    from outlay.alerts import Alert
     from outlay.budgets.gate import Budgets
     from outlay.ledger.spool import Spool
     from outlay.meter import Meter
@@ -70,6 +71,7 @@ class Outlay:
         return self.__dict__[name]
 
     def _make_parts(self) -> None:
+        from outlay.alerts import deliverer
         from outlay.ledger.spool import Spool
         from outlay.ledger.submissions import Submissions
         from outlay.meter import Meter
@@ -98,6 +100,7 @@ class Outlay:
             submissions=Submissions(self.folder / "batches"),
         )
         worker.watched, worker.revive = self.watched, meter.revive
+        worker.delivery = deliverer(settings, self.home.project)
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 
@@ -134,6 +137,13 @@ class Outlay:
     def keep_all(self, records: Sequence[Record]) -> None:
         """Write records to the spool at once."""
         self.spool.append_all(records)
+
+    def put(self, alert: Alert) -> None:
+        """Take an alert (``alerts.Sink``): it is in the spool when this returns, and on its way a moment later."""
+        from outlay.alerts import raised
+
+        self.keep(raised(alert))
+        self.worker.hurry()
 
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from outlay import app, context, integration
+from outlay.alerts import Alert, raised
 from outlay.app import Outlay
 from outlay.config import Settings, load
 from outlay.context import Home
@@ -37,6 +38,10 @@ class Instance(Outlay):
         """Write a record to the spool, so that ``outlay.flush()`` has something to carry, and show it."""
         self.spool.append(record)
         self._note(record)
+
+    def put(self, alert: Alert) -> None:
+        """Show an alert to the test; it goes nowhere else."""
+        self.keep(raised(alert))
 
     def leave(self) -> None:
         """Settle what is open, and close the files; nothing is carried on, since nobody will read it."""

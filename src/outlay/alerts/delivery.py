@@ -1,0 +1,224 @@
+"""Bringing alerts to people: what the worker does each second, and the threads that exist while a message is sent.
+
+The outbox stands in the ledger. The worker takes a message from it under a lease and hands it to a thread of the
+channel's own; the thread does nothing but send; the worker writes down how it went. Who is killed between sending and
+writing down leaves a lease that runs out, and the next one sends the same message under the same id.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from outlay.alerts.channel import Channel, Undelivered, opened
+from outlay.alerts.message import Message
+from outlay.config import Settings
+from outlay.config.channels import Address
+from outlay.config.quiet import QuietHours
+from outlay.guard import failure_of
+
+logger = logging.getLogger("outlay")
+
+SECOND = 10**9
+LEASE = 60 * SECOND
+"""How long a message is this process's alone."""
+PATIENCE = 30 * SECOND
+"""How long a channel may take for a message before that counts as a failure; less than the lease."""
+FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
+"""Seconds between two tries: doubled from the one to the other."""
+GIVE_UP = 7 * 86_400 * SECOND
+"""Age from which on an alert that does not get through is left to ``outlay alerts`` alone."""
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A message that is this process's to send, for a while."""
+
+    message: Message
+    attempts: int
+    """How often it was tried, this time included."""
+    lease: int
+    """Until when (ns since the epoch); it also tells this claim from later ones."""
+    kept: int
+    """When the oldest of its alerts came to the ledger."""
+
+
+class Outbox(Protocol):
+    """The ledger, as far as alerts go; times are nanoseconds since the epoch."""
+
+    def enrol(self, channels: Sequence[Address], project: str, now: int) -> None:
+        """Write down which alerts of ``project`` are to go where."""
+
+    def claim(
+        self, channel: str, project: str, *, now: int, lease: int, group: int, urgent_only: bool
+    ) -> Claimed | None:
+        """Take the next message that is due on ``channel``; None where there is none.
+
+        ``group``: nanoseconds after a message's begin in which alerts that are not critical gather to the next.
+        """
+
+    def delivered(self, channel: str, claimed: Claimed, now: int) -> None:
+        """Write down that it has arrived."""
+
+    def undelivered(self, channel: str, claimed: Claimed, *, trouble: str, due: int | None, now: int) -> None:
+        """Write down that it has not, why, and when to try again (None: never)."""
+
+
+class Line:
+    """One channel of this process, and what it is doing."""
+
+    def __init__(self, address: Address, channel: Channel) -> None:
+        self.address = address
+        self.channel = channel
+        self.claimed: Claimed | None = None
+        self.thread: threading.Thread | None = None
+        self.since = 0.0
+        """When the thread began, by the monotonic clock."""
+        self.outcome: list[Exception | None] = []
+        """How it went, once it is over."""
+        self.late = False
+        """Whether it took too long, and was written down as failed already."""
+        self.failures = 0
+        """Tries that failed since the last one that did not."""
+        self.closed_until = 0
+        """New messages wait until then: the last try failed."""
+
+    def send(self, claimed: Claimed) -> bool:
+        """Begin to send; return whether that was possible: an interpreter that ends starts no threads."""
+        outcome: list[Exception | None] = []
+        self.claimed, self.outcome, self.since, self.late = claimed, outcome, time.monotonic(), False
+        self.thread = threading.Thread(
+            target=lambda: outcome.append(failure_of(lambda: self.channel.send(claimed.message))),
+            name=f"outlay alerts {self.address.scheme}",
+            daemon=True,
+        )
+        try:
+            self.thread.start()
+        except RuntimeError:
+            self.claimed = self.thread = None
+            return False
+        return True
+
+
+class Delivery:
+    """The alerts of one process on their way out; all of it on the worker's thread, but for the sending."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        project: str,
+        *,
+        lease: int = LEASE,
+        patience: int = PATIENCE,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        secret, zone = settings.alert_webhook_secret, settings.timezone
+        self._lines = [Line(address, opened(address, secret)) for address in settings.alert_channels]
+        self._project = project
+        self._zone = zone
+        self._quiet = QuietHours.read(settings.alert_quiet_hours, zone)
+        self._group = settings.alert_group_seconds * SECOND
+        self._lease, self._patience = lease, patience
+        self._chance = chance
+
+    def step(self, outbox: Outbox, now: int, *, gather: bool = True) -> bool:
+        """Write down what was sent, and begin to send what is due; return whether something is being sent.
+
+        Without ``gather`` nothing waits to become one message with what may follow.
+        """
+        for line in self._lines:
+            self._settle(line, outbox, now)
+        outbox.enrol([line.address for line in self._lines], self._project, now)
+        for line in self._lines:
+            self._begin(line, outbox, now, self._group if gather else 0)
+        return any(line.claimed is not None and not line.late for line in self._lines)
+
+    def finish(self, outbox: Outbox, timeout: float) -> None:
+        """Wait for what is being sent, as long as ``timeout`` seconds allow; the rest is sent by whoever comes next."""
+        deadline = time.monotonic() + timeout
+        while self.step(outbox, time.time_ns(), gather=False):
+            busy = [line.thread for line in self._lines if line.thread is not None and line.thread.is_alive()]
+            for thread in busy:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            if time.monotonic() >= deadline:
+                break
+
+    def forked(self) -> None:
+        """Leave to the parent what it is sending."""
+        for line in self._lines:
+            line.claimed = line.thread = None
+
+    def _begin(self, line: Line, outbox: Outbox, now: int, group: int) -> None:
+        if line.thread is not None or now < line.closed_until:
+            return
+        claimed = outbox.claim(
+            line.address.name,
+            self._project,
+            now=now,
+            lease=now + self._lease,
+            group=group,
+            urgent_only=self._quiet.cover(now),
+        )
+        if claimed is None:
+            return
+        message = msgspec.structs.replace(claimed.message, zone=self._zone)
+        if not line.send(msgspec.structs.replace(claimed, message=message)):
+            outbox.undelivered(line.address.name, claimed, trouble="the process was ending", due=now, now=now)
+
+    def _settle(self, line: Line, outbox: Outbox, now: int) -> None:
+        """Write down how a try went. One that takes too long has failed, and keeps its channel busy until it ends."""
+        if line.thread is None or line.claimed is None:
+            return
+        alive = line.thread.is_alive()  # looked at before the outcome: what ends between is seen the next time
+        if line.outcome:
+            line.thread.join()
+            error = line.outcome[0]
+        elif not alive:
+            error = Undelivered("it ended without a word")
+        elif not line.late and time.monotonic() - line.since > self._patience / SECOND:
+            self._fails(line, line.claimed, outbox, Undelivered(f"no answer within {self._patience // SECOND} s"), now)
+            line.late = True
+            return
+        else:
+            return
+        if error is None:
+            outbox.delivered(line.address.name, line.claimed, now)
+            self._works(line)
+        elif not line.late:
+            self._fails(line, line.claimed, outbox, error, now)
+        line.claimed = line.thread = None
+
+    def _works(self, line: Line) -> None:
+        if line.failures:
+            logger.warning("alerts get through to %s again.", line.address.name)
+        line.failures = line.closed_until = 0
+
+    def _fails(self, line: Line, claimed: Claimed, outbox: Outbox, error: Exception, now: int) -> None:
+        name, (trouble, asked) = line.address.name, explained(error, line.address)
+        due = now + int(wait(claimed.attempts, asked, self._chance) * SECOND)
+        over = now - claimed.kept >= GIVE_UP
+        outbox.undelivered(name, claimed, trouble=trouble, due=None if over else due, now=now)
+        line.failures += 1
+        line.closed_until = now + int(wait(line.failures, asked, self._chance) * SECOND)
+        if line.failures == 1 or over:
+            goes_on = "gives it up" if over else "tries again"
+            logger.warning("an alert did not reach %s (%s); outlay %s: see `outlay alerts`.", name, trouble, goes_on)
+
+
+def wait(attempts: int, asked: float | None, chance: Callable[[], float]) -> float:
+    """Return the seconds until the next try: twice as long each time, spread by chance, at least what was asked for."""
+    longest = min(FIRST_WAIT * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
+    return max(longest * (0.5 + chance() / 2), min(asked or 0.0, 86_400.0))
+
+
+def explained(error: Exception, address: Address) -> tuple[str, float | None]:
+    """Return why a message did not arrive, without a secret, and the seconds that the receiver asked to wait for."""
+    if isinstance(error, Undelivered):
+        return address.redact(error.reason), error.retry_after
+    said = " ".join(str(error).split())[:200]
+    return address.redact(f"{type(error).__name__}: {said}" if said else type(error).__name__), None
