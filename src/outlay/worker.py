@@ -90,6 +90,8 @@ class Worker:
     def hurry(self) -> None:
         """Have what was written carried at once: somebody is to be told."""
         self._hurried = True
+        if self.delivery is not None:
+            self.delivery.stand_by()
         self.wake()
         self._look.set()
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
-from outlay.alerts.channel import Channel, Undelivered, opened
-from outlay.alerts.message import Message
+from outlay.alerts.channel import Undelivered, opened
+from outlay.alerts.line import Claimed, Line
 from outlay.config import Settings
 from outlay.config.channels import Address
 from outlay.config.quiet import QuietHours
-from outlay.guard import failure_of
 
 logger = logging.getLogger("outlay")
 
@@ -34,18 +32,6 @@ FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 """Seconds between two tries: doubled from the one to the other."""
 GIVE_UP = 7 * 86_400 * SECOND
 """Age from which on an alert that does not get through is left to ``outlay alerts`` alone."""
-
-
-class Claimed(msgspec.Struct, frozen=True):
-    """A message that is this process's to send, for a while."""
-
-    message: Message
-    attempts: int
-    """How often it was tried, this time included."""
-    lease: int
-    """Until when (ns since the epoch); it also tells this claim from later ones."""
-    kept: int
-    """When the oldest of its alerts came to the ledger."""
 
 
 class Outbox(Protocol):
@@ -67,42 +53,6 @@ class Outbox(Protocol):
 
     def undelivered(self, channel: str, claimed: Claimed, *, trouble: str, due: int | None, now: int) -> None:
         """Write down that it has not, why, and when to try again (None: never)."""
-
-
-class Line:
-    """One channel of this process, and what it is doing."""
-
-    def __init__(self, address: Address, channel: Channel) -> None:
-        self.address = address
-        self.channel = channel
-        self.claimed: Claimed | None = None
-        self.thread: threading.Thread | None = None
-        self.since = 0.0
-        """When the thread began, by the monotonic clock."""
-        self.outcome: list[Exception | None] = []
-        """How it went, once it is over."""
-        self.late = False
-        """Whether it took too long, and was written down as failed already."""
-        self.failures = 0
-        """Tries that failed since the last one that did not."""
-        self.closed_until = 0
-        """New messages wait until then: the last try failed."""
-
-    def send(self, claimed: Claimed) -> bool:
-        """Begin to send; return whether that was possible: an interpreter that ends starts no threads."""
-        outcome: list[Exception | None] = []
-        self.claimed, self.outcome, self.since, self.late = claimed, outcome, time.monotonic(), False
-        self.thread = threading.Thread(
-            target=lambda: outcome.append(failure_of(lambda: self.channel.send(claimed.message))),
-            name=f"outlay alerts {self.address.scheme}",
-            daemon=True,
-        )
-        try:
-            self.thread.start()
-        except RuntimeError:
-            self.claimed = self.thread = None
-            return False
-        return True
 
 
 class Delivery:
@@ -141,17 +91,24 @@ class Delivery:
     def finish(self, outbox: Outbox, timeout: float) -> None:
         """Wait for what is being sent, as long as ``timeout`` seconds allow; the rest is sent by whoever comes next."""
         deadline = time.monotonic() + timeout
-        while self.step(outbox, time.time_ns(), gather=False):
-            busy = [line.thread for line in self._lines if line.thread is not None and line.thread.is_alive()]
-            for thread in busy:
-                thread.join(max(0.0, deadline - time.monotonic()))
-            if time.monotonic() >= deadline:
-                break
+        while self.step(outbox, time.time_ns(), gather=False) and time.monotonic() < deadline:
+            self.wait(deadline - time.monotonic())
+
+    def wait(self, seconds: float) -> None:
+        """Wait until what is being sent has been sent, or not, for so many seconds at most."""
+        deadline = time.monotonic() + seconds
+        for thread in [line.thread for line in self._lines if line.thread is not None]:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def forked(self) -> None:
         """Leave to the parent what it is sending."""
         for line in self._lines:
-            line.claimed = line.thread = None
+            line.forked()
+
+    def stand_by(self) -> None:
+        """Have a thread ready for each channel, from any thread: an alert was raised, and the process may end now."""
+        for line in self._lines:
+            line.stand_by()
 
     def _begin(self, line: Line, outbox: Outbox, now: int, group: int) -> None:
         if line.thread is not None or now < line.closed_until:
@@ -181,7 +138,7 @@ class Delivery:
         elif not alive:
             error = Undelivered("it ended without a word")
         elif not line.late and time.monotonic() - line.since > self._patience / SECOND:
-            self._fails(line, line.claimed, outbox, Undelivered(f"no answer within {self._patience // SECOND} s"), now)
+            self._fails(line, line.claimed, outbox, Undelivered(f"no answer within {self._patience / SECOND:g} s"), now)
             line.late = True
             return
         else:

@@ -7,7 +7,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -41,27 +41,26 @@ class Message(msgspec.Struct, frozen=True):
         """One line: the alert's own, or how many there are and the gravest of them."""
         first = max(self.alerts, key=lambda alert: SEVERITIES.index(alert.severity))
         title = f"{first.project}: {first.title}" if first.project else first.title
-        return _plain(title if len(self.alerts) == 1 else f"{len(self.alerts)} alerts; {title}", 250)
+        return _still(_plain(title if len(self.alerts) == 1 else f"{len(self.alerts)} alerts; {title}", 250))
 
     @property
     def text(self) -> str:
         """All of it but the title, without markup."""
-        return "\n\n".join("\n".join(block) for block in self._blocks(str, str, "  "))
+        return "\n\n".join("\n".join(block) for block in self._blocks(_TEXT))
 
     @property
     def markdown(self) -> str:
-        """The same in Markdown that Slack, Discord, Telegram and the rest agree on: bold, code, lines."""
-        return "\n\n".join("\n".join(block) for block in self._blocks(_bold, _code, "- "))
+        """The same in Markdown that chats agree on: bold, code, lines."""
+        return "\n\n".join("\n".join(block) for block in self._blocks(_MARKDOWN))
 
     @property
     def html(self) -> str:
         """The same in HTML, for mail."""
-        blocks = self._blocks(lambda text: f"<b>{html.escape(text)}</b>", _escaped, "&nbsp;&nbsp;")
-        return "".join(f"<p>{'<br>'.join(block)}</p>" for block in blocks)
+        return "".join(f"<p>{'<br>'.join(block)}</p>" for block in self._blocks(_HTML))
 
     def line(self, alert: Alert) -> str:
         """Return an alert on one line, for a log."""
-        return " | ".join(self._one(alert, str, str, "", several=True))
+        return " | ".join(self._one(alert, _TEXT, several=True))
 
     def json(self) -> bytes:
         """Return what a program reads: amounts are decimal strings in USD, times are ISO 8601 in UTC."""
@@ -73,37 +72,35 @@ class Message(msgspec.Struct, frozen=True):
         }
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
-    def _blocks(self, strong: Callable[[str], str], name: Callable[[str], str], bullet: str) -> Iterator[list[str]]:
+    def _blocks(self, form: _Form) -> Iterator[list[str]]:
         several = len(self.alerts) > 1
         for alert in self.alerts[:IN_FULL]:
-            yield list(self._one(alert, strong, name, bullet, several=several))
+            yield list(self._one(alert, form, several=several))
         rest = self.alerts[IN_FULL:]
         if rest:
             yield [
-                f"And {len(rest)} more (see {name('outlay alerts')}):",
-                *(bullet + name(_plain(alert.title)) for alert in rest),
+                f"And {len(rest)} more (see {form.name('outlay alerts')}):",
+                *(form.bullet + form.prose(_plain(alert.title)) for alert in rest),
             ]
 
-    def _one(
-        self, alert: Alert, strong: Callable[[str], str], name: Callable[[str], str], bullet: str, *, several: bool
-    ) -> Iterator[str]:
-        prose = _escaped if name is _escaped else str
+    def _one(self, alert: Alert, form: _Form, *, several: bool) -> Iterator[str]:
         if several:
-            yield strong(_plain(f"[{alert.severity}] {alert.project}: {alert.title}".replace(" : ", " ")))
+            of = f"{alert.project}: " if alert.project else ""
+            yield form.strong(_plain(f"[{alert.severity}] {of}{alert.title}", 250))
         if alert.text:
-            yield prose(_plain(alert.text, 2000))
+            yield form.prose(_plain(alert.text, 2000))
         amount = _amount(alert)
         since = f"since {self._when(alert.since)}" if alert.since is not None else f"at {self._when(alert.at)}"
-        yield prose(f"{amount}, {since}." if amount else f"{since[0].upper()}{since[1:]}.")
+        yield form.prose(f"{amount}, {since}." if amount else f"{since[0].upper()}{since[1:]}.")
         if alert.drivers:
-            yield prose("Driven by:")
+            yield form.prose("Driven by:")
             yield from (
-                f"{bullet}{prose(_plain(driver.dimension))} {name(_plain(driver.value) or '(none)')}: "
-                f"{prose(_share(driver, alert))}"
+                f"{form.bullet}{form.prose(_plain(driver.dimension))} {form.name(_plain(driver.value) or '(none)')}: "
+                f"{form.prose(_share(driver, alert))}"
                 for driver in alert.drivers[:DRIVERS]
             )
         if alert.advice:
-            yield f"{strong('What to do:')} {prose(_plain(alert.advice, 500))}"
+            yield f"{form.strong('What to do:')} {form.prose(_plain(alert.advice, 500))}"
 
     def _when(self, at: int) -> str:
         moment = datetime.fromtimestamp(at // 10**9, ZoneInfo(self.zone))
@@ -163,18 +160,27 @@ def _plain(text: str, longest: int = LONGEST) -> str:
     return short if len(short) <= longest else short[: longest - 1].rstrip() + "…"
 
 
-def _bold(text: str) -> str:
-    return f"**{_inert(text)}**"
+def _still(text: str) -> str:
+    """Return ``text`` of which no chat makes markup, a mention or a link: end users choose some names."""
+    return text.translate({ord("*"): "∗", ord("<"): "‹", ord(">"): "›", ord("@"): "＠"})  # noqa: RUF001 - meant to look alike
 
 
-def _code(text: str) -> str:
-    return f"`{_inert(text)}`"
+class _Form(NamedTuple):
+    """How text is marked up."""
+
+    strong: Callable[[str], str]
+    name: Callable[[str], str]
+    prose: Callable[[str], str]
+    bullet: str
 
 
-def _inert(text: str) -> str:
-    """Return ``text`` without what a chat takes for markup, a mention or a link: end users choose some names."""
-    return text.translate({ord("`"): "'", ord("*"): "∗", ord("<"): "‹", ord(">"): "›", ord("@"): "＠"})  # noqa: RUF001 - meant to look alike
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text)
+_TEXT = _Form(str, str, str, "  ")
+_MARKDOWN = _Form(
+    strong=lambda text: f"**{_still(text).replace('`', chr(39))}**",
+    name=lambda text: f"`{_still(text).replace('`', chr(39))}`",
+    prose=_still,
+    bullet="- ",
+)
+_HTML = _Form(
+    strong=lambda text: f"<b>{html.escape(text)}</b>", name=html.escape, prose=html.escape, bullet="&nbsp;&nbsp;"
+)

@@ -40,14 +40,18 @@ class Alerting:
             self._raise_unpriced(now)
             if delivery is None:
                 return
-            if self._outbox is None:
-                from outlay.ledger.outbox import Outbox
-
-                self._outbox = Outbox(self._database)
             if timeout is None:
-                delivery.step(self._outbox, now)
+                delivery.step(self.outbox(), now)
             else:
-                delivery.finish(self._outbox, timeout)
+                delivery.finish(self.outbox(), timeout)
+
+    def outbox(self) -> Outbox:
+        """Return what says which alerts are to be sent, and takes down how that went."""
+        if self._outbox is None:
+            from outlay.ledger.outbox import Outbox
+
+            self._outbox = Outbox(self._database)
+        return self._outbox
 
     def _raise_unpriced(self, now: int) -> None:
         """Raise an alert for each model that went without a price for the first time."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from outlay.alerts import SEVERITIES
-from outlay.alerts.delivery import Claimed
+from outlay.alerts.line import Claimed
 from outlay.alerts.message import Message
 from outlay.config.channels import Address
 from outlay.ledger.alerts import read
