@@ -105,7 +105,7 @@ class Post:
         return "250 taken"
 
 
-class Box(Controller):
+class Box(Controller):  # type: ignore[misc]  # aiosmtpd has no types
     """A mail server on whatever port is free; its own start would look for it at port 0."""
 
     def _trigger_server(self) -> None:

@@ -271,7 +271,8 @@ def test_two_deliveries_over_one_ledger_send_each_alert_once(tmp_path: Path, web
 
 def test_a_channel_that_hangs_holds_up_neither_the_others_nor_the_caller(ledger: Ledger) -> None:
     """It counts as failed when its time is up, is not asked again while it hangs, and may still come through."""
-    free, seen, before = threading.Event(), [], threading.enumerate()
+    free, before = threading.Event(), threading.enumerate()
+    seen: list[Alert] = []
 
     def hangs(_: Alert) -> None:
         free.wait(20)

@@ -95,7 +95,7 @@ def test_a_model_without_a_price_is_told_of_once(web: Web) -> None:
     (one,) = json.loads(request.body)["data"]["alerts"]
     assert (one["kind"], one["project"], one["subject"]) == ("unpriced", "shop", "gpt-99-imaginary")
     assert one["title"] == "gpt-99-imaginary (openai) has no price"
-    assert one["text"].startswith("So far 1 call with 1,100 tokens, by the feature summarise is missing from every sum")
+    assert one["text"].startswith("So far 1 call with 1,100 tokens of the feature summarise is missing from every sum")
     assert one["facts"] == {
         "provider": "openai",
         "model": "gpt-99-imaginary",

@@ -17,6 +17,7 @@ import msgspec
 
 from outlay.alerts.channel import Undelivered, opened
 from outlay.alerts.line import Claimed, Line
+from outlay.alerts.message import plain
 from outlay.config import Settings
 from outlay.config.channels import Address
 from outlay.config.quiet import QuietHours
@@ -28,6 +29,8 @@ LEASE = 60 * SECOND
 """How long a message is this process's alone."""
 PATIENCE = 30 * SECOND
 """How long a channel may take for a message before that counts as a failure; less than the lease."""
+LONGEST_REASON = 300
+"""Characters of why a message did not arrive."""
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 """Seconds between two tries: doubled from the one to the other."""
 GIVE_UP = 7 * 86_400 * SECOND
@@ -176,6 +179,6 @@ def wait(attempts: int, asked: float | None, chance: Callable[[], float]) -> flo
 def explained(error: Exception, address: Address) -> tuple[str, float | None]:
     """Return why a message did not arrive, without a secret, and the seconds that the receiver asked to wait for."""
     if isinstance(error, Undelivered):
-        return address.redact(error.reason), error.retry_after
-    said = " ".join(str(error).split())[:200]
-    return address.redact(f"{type(error).__name__}: {said}" if said else type(error).__name__), None
+        return plain(address.redact(error.reason), LONGEST_REASON), error.retry_after
+    said = plain(address.redact(str(error)), LONGEST_REASON)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__, None

@@ -41,7 +41,7 @@ class Message(msgspec.Struct, frozen=True):
         """One line: the alert's own, or how many there are and the gravest of them."""
         first = max(self.alerts, key=lambda alert: SEVERITIES.index(alert.severity))
         title = f"{first.project}: {first.title}" if first.project else first.title
-        return _still(_plain(title if len(self.alerts) == 1 else f"{len(self.alerts)} alerts; {title}", 250))
+        return _still(plain(title if len(self.alerts) == 1 else f"{len(self.alerts)} alerts; {title}", 250))
 
     @property
     def text(self) -> str:
@@ -80,27 +80,27 @@ class Message(msgspec.Struct, frozen=True):
         if rest:
             yield [
                 f"And {len(rest)} more (see {form.name('outlay alerts')}):",
-                *(form.bullet + form.prose(_plain(alert.title)) for alert in rest),
+                *(form.bullet + form.prose(plain(alert.title)) for alert in rest),
             ]
 
     def _one(self, alert: Alert, form: _Form, *, several: bool) -> Iterator[str]:
         if several:
             of = f"{alert.project}: " if alert.project else ""
-            yield form.strong(_plain(f"[{alert.severity}] {of}{alert.title}", 250))
+            yield form.strong(plain(f"[{alert.severity}] {of}{alert.title}", 250))
         if alert.text:
-            yield form.prose(_plain(alert.text, 2000))
+            yield form.prose(plain(alert.text, 2000))
         amount = _amount(alert)
         since = f"since {self._when(alert.since)}" if alert.since is not None else f"at {self._when(alert.at)}"
         yield form.prose(f"{amount}, {since}." if amount else f"{since[0].upper()}{since[1:]}.")
         if alert.drivers:
             yield form.prose("Driven by:")
             yield from (
-                f"{form.bullet}{form.prose(_plain(driver.dimension))} {form.name(_plain(driver.value) or '(none)')}: "
+                f"{form.bullet}{form.prose(plain(driver.dimension))} {form.name(plain(driver.value) or '(none)')}: "
                 f"{form.prose(_share(driver, alert))}"
                 for driver in alert.drivers[:DRIVERS]
             )
         if alert.advice:
-            yield f"{form.strong('What to do:')} {form.prose(_plain(alert.advice, 500))}"
+            yield f"{form.strong('What to do:')} {form.prose(plain(alert.advice, 500))}"
 
     def _when(self, at: int) -> str:
         moment = datetime.fromtimestamp(at // 10**9, ZoneInfo(self.zone))
@@ -153,7 +153,7 @@ def _share(driver: Driver, alert: Alert) -> str:
     return f"{spent} ({100 * driver.amount / alert.amount:.0f} %)" if alert.amount else spent
 
 
-def _plain(text: str, longest: int = LONGEST) -> str:
+def plain(text: str, longest: int = LONGEST) -> str:
     """Return ``text`` on one line, without what could steer a terminal or be a line of its own, and not too long."""
     kept = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") else letter for letter in text)
     short = " ".join(kept.split())

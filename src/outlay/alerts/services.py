@@ -48,7 +48,7 @@ class Service:
 
     def _said(self, heard: _Listening) -> str:
         """Return what apprise told its log, without the parts of the URL."""
-        return self._address.redact("; ".join(heard.lines))[:300]
+        return self._address.redact("; ".join(heard.lines))
 
 
 def _loaded() -> Any:

@@ -15,11 +15,10 @@ import msgspec
 from outlay.alerts import Alert, Driver
 from outlay.alerts.channel import opened as opened_channel
 from outlay.alerts.delivery import explained
-from outlay.alerts.message import Message, as_data
+from outlay.alerts.message import Message, as_data, plain
 from outlay.cli.books import data_option, opened
 from outlay.cli.groups import Group
 from outlay.cli.output import as_json, console, counted, print_json, when
-from outlay.cli.tables import Column, print_table
 from outlay.cli.times import moment, nanoseconds, zone_named, zone_option
 from outlay.config import Settings, load
 from outlay.config.channels import Address, read
@@ -125,30 +124,32 @@ def sample(at: int, project: str) -> Alert:
 
 
 def _show(found: Sequence[Told], clock: tzinfo) -> None:
-    rows: list[tuple[str, ...]] = []
+    out = console()
     for told in found:
         alert = told.alert
-        head = (when(alert.at, clock), alert.project, alert.severity, alert.title)
-        lines = [(one.channel, _became(one, clock)) for one in told.deliveries] or [("", "no channel is set")]
-        rows += [(*(head if at == 0 else ("",) * len(head)), *line) for at, line in enumerate(lines)]
-    names = ("raised", "project", "severity", "alert", "channel", "delivery")
-    leaves = {"project": 1, "severity": 2}
-    columns = [
-        Column(name, [row[at] for row in rows], figure=False, leaves=leaves.get(name, 0))
-        for at, name in enumerate(names)
-    ]
-    print_table(console(), columns)
+        of = f"{alert.project}: " if alert.project else ""
+        line = f"{when(alert.at, clock)}  {alert.severity:<8}  {plain(of + alert.title, LINE)}"
+        out.print(line, soft_wrap=True, style=_STYLES[alert.severity])
+        for one in told.deliveries:
+            out.print(f"    {plain(_became(one, clock), LINE)}", soft_wrap=True)
+        if not told.deliveries:
+            out.print("    nobody was told: no channel is set", soft_wrap=True)
+
+
+_STYLES = {"info": "", "warning": "bold", "critical": "bold red"}
+LINE = 500
+"""Characters of a line, at most."""
 
 
 def _became(one: Delivered, clock: tzinfo) -> str:
     tries = counted(one.attempts, "try", "tries")
     if one.state == "sent":
-        return f"sent {when(one.changed, clock)}"
+        return f"sent {when(one.changed, clock)} to {one.channel}"
     if one.state == "failed":
-        return f"given up after {tries}: {one.trouble}"
+        return f"given up after {tries}: {one.channel} ({one.trouble})"
     if one.trouble:
-        return f"again {when(one.due, clock)}, {tries}: {one.trouble}"
-    return "being sent" if one.attempts else "waits"
+        return f"again {when(one.due, clock)} to {one.channel}, after {tries} ({one.trouble})"
+    return f"{'being sent' if one.attempts else 'waits'} for {one.channel}"
 
 
 def _as_data(told: Told) -> dict[str, Any]:

@@ -15,7 +15,7 @@ OWN = ("log", "stderr", "webhook+http", "webhook+https")
 _URL = r"(?:(info|warning|critical)\s+)?(([a-z][a-z0-9+.-]*)://\S*)"
 _WITH_HOST = ("webhook+http", "webhook+https", "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos")
 """Schemes whose host is one, and no part of a key: it may be shown."""
-_BETWEEN = r"[\s,]+(?=(?:(?:info|warning|critical)\s+)?[a-z][a-z0-9+.-]*://)"
+_BETWEEN = r"(?<!info)(?<!warning)(?<!critical)[ ,]+(?=(?:(?:info|warning|critical)\s+)?[a-z][a-z0-9+.-]*://)"
 _HIDDEN = "…"
 
 
@@ -108,7 +108,7 @@ def read_secret(where: str, value: Any) -> Secret | None:
 
 def split(text: str) -> list[str]:
     """Return the URLs of a variable, with commas or blanks between; a comma may also stand inside one."""
-    return [part for part in re.split(_BETWEEN, text.strip(" ,")) if part]
+    return [part for part in re.split(_BETWEEN, " ".join(text.split()).strip(" ,")) if part]
 
 
 def _address(where: str, number: int, given: Any) -> Address:

@@ -48,8 +48,8 @@ def _alert(
     facts: dict[str, Any] = {"provider": provider, "model": model, "host": host, "calls": calls, "tokens": tokens}
     if feature:
         facts["feature"] = feature
-    seen = f"So far {_counted(calls, 'call')} with {_counted(tokens, 'token')}" if calls else "Its calls"
-    by = f", by the feature {feature}" if feature else ""
+    seen = f"So far {_counted(calls, 'call')} with {_counted(tokens, 'token')}" if calls else "Calls"
+    by = f" of the feature {feature}" if feature else ""
     verb = "is" if calls == 1 else "are"
     return Alert(
         key=f"unpriced:{provider}:{model}",
