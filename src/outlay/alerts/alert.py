@@ -54,5 +54,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Pico-USD that the amount is measured against."""
     drivers: tuple[Driver, ...] = ()
     """Who drives it, the largest first."""
+    scope: dict[str, str] | None = None
+    """Fields and tags (``model``, ``tenant``) with the values of the calls it is about; empty: all of the project's.
+
+    Where it is given, with an amount, ``since`` and no drivers, the ledger adds the drivers before anybody is told.
+    """
     facts: dict[str, str | int | float] = {}
     """Whatever else a receiver may want to read by name."""

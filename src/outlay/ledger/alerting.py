@@ -21,6 +21,7 @@ class Alerting:
 
     _database: sqlite3.Connection
     _known_labels = -1
+    _driven = 0
     _outbox: Outbox | None = None
 
     def put(self, alerts: Iterable[Alert], now: int) -> int:
@@ -38,6 +39,7 @@ class Alerting:
         """
         with contextlib.suppress(sqlite3.OperationalError):
             self._raise_unpriced(now)
+            self._add_drivers(now)
             if delivery is None:
                 return
             if timeout is None:
@@ -63,6 +65,16 @@ class Alerting:
             with in_use, transaction(self._database):
                 raise_unpriced(self._database, now)
             self._known_labels = newest
+
+    def _add_drivers(self, now: int) -> None:
+        """Say in alerts that are new who drives them."""
+        with in_use:
+            newest = self._database.execute("SELECT coalesce(max(seq), 0) FROM alerts").fetchone()[0]
+        if newest != self._driven:
+            from outlay.ledger.drivers import add_drivers
+
+            add_drivers(self._database, self._driven, now)
+            self._driven = newest
 
     def told(self, *, since: int | None = None, limit: int = 20, undelivered: bool = False) -> list[Told]:
         """Return alerts raised from ``since`` on, the latest first, each with where it went and how that was."""

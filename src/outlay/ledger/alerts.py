@@ -48,11 +48,13 @@ def read(body: str | bytes) -> Alert:
         return msgspec.json.decode(body, type=Alert)
     except msgspec.ValidationError:
         fields = msgspec.json.decode(body, type=dict[str, Any])
-        plain = {name: fields[name] for name in _PLAIN if isinstance(fields.get(name), (str, int))}
+        plain = {name: fields[name] for name, kind in _PLAIN.items() if isinstance(fields.get(name), kind)}
         return msgspec.convert(plain | {"kind": "other"}, Alert)
 
 
-_PLAIN = ("key", "project", "at", "since", "subject", "title", "text", "advice", "amount", "limit")
+_PLAIN = dict.fromkeys(("key", "project", "subject", "title", "text", "advice"), str) | dict.fromkeys(
+    ("at", "since", "amount", "limit"), int
+)
 
 
 def prune(database: sqlite3.Connection, before: int) -> None:
