@@ -40,6 +40,7 @@ NEVER = 2**63
 DAY = 86_400 * 10**9
 
 _working = guard("carrying calls to the ledger")
+_alerting = guard("sending alerts")
 
 
 class Watched(Protocol):
@@ -135,6 +136,7 @@ class Worker:
         deadline = time.monotonic() + timeout
         with _working:
             self.flush(timeout)
+        with _alerting:
             self._finish_alerts(deadline)
         turns.calm()
         self.let_go()
@@ -164,7 +166,8 @@ class Worker:
         self._note()
         self._carry(None)
         if self._ledger is not None and self.trouble is None:
-            self._ledger.alert(self.delivery, time.time_ns())
+            with _alerting:
+                self._ledger.alert(self.delivery, time.time_ns())
         if self.watched is not None:
             self.watched.watch()
         if self._ledger is not None and self.trouble is None:

@@ -37,6 +37,16 @@ def raise_and_leave(channel: str) -> None:
     start(channel).put(alert(key="last words"))
 
 
+def raise_one_after_another(channel: str) -> None:
+    """Raise two alerts, well apart, and vanish without an end."""
+    shop = start(channel)
+    shop.put(alert(key="first"))
+    time.sleep(1.5)
+    shop.put(alert(key="second"))
+    time.sleep(1.5)
+    os._exit(0)
+
+
 def raise_and_die(channel: str) -> None:
     """Raise an alert and be killed before anything else happens."""
     shop = start(channel)

@@ -71,6 +71,14 @@ def test_a_secret_may_be_any_text(web: Web) -> None:
     assert request.headers["webhook-signature"] == f"v1,{proof}"
 
 
+def test_a_webhook_may_have_a_user_and_a_password(web: Web) -> None:
+    """As many receivers behind a proxy ask for."""
+    send(f"webhook+http://who:p%40ss@{web.host}/a@b")
+    (request,) = web.requests
+    assert request.path == "/a@b"
+    assert request.headers["authorization"] == "Basic d2hvOnBAc3M="
+
+
 def test_a_redirect_is_not_followed(web: Web) -> None:
     """It would take the message somewhere that nobody has named."""
     web.answers = [Answer(307, {"Location": f"http://{web.host}/elsewhere"})]

@@ -55,6 +55,12 @@ def test_the_last_words_of_a_process_arrive(web: Web) -> None:
     assert told(web) == ["last words"]
 
 
+def test_an_alert_is_told_at_once_while_calls_wait(web: Web) -> None:
+    """Lines of the spool wait for five seconds, to be many; not where somebody is to be told."""
+    end(start("raise_one_after_another", hook(web)))
+    assert told(web) == ["first", "second"]
+
+
 def test_an_alert_survives_whoever_raised_it(web: Web) -> None:
     """Killed at once after ``put``: it is in the spool, and the next process tells it."""
     end(start("raise_and_die", hook(web)), -9)

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from outlay.alerts.channel import Undelivered
 from outlay.alerts.message import Message
@@ -26,7 +27,9 @@ class Webhook:
     """A receiver of one's own: 2xx means that it has the message, whatever else that it has not."""
 
     def __init__(self, url: str, secret: Secret) -> None:
-        self._url = url
+        parts = urlsplit(url)
+        self._user, _, host = parts.netloc.rpartition("@")
+        self._url = parts._replace(netloc=host).geturl()
         self._secret = secret
 
     def send(self, message: Message) -> None:
@@ -38,6 +41,8 @@ class Webhook:
             "Idempotency-Key": message.id,
             **signed(message.id, int(time.time()), body, self._secret.reveal()),
         }
+        if self._user:
+            headers["Authorization"] = "Basic " + base64.b64encode(unquote(self._user).encode()).decode()
         request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310 - the scheme was checked
         opener = urllib.request.build_opener(_Still)
         try:
