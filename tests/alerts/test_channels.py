@@ -17,6 +17,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from outlay.alerts import webhook
 from outlay.alerts.channel import Undelivered, opened
 from outlay.alerts.message import Message
 from outlay.config.channels import Address, Secret
@@ -116,6 +117,14 @@ def test_whoever_speaks_no_http_has_not_taken_it(said: bytes) -> None:
         send(f"webhook+http://{host}/secret-path")
     assert "secret" not in caught.value.reason
     assert caught.value.reason
+
+
+def test_a_receiver_that_says_nothing_has_not_taken_it(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for longer than ten seconds; here, less."""
+    monkeypatch.setattr(webhook, "TIMEOUT", 0.2)
+    web.answers = [Answer(after=1)]
+    with pytest.raises(Undelivered, match=r"no answer within 0.2 s"):
+        send(f"webhook+http://{web.host}/")
 
 
 def test_mail_is_written_in_html_and_plain(post: tuple[Post, str]) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from outlay.alerts import Alert, line
 from outlay.alerts.delivery import FIRST_WAIT, LONGEST_WAIT, wait
 from outlay.ledger.ledger import Ledger
-from tests.alerts.receivers import Answer, Request, Web
+from tests.alerts.receivers import Answer, Post, Request, Web
 from tests.alerts.samples import DAY, HOUR, MINUTE, NOON, SECOND, Desk, alert
 
 
@@ -209,6 +209,23 @@ def test_a_channel_that_comes_back_gets_all_that_waited(ledger: Ledger, web: Web
     assert sorted(delivered) == sorted(one.key for one in alerts)
     assert len(web.requests) < 20
     assert ledger.silences() == []
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # apprise imports it
+def test_mail_comes_when_its_server_is_back(ledger: Ledger, post: tuple[Post, str]) -> None:
+    """Through apprise and SMTP; what was refused is one mail in the end."""
+    box, host = post
+    box.refuse = True
+    desk = Desk(ledger, f"mailto://{host}?from=outlay@shop.example&to=oncall@shop.example")
+    desk.put(alert(title="first"), alert(title="second"))
+    desk.step()
+    ((state, trouble), _) = desk.states
+    assert state == "waiting"
+    assert "shop.example" not in trouble
+    box.refuse = False
+    desk.step(MINUTE)
+    assert desk.states == [("sent", "")] * 2
+    assert [str(mail["Subject"]) for mail in box.mails] == ["2 alerts; shop: first"]
 
 
 def test_one_message_that_a_receiver_never_takes_does_not_hold_up_others(ledger: Ledger) -> None:

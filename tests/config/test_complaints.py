@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 import outlay
 from outlay import app
-from outlay.config import channels as channels_module
 from outlay.config import load
 from outlay.errors import ConfigError, MissingExtra
 
@@ -139,7 +139,7 @@ def test_what_is_secret_of_a_channel_is_not_repeated(tmp_path: Path, monkeypatch
         assert "s3cret" not in complaint(tmp_path, given, {})
     good = {"alert_channels": [f"json://me:s3cret@h.example/{secret}"], "alert_webhook_secret": "s3cret"}
     assert "s3cret" not in repr(load(good, {}, tmp_path))
-    monkeypatch.setattr(channels_module, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(MissingExtra, match=r"needs apprise: pip install 'outlay\[alerts\]'") as caught:
         load(good, {}, tmp_path)
     assert "s3cret" not in str(caught.value)

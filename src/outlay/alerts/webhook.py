@@ -96,7 +96,7 @@ def _status(code: int) -> str:
 def _reason(error: object) -> str:
     """Return what went wrong, in the system's words: no part of the URL is in them."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT:.0f} s"
+        return f"no answer within {TIMEOUT:g} s"
     if isinstance(error, OSError):
         return (error.strerror or type(error).__name__).lower()
     return type(error).__name__

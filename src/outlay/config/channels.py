@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from importlib.util import find_spec
 from typing import Any
 
 from outlay.errors import ConfigError, MissingExtra
@@ -123,11 +122,17 @@ def _address(where: str, number: int, given: Any) -> Address:
             "'critical pagerduty://…'."
         )
     least, url, scheme = found.groups()
-    if scheme not in OWN and find_spec("apprise") is None:
+    if scheme not in OWN and not _apprise_is_there():
         raise MissingExtra(
             f"{where}: alert_channels has {scheme}://, which needs apprise: pip install 'outlay[alerts]'."
         )
     return Address(url, least or "info")
+
+
+def _apprise_is_there() -> bool:
+    from importlib.util import find_spec  # it is not loaded in every program, nor apprise by this
+
+    return find_spec("apprise") is not None
 
 
 def _masked(url: str) -> str:
