@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 
 import msgspec
 import pytest
 
 from outlay.alerts import Alert, raised
+from outlay.budgets.budget import Budget
+from outlay.budgets.gate import Budgets
+from outlay.budgets.stores.memory import MemoryStore
 from outlay.ledger.ledger import Ledger
 from outlay.records import Call, Cost, Record, Usage
 from tests.alerts.receivers import Web
 from tests.alerts.samples import DAY, HOUR, NOON, Desk, alert
+from tests.budgets.asks import spend
 from tests.ledger import samples
 
 DOLLAR = 10**12
@@ -109,3 +114,28 @@ def test_an_unnamed_host_is_told_to_be_named(ledger: Ledger) -> None:
     ledger.alert(None, NOON)
     (told,) = ledger.told()
     assert told.alert.advice.startswith("Name who bills for llm.corp.example under [hosts] in outlay.toml")
+
+
+def test_a_budget_tells_its_thresholds_once_and_who_drove_it(ledger: Ledger, web: Web) -> None:
+    """Two gates on one store, as two processes have them; what the ledger knows of the scope stands in the message."""
+    store = MemoryStore()
+    desk = Desk(ledger, f"webhook+http://{web.host}/", alert_group_seconds=0)
+    desk.now = time.time_ns()
+    budget = Budget("tenant", limit=10, scope="tenant", alerts=[50, 80])
+    gates = [Budgets((budget,), store, project="shop", sink=desk.put) for _ in range(2)]
+    try:
+        for gate, dollars in zip(gates, (6, 3), strict=True):
+            ledger.write([bought(dollars, feature="answer", tenant="acme", start=time.time_ns())])
+            assert spend(gate, dollars, tags={"tenant": "acme"})
+            for other in gates:
+                other.flush()
+    finally:
+        for gate in gates:
+            gate.close()
+    desk.now = time.time_ns()
+    ledger.alert(None, desk.now)
+    desk.step()
+    told = [one for request in web.requests for one in json.loads(request.body)["data"]["alerts"]]
+    assert [one["facts"]["percent"] for one in told] == [50, 80]
+    assert [one["amount_usd"] for one in told] == ["6", "9"]
+    assert told[1]["drivers"][0] == {"dimension": "feature", "value": "answer", "amount_usd": "9"}
