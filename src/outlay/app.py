@@ -71,7 +71,7 @@ class Outlay:
         return self.__dict__[name]
 
     def _make_parts(self) -> None:
-        from outlay.alerts import deliverer
+        from outlay.alerts import herald
         from outlay.ledger.spool import Spool
         from outlay.ledger.submissions import Submissions
         from outlay.meter import Meter
@@ -99,8 +99,7 @@ class Outlay:
             policy=self._policy(),
             submissions=Submissions(self.folder / "batches"),
         )
-        worker.watched, worker.revive = self.watched, meter.revive
-        worker.delivery = deliverer(settings, self.home.project)
+        worker.watched, worker.revive, worker.delivery = self.watched, meter.revive, herald(settings, self.home.project)
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 
@@ -110,7 +109,7 @@ class Outlay:
             if self._gate is None and self.settings.budgets:
                 from outlay.budgets.opening import opened
 
-                self._gate = opened(self.settings, self.folder, project=self.home.project)
+                self._gate = opened(self.settings, self.folder, project=self.home.project, sink=self.put)
             return self._gate
 
     def _policy(self) -> Policy | None:

@@ -5,6 +5,6 @@ in the spool when ``put`` returns, then in the ledger, once for each key; from t
 """
 
 from outlay.alerts.alert import SEVERITIES, Alert, Driver, Kind, Severity
-from outlay.alerts.sink import Sink, deliverer, raised
+from outlay.alerts.sink import Sink, herald, raised
 
-__all__ = ["SEVERITIES", "Alert", "Driver", "Kind", "Severity", "Sink", "deliverer", "raised"]
+__all__ = ["SEVERITIES", "Alert", "Driver", "Kind", "Severity", "Sink", "herald", "raised"]

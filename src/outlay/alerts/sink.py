@@ -33,7 +33,7 @@ def raised(alert: Alert) -> Raised:
     return Raised(at=alert.at, alert=msgspec.Raw(text))
 
 
-def deliverer(settings: Settings, project: str) -> Delivery | None:
+def herald(settings: Settings, project: str) -> Delivery | None:
     """Return what brings the alerts of ``project`` to people; None, and nothing loaded, where no channel is set."""
     if not settings.alert_channels:
         return None

@@ -47,9 +47,10 @@ class Instance(Outlay):
         """Settle what is open, and close the files; nothing is carried on, since nobody will read it."""
         if self.at_work:
             self.settle_open()
+        self.close_budgets()
+        if self.at_work:
             self.worker.let_go()
             self.spool.close()
-        self.close_budgets()
 
 
 class Seat:
