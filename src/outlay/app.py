@@ -19,6 +19,7 @@ from outlay.patching import Patcher
 from outlay.records import Record
 
 if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
+    from outlay.alerts import Alert
     from outlay.budgets.gate import Budgets
     from outlay.ledger.spool import Spool
     from outlay.meter import Meter
@@ -70,6 +71,7 @@ class Outlay:
         return self.__dict__[name]
 
     def _make_parts(self) -> None:
+        from outlay.alerts import herald
         from outlay.ledger.spool import Spool
         from outlay.ledger.submissions import Submissions
         from outlay.meter import Meter
@@ -97,7 +99,7 @@ class Outlay:
             policy=self._policy(),
             submissions=Submissions(self.folder / "batches"),
         )
-        worker.watched, worker.revive = self.watched, meter.revive
+        worker.watched, worker.revive, worker.delivery = self.watched, meter.revive, herald(settings, self.home.project)
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 
@@ -107,7 +109,7 @@ class Outlay:
             if self._gate is None and self.settings.budgets:
                 from outlay.budgets.opening import opened
 
-                self._gate = opened(self.settings, self.folder, project=self.home.project)
+                self._gate = opened(self.settings, self.folder, project=self.home.project, sink=self.put)
             return self._gate
 
     def _policy(self) -> Policy | None:
@@ -134,6 +136,13 @@ class Outlay:
     def keep_all(self, records: Sequence[Record]) -> None:
         """Write records to the spool at once."""
         self.spool.append_all(records)
+
+    def put(self, alert: Alert) -> None:
+        """Take an alert (``alerts.Sink``): it is in the spool when this returns, and on its way a moment later."""
+        from outlay.alerts import raised
+
+        self.keep(raised(alert))
+        self.worker.hurry()
 
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""

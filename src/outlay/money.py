@@ -49,6 +49,18 @@ def _spend(amount: Decimal, unpriced_calls: int, lower: Decimal, upper: Decimal 
     return spend
 
 
+def written(amount: Decimal | None) -> str:
+    """Write USD: cents from one dollar up, four digits that count below, a question mark where it is not known."""
+    if amount is None:
+        return "?"
+    sign = "-" if amount < 0 else ""
+    size = abs(amount)
+    # What rounds up to a dollar is written as one.
+    if size == 0 or size >= Decimal("0.99995"):
+        return f"{sign}${size:,.2f}"
+    return f"{sign}${size:.{max(4, 3 - size.adjusted())}f}"
+
+
 def usd(amount: int) -> Decimal:
     """Turn pico-USD into USD, exactly, whatever the size."""
     sign, digits, _ = Decimal(amount).as_tuple()

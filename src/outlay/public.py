@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from outlay.money import pico
 from outlay.records import Call
 
 if TYPE_CHECKING:
+    from outlay.alerts import Alert
     from outlay.budgets.budget import Budget
     from outlay.errors import BudgetExceeded
     from outlay.pricing.comparison import Comparison
@@ -44,6 +45,10 @@ def init(
     budget_rewrites: bool | None = None,
     retention_days: int | None = None,
     retention_megabytes: int | None = None,
+    alert_channels: Sequence[str | Callable[[Alert], object]] | None = None,
+    alert_webhook_secret: str | None = None,
+    alert_quiet_hours: str | None = None,
+    alert_group_seconds: int | None = None,
 ) -> None:
     """Start metering: patch the HTTP clients that LLM SDKs send by, before or after they are imported.
 
@@ -70,6 +75,10 @@ def init(
         "budget_rewrites": budget_rewrites,
         "retention_days": retention_days,
         "retention_megabytes": retention_megabytes,
+        "alert_channels": alert_channels,
+        "alert_webhook_secret": alert_webhook_secret,
+        "alert_quiet_hours": alert_quiet_hours,
+        "alert_group_seconds": alert_group_seconds,
     }
     app.init(**{name: value for name, value in given.items() if value is not None})
 

@@ -264,5 +264,14 @@ class Swallowed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     count: int
 
 
-Record = Call | Span | Coverage | Loss | Swallowed
+class Raised(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="alert", tag_field="kind"):
+    """An alert that somebody raised, on its way to the ledger and from there to people."""
+
+    at: int
+    """Nanoseconds since the epoch at which it was raised."""
+    alert: msgspec.Raw
+    """An ``outlay.alerts.Alert`` as JSON."""
+
+
+Record = Call | Span | Coverage | Loss | Swallowed | Raised
 """What a spool line holds."""

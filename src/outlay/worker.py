@@ -17,6 +17,7 @@ from outlay.wire.exchange import settle_waiting
 from outlay.wire.recognise import Recogniser
 
 if TYPE_CHECKING:
+    from outlay.alerts.delivery import Delivery
     from outlay.ledger.inflight import Revive
     from outlay.ledger.ledger import Ledger
 
@@ -39,6 +40,7 @@ NEVER = 2**63
 DAY = 86_400 * 10**9
 
 _working = guard("carrying calls to the ledger")
+_alerting = guard("sending alerts")
 
 
 class Watched(Protocol):
@@ -65,6 +67,8 @@ class Worker:
         """Reads what a killed process had noted."""
         self.trouble: str | None = None
         """Why records wait in the spool; None while they don't."""
+        self.delivery: Delivery | None = None
+        """Brings alerts to people, where a channel was asked for."""
         self.forked()
 
     def forked(self) -> None:
@@ -80,6 +84,17 @@ class Worker:
         self._at_work = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ledger: Ledger | None = None
+        self._hurried = False
+        if self.delivery is not None:
+            self.delivery.forked()
+
+    def hurry(self) -> None:
+        """Have what was written carried at once: somebody is to be told."""
+        self._hurried = True
+        if self.delivery is not None:
+            self.delivery.stand_by()
+        self.wake()
+        self._look.set()
 
     def wake(self) -> None:
         """Start the thread, or have it look at once. A record that comes while the interpreter ends needs none."""
@@ -118,8 +133,11 @@ class Worker:
         """End the thread and carry what is left as far as ``timeout`` seconds allow; the rest is safe in the spool."""
         self._stop.set()
         self._look.set()
+        deadline = time.monotonic() + timeout
         with _working:
             self.flush(timeout)
+        with _alerting:
+            self._finish_alerts(deadline)
         turns.calm()
         self.let_go()
 
@@ -147,6 +165,9 @@ class Worker:
         settle_waiting()
         self._note()
         self._carry(None)
+        if self._ledger is not None and self.trouble is None:
+            with _alerting:
+                self._ledger.alert(self.delivery, time.time_ns())
         if self.watched is not None:
             self.watched.watch()
         if self._ledger is not None and self.trouble is None:
@@ -163,10 +184,20 @@ class Worker:
         except LedgerError as error:
             self._tell(str(error))
             return 0, 1
-        patience = PATIENCE if deadline is None else 0.0
+        hurried, self._hurried = self._hurried, False
+        patience = 0.0 if hurried or deadline is not None else PATIENCE
         done = ledger.ingest(self._spool.directory, deadline=deadline, own=self._spool, patience=patience)
         self._tell(done.trouble)
         return done.records, done.left
+
+    def _finish_alerts(self, deadline: float) -> None:
+        """Send what is due and wait for it until ``deadline``; what stays is sent by the next process."""
+        if self._at_work.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            try:
+                if self._ledger is not None and self.trouble is None:
+                    self._ledger.alert(self.delivery, time.time_ns(), max(0.0, deadline - time.monotonic()))
+            finally:
+                self._at_work.release()
 
     def _prune(self) -> None:
         """Let go of what the settings say is old or too much; what was spent stays in the reports."""

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from outlay.alerts import Alert
 from outlay.cli.times import nanoseconds
+from outlay.config.channels import Address
 from outlay.ledger.ledger import Ledger
+from outlay.money import PICO
 from outlay.pricing import Prices
 from outlay.records import Call, Cost, Coverage, Record, Usage
 
@@ -57,6 +60,31 @@ def write(folder: Path) -> None:
     """Make the shop's ledger in ``folder``."""
     with Ledger.open(folder / "ledger.db") as ledger:
         ledger.write(records())
+        tell(ledger)
+
+
+def tell(ledger: Ledger) -> None:
+    """Have alerts raised and sent: one arrived, one waits for a receiver that is down."""
+    last = nanoseconds(BEGIN + timedelta(days=DAYS - 1))
+    chat, pager = Address("slack://T/A/B"), Address("webhook+https://pager.shop.example/in", "critical")
+    outbox = ledger.outbox()
+    for number, (severity, share) in enumerate((("warning", 80), ("critical", 100))):
+        now = last + number * 3_600 * 10**9
+        title = f"tenant acme: ${share / 200:.2f} of $0.50 spent ({share} %)"
+        key = f"budget:tenant:acme:{share}"
+        told: dict[str, Any] = {"kind": "budget", "severity": severity, "subject": "tenant", "project": "shop"}
+        ledger.put([Alert(key=key, title=title, at=now, amount=share * PICO // 200, limit=PICO // 2, **told)], now)
+        outbox.enrol([chat, pager], "shop", now)
+        for address in (chat, pager):
+            claimed = outbox.claim(address.name, "shop", now=now, lease=now + 10**9, group=0, urgent_only=False)
+            if claimed is not None and address is chat:
+                outbox.delivered(address.name, claimed, now + 10**9)
+            elif claimed is not None:
+                due = now + 3_600 * 10**9
+                outbox.undelivered(
+                    address.name, claimed, trouble="HTTP 503 Service Unavailable", due=due, now=now + 10**9
+                )
+    ledger.alert(None, last + 7_200 * 10**9)
 
 
 def _call(

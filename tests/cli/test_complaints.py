@@ -15,7 +15,7 @@ from tests.cli.conftest import Cli
     ("line", "sentence"),
     [
         ("reprot", "there is no command 'reprot'; did you mean report?"),
-        ("frobnicate", "there is no command 'frobnicate'; there are calls, compare, demo, "),
+        ("frobnicate", "there is no command 'frobnicate'; there are alerts, calls, compare, demo, "),
         ("report --by modle", "calls have no 'modle'; did you mean model?"),
         ("report --by customer", "For a tag write tag:customer."),
         ("report --by tag:", "calls have no 'tag:'; "),
@@ -33,6 +33,10 @@ from tests.cli.conftest import Cli
         ("calls --since blah", "'blah' is no time: "),
         ("calls --limit 0", "Invalid value for '--limit'"),
         ("doctor --since blah", "'blah' is no time: "),
+        ("alerts --since blah", "'blah' is no time: "),
+        ("alerts test", "no channel is set: name one, like `outlay alerts test log://`, or set alert_channels."),
+        ("alerts test 1", "there is no channel 1: 0 are set."),
+        ("alerts test webhook+https://a.example", "messages to a webhook are signed: set OUTLAY_ALERT_WEBHOOK_SECRET."),
         ("report --colour", "No such option"),
     ],
 )
@@ -45,7 +49,7 @@ def test_a_wrong_line_is_told_in_a_sentence(line: str, sentence: str, cli: Cli, 
     assert (done.status, done.out) == (2, "")
 
 
-@pytest.mark.parametrize("command", ["report", "calls", "prune --yes", "forget user=u-42 --yes"])
+@pytest.mark.parametrize("command", ["report", "calls", "alerts", "prune --yes", "forget user=u-42 --yes"])
 def test_no_ledger_yet_says_how_to_get_one(command: str, cli: Cli, data: Path) -> None:
     """And makes none: looking leaves no trace."""
     done = cli(*command.split())

@@ -34,6 +34,7 @@ DIFFERS = (
     (r"(Linux|Darwin|Windows)", "<system>"),
     (r"calls older than \d+ days|began before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<long ago>"),
     (r"Would delete \d+ calls that", "Would delete <some> calls that"),
+    (r"in \d+\.\d\d s", "in <some> s"),
     (r" {2,}", "  "),
 )
 """What may differ from the page: this list, and nothing else."""

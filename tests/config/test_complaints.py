@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import outlay
 from outlay import app
 from outlay.config import load
-from outlay.errors import ConfigError
+from outlay.errors import ConfigError, MissingExtra
 
 ARGUMENTS = "the arguments of init()"
 
@@ -57,6 +58,14 @@ def complaint(start: Path, arguments: dict[str, Any], environ: dict[str, str]) -
         ('hosts = {"" = "openai"}', "{file}: hosts has an empty name"),
         ('hosts = {"a.example" = ""}', "{file}: [hosts] names no provider for 'a.example'"),
         ('hosts = ["a.example"]', "{file}: hosts must be a table"),
+        ("alert_channels = 'log://'", "{file}: alert_channels must be a list of URLs, like"),
+        ("alert_channels = ['log']", "{file}: entry 1 of alert_channels is no channel: write a URL like"),
+        ("alert_channels = ['log://', 3]", "{file}: entry 2 of alert_channels is no channel: write a URL like"),
+        ("alert_channels = ['webhook+https://a.example/x']", "has a webhook, whose messages are signed: set"),
+        ("alert_webhook_secret = ''", "{file}: alert_webhook_secret must be a text that is not empty."),
+        ("alert_quiet_hours = '25:00-7:00'", "{file}: alert_quiet_hours = '25:00-7:00' are no quiet hours: write them"),
+        ("alert_quiet_hours = '22:00-07:00 Mars/Olympus'", "are no quiet hours"),
+        ("alert_group_seconds = -1", "{file}: alert_group_seconds = -1 is no number of seconds: write one from 0 to"),
         ("project = ", "{file} is not valid TOML: "),
     ],
 )
@@ -115,6 +124,25 @@ def test_an_argument_that_can_not_be_used(tmp_path: Path) -> None:
         complaint(tmp_path, {"projct": 1}, {}) == f"{ARGUMENTS}: there is no setting 'projct'; did you mean 'project'?"
     )
     assert complaint(tmp_path, {"declared_tags": "user"}, {}).startswith(f"{ARGUMENTS}: declared_tags must be a list")
+
+
+def test_what_is_secret_of_a_channel_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong, with a channel or beside it; and not by printing the settings either."""
+    secret = "hooks.example/T0/B0/s3cret"
+    for channels in (
+        [f"webhook+https://{secret}"],
+        [f"slack//{secret}"],
+        {f"slack://{secret}": 1},
+        f"slack://{secret}",
+    ):
+        given = {"alert_channels": channels, "alert_quiet_hours": "never"}
+        assert "s3cret" not in complaint(tmp_path, given, {})
+    good = {"alert_channels": [f"json://me:s3cret@h.example/{secret}"], "alert_webhook_secret": "s3cret"}
+    assert "s3cret" not in repr(load(good, {}, tmp_path))
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(MissingExtra, match=r"needs apprise: pip install 'outlay\[alerts\]'") as caught:
+        load(good, {}, tmp_path)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_key_inside_a_host_is_not_repeated(tmp_path: Path) -> None:

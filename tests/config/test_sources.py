@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlay.config import Settings, load
+from outlay.config.channels import Address, Secret
 from outlay.config.settings import NAMES
 
 
@@ -125,6 +126,13 @@ VALUES: dict[str, tuple[str, Any]] = {
     "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
     "retention_days": ("0", 0),
     "retention_megabytes": (" 500 ", 500),
+    "alert_channels": (
+        "mailto://a.example?to=b@c.d,e@f.g, critical log://",
+        (Address("mailto://a.example?to=b@c.d,e@f.g"), Address("log://", "critical")),
+    ),
+    "alert_webhook_secret": ("s3cret", Secret("s3cret")),
+    "alert_quiet_hours": ("22:00-07:00, sat-sun Europe/Berlin", "22:00-07:00, sat-sun Europe/Berlin"),
+    "alert_group_seconds": ("0", 0),
 }
 
 

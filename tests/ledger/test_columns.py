@@ -27,6 +27,9 @@ TABLES = (
     "swallowed",
     "restated",
     "restatements",
+    "alerts",
+    "deliveries",
+    "channels",
     *SMALL,
 )
 

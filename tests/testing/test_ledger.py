@@ -22,6 +22,7 @@ import pytest
 
 import outlay
 from outlay import app, context, integration
+from outlay.alerts import Alert
 from outlay.ledger.ledger import Ledger
 from outlay.loopback import ModelHost
 from outlay.testing import ledger
@@ -293,3 +294,20 @@ def test_a_loop_that_is_older_than_a_ledger_belongs_to_it(host: ModelHost) -> No
             loop.run(ask())
         loop.run(ask())
     assert [len(seen.calls) for seen in (outer, first, second, third)] == [2, 1, 0, 1]
+
+
+def test_an_alert_is_in_a_list_and_goes_nowhere() -> None:
+    """Each key once, whatever channels are set; no thread is started for it."""
+    sent: list[Alert] = []
+    one = Alert(key="k", kind="budget", project="p", at=1, subject="s", title="t")
+    threads = threading.enumerate()
+    with ledger(alert_channels=[sent.append]) as seen:
+        instance = app.current()
+        assert instance is not None
+        instance.put(one)
+        instance.put(one)
+        assert seen.alerts == [one]
+        seen.clear()
+        assert seen.alerts == []
+    assert sent == []
+    assert [thread for thread in threading.enumerate() if thread not in threads] == []

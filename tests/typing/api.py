@@ -14,6 +14,7 @@ import outlay
 
 outlay.init()
 outlay.init(project="support-bot")
+outlay.init(alert_channels=["log://", print], alert_webhook_secret="s", alert_quiet_hours="sat-sun")
 
 
 @outlay.track

@@ -46,6 +46,7 @@ def threshold(lease: Lease, percent: int, at: int) -> Alert:
         advice=f"See `outlay budgets`; `outlay budgets set {budget.name} LIMIT` puts another limit in place.",
         amount=spent * 1000,
         limit=limit * 1000,
+        scope=None if budget.where or budget.per == "run" else dict(lease.values),  # what the ledger can tell apart
         facts={"percent": percent, "window": account.window, **lease.values},
     )
 

@@ -13,6 +13,7 @@ import click
 from outlay.errors import OutlayError
 
 COMMANDS = {
+    "alerts": "Show which alerts were raised, and who was told; try a channel.",
     "budgets": "Show how the budgets stand; set a limit, audit the counters.",
     "calls": "List calls: the latest, the dearest, the failed, or one in full.",
     "compare": "Compare what the same work costs on several models, or on GPUs of your own.",

@@ -14,8 +14,10 @@ from outlay.cli.output import counted, when
 from outlay.cli.probes import Client, Probe
 from outlay.cli.statement import stale_days
 from outlay.config import DEFAULTS, traced
+from outlay.config.channels import Address, Secret
 from outlay.errors import LedgerError
 from outlay.ledger.queries import Caught, Covered, Lost, Waiting
+from outlay.ledger.told import Silence
 from outlay.pricing.shelf import FOLDER, newest
 
 
@@ -31,6 +33,7 @@ class Kept:
     losses: list[Lost] = field(default_factory=list)
     swallowed: list[Caught] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
 
     @property
     def unnamed(self) -> list[str]:
@@ -81,6 +84,11 @@ class Health:
             f"{when(error.last)} UTC; OUTLAY_STRICT=1 raises them: please report the traceback."
             for error in kept.swallowed
         ]
+        found += [
+            f"{counted(silence.alerts, 'alert')} did not reach {silence.channel} since {when(silence.since)} UTC "
+            f"({silence.trouble}): see `outlay alerts`, and try the channel by `outlay alerts test`."
+            for silence in kept.silences
+        ]
         if age := stale_days(self.prices_dated, self.now):
             found.append(f"The price table is {age} days old: upgrade outlay, or run `outlay prices update`.")
         return found
@@ -93,7 +101,16 @@ def read_settings(data: Path | None) -> tuple[dict[str, tuple[Any, str]], bool]:
     if settings.disabled:
         return {}, True
     where = {name: "--data" if data is not None and name == "data" else place for name, place in where.items()}
-    return {name: (getattr(settings, name), place) for name, place in where.items() if place != DEFAULTS}, False
+    return {name: (_shown(getattr(settings, name)), place) for name, place in where.items() if place != DEFAULTS}, False
+
+
+def _shown(value: Any) -> Any:
+    """Return a setting as it may be shown: channels by their names, a secret not at all."""
+    if isinstance(value, Secret):
+        return repr(value)
+    if isinstance(value, tuple):
+        return tuple(one.name if isinstance(one, Address) else one for one in value)
+    return value
 
 
 def read_kept(data: Path | None, since: int) -> Kept:
@@ -110,6 +127,7 @@ def read_kept(data: Path | None, since: int) -> Kept:
                 losses=ledger.losses(since),
                 swallowed=[error for error in ledger.swallowed() if error.last >= since],
                 waiting=ledger.waiting(folder / "spool"),
+                silences=ledger.silences(),
             )
     except LedgerError as error:
         return Kept(folder=folder, trouble=str(error))
@@ -144,4 +162,4 @@ def as_data(health: Health) -> dict[str, Any]:
     }
 
 
-_ROWS = ("coverage", "losses", "swallowed", "waiting")
+_ROWS = ("coverage", "losses", "swallowed", "waiting", "silences")

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from outlay.ledger.reading import Progress as Tell
-from outlay.money import Spend
+from outlay.money import Spend, written
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON; amounts are decimal strings in USD.")
 """The option that every command has."""
@@ -48,16 +48,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__qualname__)
 
 
-def money(amount: Decimal | None) -> str:
-    """Write USD: cents from one dollar up, four digits that count below, a question mark where it is not known."""
-    if amount is None:
-        return "?"
-    sign = "-" if amount < 0 else ""
-    size = abs(amount)
-    # What rounds up to a dollar is written as one.
-    if size == 0 or size >= Decimal("0.99995"):
-        return f"{sign}${size:,.2f}"
-    return f"{sign}${size:.{max(4, 3 - size.adjusted())}f}"
+money = written
+"""How the commands write USD."""
 
 
 def spend(amount: Spend) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from outlay.cli.books import data_option, located, prices_of
+from outlay.cli.groups import Group
 from outlay.cli.one_call import price_data
 from outlay.cli.output import as_json, console, count, print_json
 from outlay.cli.price_rows import Found, look_up, show_found
@@ -21,25 +22,13 @@ from outlay.pricing import shelf
 from outlay.pricing.prices import Prices
 from outlay.pricing.table import SHIPPED
 
-SHOWN = "show"
 
-
-class Showing(click.Group):
-    """A group that shows models where what follows is none of its commands."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command in that is meant: ``outlay prices gpt-4o``."""
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-            args.insert(0, SHOWN)
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=Showing, short_help="Show what is known of a model's price, since when and whence.")
+@click.group(cls=Group, default="show", short_help="Show what is known of a model's price, since when and whence.")
 def command() -> None:
     """Show what is known of models' prices: `outlay prices MODEL…`; without a model, the table in use."""
 
 
-@command.command(SHOWN, short_help="Show models; the word can be left out.")
+@command.command("show", short_help="Show models; the word can be left out.")
 @click.argument("models", nargs=-1, metavar="[MODEL]…")
 @click.option("--at", "when", default="now", show_default=True, help="The time at which a price is to hold.")
 @click.option("--table", "version", default="", metavar="VERSION", help="A kept table, in place of the newest.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from outlay.config import channels
 from outlay.config.settings import NAMES, TYPES, nearest
 from outlay.errors import ConfigError
 
@@ -64,6 +65,8 @@ def _warn(variable: str) -> None:
 def _parsed(variable: str, wanted: Any, text: str) -> Any:
     if wanted == dict[str, str]:
         return _pairs(variable, text)
+    if wanted == tuple[channels.Address, ...]:
+        return channels.split(text)
     if wanted == tuple[str, ...]:
         return [part.strip() for part in text.split(",") if part.strip()]
     if wanted == tuple[Any, ...]:

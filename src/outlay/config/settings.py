@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from outlay.config import channels
 from outlay.errors import ConfigError
 from outlay.providers import ALIASES, canonical, known
 
@@ -54,6 +55,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Days that calls are kept; 0 for ever."""
     retention_megabytes: int = 0
     """Size that the ledger is pruned to, oldest calls first; 0 for any size."""
+    alert_channels: tuple[channels.Address, ...] = ()
+    """Where alerts go: URLs, and in ``init()`` functions too."""
+    alert_webhook_secret: channels.Secret | None = None
+    """What alerts to a webhook are signed with."""
+    alert_quiet_hours: str = ""
+    """When alerts wait that are not critical: ``22:00-07:00, sat-sun Europe/Berlin``."""
+    alert_group_seconds: int = 60
+    """Seconds after a message in which alerts gather to the next one."""
 
 
 NAMES = Settings.__struct_fields__
@@ -67,6 +76,9 @@ _WORDS = {
     tuple[str, ...]: 'must be a list of names, like ["user", "tenant"]',
     tuple[Any, ...]: "must be a list of tables, or of outlay.Budget objects",
 }
+
+_READ = {"alert_channels": channels.read, "alert_webhook_secret": channels.read_secret}
+"""Settings that are secrets: what is said of them does not repeat them."""
 
 
 def checked_name(where: str, name: str) -> None:
@@ -87,6 +99,8 @@ def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
 def checked_type(where: str, name: str, value: Any) -> Any:
     """Return ``value`` as the setting's type, hosts and providers by their proper names, or raise ``ConfigError``."""
     wanted = TYPES[name]
+    if name in _READ:
+        return _READ[name](where, value)
     if isinstance(value, dict) and name == "tags":
         value = {key: str(item) if isinstance(item, (int, float)) else item for key, item in value.items()}
     try:
@@ -105,6 +119,9 @@ def checked(settings: Settings, where: Mapping[str, str]) -> Settings:
         ("price_book", _book_complaint(settings.price_book)),
         ("retention_days", _limit_complaint(settings.retention_days, DAYS_AT_MOST, "days")),
         ("retention_megabytes", _limit_complaint(settings.retention_megabytes, MEGABYTES_AT_MOST, "megabytes")),
+        ("alert_channels", _secret_complaint(settings)),
+        ("alert_quiet_hours", _quiet_complaint(settings.alert_quiet_hours, settings.timezone)),
+        ("alert_group_seconds", _group_complaint(settings.alert_group_seconds)),
     ):
         if complaint:
             raise ConfigError(f"{where[name]}: {name} = {getattr(settings, name)!r} {complaint}")
@@ -133,6 +150,29 @@ def _limit_complaint(limit: int, most: int, unit: str) -> str | None:
     if 0 <= limit <= most:
         return None
     return f"is no number of {unit} to keep: write one from 1 to {most}, or 0 for no limit."
+
+
+def _secret_complaint(settings: Settings) -> str | None:
+    hooks = any(address.scheme.startswith("webhook+") for address in settings.alert_channels)
+    if hooks and settings.alert_webhook_secret is None:
+        return "has a webhook, whose messages are signed: set alert_webhook_secret too (OUTLAY_ALERT_WEBHOOK_SECRET)."
+    return None
+
+
+def _quiet_complaint(text: str, zone: str) -> str | None:
+    if not text:
+        return None
+    from outlay.config.quiet import QuietHours  # it brings zoneinfo, for those who have quiet hours
+
+    try:
+        QuietHours.read(text, zone)
+    except ValueError:
+        return "are no quiet hours: write them like '22:00-07:00' or 'mon-fri 20:00-08:00, sat-sun Europe/Berlin'."
+    return None
+
+
+def _group_complaint(seconds: int) -> str | None:
+    return None if 0 <= seconds <= 86_400 else "is no number of seconds: write one from 0 to 86400."
 
 
 def _hosts(where: str, hosts: dict[str, str]) -> dict[str, str]:

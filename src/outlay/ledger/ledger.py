@@ -14,6 +14,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from outlay.ledger import queries
+from outlay.ledger.alerting import Alerting
 from outlay.ledger.database import connect, in_use
 from outlay.ledger.inflight import Revive
 from outlay.ledger.ingest import Ingested, Ingestion, Look
@@ -30,7 +31,7 @@ from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span
 
 
-class Ledger(Reviews):
+class Ledger(Reviews, Alerting):
     """An open ledger; use it from one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:

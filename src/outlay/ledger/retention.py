@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from outlay.guard import logger
-from outlay.ledger import rollups
+from outlay.ledger import alerts, rollups
 from outlay.ledger.calendar import DAY
 from outlay.ledger.counters import SUMS
 from outlay.ledger.database import transaction
@@ -50,6 +50,7 @@ def prune(
     deleted = 0
     if before is not None:
         deleted = _prune_before(database, before, last)
+        alerts.prune(database, before)
     while max_bytes is not None and _bytes(database) > max_bytes:
         oldest = database.execute("SELECT min(start) FROM entries WHERE true" + last).fetchone()[0]  # noqa: S608  an integer
         if oldest is None:
@@ -117,6 +118,7 @@ def remove(database: sqlite3.Connection, project: str) -> int:
         database.execute(_UNFINISHED)
         database.execute("DELETE FROM pairs WHERE label IN (SELECT number FROM labels WHERE project = ?)", (project,))
         database.execute("DELETE FROM spans WHERE project = ?", (project,))
+        alerts.remove(database, project)
         database.execute("DELETE FROM rollups WHERE project = ?", (project,))
     _shrink(database)
     return deleted
@@ -144,6 +146,7 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
             database.executemany(_ERASED, [(entry.label.number, entry.row[0], entry.row[1]) for entry in erased_calls])
         erased += len(calls)
     with transaction(database):
+        alerts.forget(database, tuple(tags.values()))
         database.execute(f"DELETE FROM spans WHERE {match}", values)  # noqa: S608  own words
         if len(tags) == 1:
             # Calls that were pruned left their values in rollups only.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from outlay.errors import LedgerError
+from outlay.ledger.alert_tables import ALERTS
 from outlay.ledger.view import CALLS
 
 _SUMS = """\
@@ -228,9 +229,14 @@ def _restated(database: sqlite3.Connection) -> None:
     _run(database, _RESTATED)
 
 
+def _alerts(database: sqlite3.Connection) -> None:
+    _run(database, ALERTS)
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("first tables", _first),
     ("restated costs", _restated),
+    ("alerts", _alerts),
 )
 """What brings a ledger from version n to n + 1, at index n; each runs in one transaction."""
 

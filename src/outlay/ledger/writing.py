@@ -16,7 +16,7 @@ from outlay.ledger.database import in_use, transaction
 from outlay.ledger.labels import Labels
 from outlay.ledger.rows import ENTRY_COLUMNS, PLAIN_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
 from outlay.ledger.view import COLUMNS
-from outlay.records import Call, Coverage, Loss, Record, Span, Swallowed
+from outlay.records import Call, Coverage, Loss, Raised, Record, Span, Swallowed
 
 UNSETTLED = ("pending", "uncertain")
 """Outcomes that a later record of the same call replaces."""
@@ -120,6 +120,11 @@ def _write_others(database: sqlite3.Connection, records: Iterable[Record]) -> No
             database.execute(_SWALLOWED, (record.activity, record.error, _counted(record.count), record.at))
         elif isinstance(record, Loss):
             database.execute(_LOSS, (record.at, _counted(record.records), record.reason))
+        elif isinstance(record, Raised):
+            from outlay.ledger.alerts import put_raised  # few processes have any
+
+            if not put_raised(database, record):
+                database.execute(_LOSS, (record.at, 1, "an alert could not be read"))
 
 
 def _counted(number: int) -> int:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 
+import msgspec
+
+from outlay.alerts import Alert
 from outlay.money import Spend
-from outlay.records import Call, Record, Span, Usage
+from outlay.records import Call, Raised, Record, Span, Usage
 from outlay.tally import Tally
 from outlay.wire.exchange import settle_waiting
 
@@ -17,6 +20,7 @@ class Ledger:
         self._mocked = mocked
         self._calls: dict[str, Call] = {}
         self._spans: list[Span] = []
+        self._alerts: dict[tuple[str, str], Alert] = {}
 
     def note(self, record: Record) -> None:
         """Take a record in. A call that ran in the background comes twice, and stays one."""
@@ -25,6 +29,9 @@ class Ledger:
                 self._calls[record.id] = record
         elif isinstance(record, Span):
             self._spans.append(record)
+        elif isinstance(record, Raised):
+            alert = msgspec.json.decode(record.alert, type=Alert)
+            self._alerts.setdefault((alert.project, alert.key), alert)
 
     @property
     def calls(self) -> list[Call]:
@@ -36,6 +43,11 @@ class Ledger:
     def spans(self) -> list[Span]:
         """Every tracked function or block that has ended and in which a call was made."""
         return list(self._spans)
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Every alert that was raised, each key once, in the order in which they came; none is sent to anybody."""
+        return list(self._alerts.values())
 
     @property
     def only(self) -> Call:
@@ -68,6 +80,7 @@ class Ledger:
         settle_waiting()
         self._calls.clear()
         self._spans.clear()
+        self._alerts.clear()
 
     def __repr__(self) -> str:
         return f"<outlay.testing.Ledger: {len(self._calls)} calls, {self.cost} USD>"

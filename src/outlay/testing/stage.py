@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from outlay import app, context, integration
+from outlay.alerts import Alert, raised
 from outlay.app import Outlay
 from outlay.config import Settings, load
 from outlay.context import Home
@@ -38,13 +39,18 @@ class Instance(Outlay):
         self.spool.append(record)
         self._note(record)
 
+    def put(self, alert: Alert) -> None:
+        """Show an alert to the test; it goes nowhere else."""
+        self.keep(raised(alert))
+
     def leave(self) -> None:
         """Settle what is open, and close the files; nothing is carried on, since nobody will read it."""
         if self.at_work:
             self.settle_open()
+        self.close_budgets()
+        if self.at_work:
             self.worker.let_go()
             self.spool.close()
-        self.close_budgets()
 
 
 class Seat:
