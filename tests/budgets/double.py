@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -77,6 +77,12 @@ class CountingGate:
         """The one question that was asked."""
         (ask,) = self.asks
         return ask
+
+
+class Host(Protocol):
+    """A server on this machine."""
+
+    port: int
 
 
 @contextmanager

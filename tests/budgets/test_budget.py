@@ -86,7 +86,12 @@ at = { "80" = "downgrade:gpt-4o-mini", "90" = ["cap:500", "block"], "100" = "blo
 def test_a_file_says_the_same() -> None:
     """Tables have the keywords of ``Budget``; actions are words."""
     month, gpt = budgets_of(tomllib.loads(FILE)["budgets"])
-    assert (month.name, int(month.limit), month.timezone, month.alerts) == ("month", 200, "Europe/Berlin", (50, 80, 100))
+    assert (month.name, int(month.limit), month.timezone, month.alerts) == (
+        "month",
+        200,
+        "Europe/Berlin",
+        (50, 80, 100),
+    )
     assert gpt.at == (
         (80, (outlay.downgrade("gpt-4o-mini"),)),
         (90, (outlay.cap(500), outlay.block)),
