@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from outlay import context, integration, plugins
+from outlay.alerts import Alert, herald, raised
 from outlay.config import Settings, data_folder, load, writable
 from outlay.context import Home
 from outlay.first import FirstRequest
@@ -19,7 +20,6 @@ from outlay.patching import Patcher
 from outlay.records import Record
 
 if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
-    from outlay.alerts import Alert
     from outlay.budgets.gate import Budgets
     from outlay.ledger.spool import Spool
     from outlay.meter import Meter
@@ -71,7 +71,6 @@ class Outlay:
         return self.__dict__[name]
 
     def _make_parts(self) -> None:
-        from outlay.alerts import herald
         from outlay.ledger.spool import Spool
         from outlay.ledger.submissions import Submissions
         from outlay.meter import Meter
@@ -139,8 +138,6 @@ class Outlay:
 
     def put(self, alert: Alert) -> None:
         """Take an alert (``alerts.Sink``): it is in the spool when this returns, and on its way a moment later."""
-        from outlay.alerts import raised
-
         self.keep(raised(alert))
         self.worker.hurry()
 
