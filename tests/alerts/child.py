@@ -7,9 +7,12 @@ import signal
 import sys
 import time
 
+import httpx2
+
 import outlay
 from outlay import app
 from outlay.alerts.delivery import Delivery
+from outlay.loopback import ModelHost
 from tests.alerts.samples import SECRET, alert
 
 SHORT = 2 * 10**9
@@ -76,6 +79,17 @@ def call_the_unknown(channel: str) -> None:
     with outlay.track("summarise"):
         outlay.record(provider="openai", model="gpt-99-imaginary", input_tokens=1000, output_tokens=100)
         outlay.record(provider="openai", model="gpt-4o", input_tokens=1000)
+
+
+def spend_a_budget(channel: str) -> None:
+    """Call a model until most of a small budget is spent, and come to an end."""
+    budget = outlay.Budget("month", limit="0.000001", alerts=[50])
+    given = {"project": "shop", "alert_channels": [channel], "alert_webhook_secret": SECRET, "budgets": [budget]}
+    app.init(**given, hosts={"127.0.0.1": "openai"})
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
+    with ModelHost() as host, httpx2.Client() as client, outlay.track("answer"):
+        for _ in range(3):
+            client.post(f"{host.openai_url}/chat/completions", json=body).raise_for_status()
 
 
 def main() -> None:

@@ -93,6 +93,17 @@ def test_a_channel_that_hangs_does_not_hold_up_the_end(web: Web) -> None:
     assert told(web) == ["last words"] * 2
 
 
+def test_a_budget_of_real_calls_is_told_of(web: Web) -> None:
+    """From the wire to the receiver: the threshold once, by whatever process, with who drove it where that is known."""
+    for _ in range(2):
+        end(start("spend_a_budget", hook(web)))
+    end(start("live", hook(web), "2"))
+    (one,) = [one for request in web.requests for one in json.loads(request.body)["data"]["alerts"]]
+    assert (one["kind"], one["project"], one["subject"]) == ("budget", "shop", "month")
+    assert one["facts"]["percent"] == 50
+    assert {driver["value"] for driver in one["drivers"]} <= {"answer", "gpt-4o"}
+
+
 def test_a_model_without_a_price_is_told_of_once(web: Web) -> None:
     """By whatever process meets it first; one that has a price is not."""
     for _ in range(2):
