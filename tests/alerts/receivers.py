@@ -105,12 +105,13 @@ class Post:
         return "250 taken"
 
 
-class Box(Controller):  # type: ignore[misc]  # aiosmtpd has no types
+class Box(Controller):
     """A mail server on whatever port is free; its own start would look for it at port 0."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        server: Any = self.server
+        self.port = server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # aiosmtpd has types in part
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tests.cli.conftest import Cli
     ("line", "sentence"),
     [
         ("reprot", "there is no command 'reprot'; did you mean report?"),
-        ("frobnicate", "there is no command 'frobnicate'; there are alerts, calls, compare, demo, "),
+        ("frobnicate", "there is no command 'frobnicate'; there are alerts, budgets, calls, "),
         ("report --by modle", "calls have no 'modle'; did you mean model?"),
         ("report --by customer", "For a tag write tag:customer."),
         ("report --by tag:", "calls have no 'tag:'; "),
