@@ -159,6 +159,25 @@ class Policy:
         if held is not None:
             self._gate.settle(held, charged(call))
 
+    def count(self, call: Call) -> None:
+        """Count a call that was not asked about: a batch's line, or one that was told."""
+        cost = charged(call)
+        if not cost:
+            return
+        ask = Ask(
+            id=call.id,
+            provider=call.provider,
+            model=call.response_model or call.request_model,
+            feature=call.feature,
+            path=call.path,
+            run=call.trace_id if call.parent_id else None,
+            tags=call.tags,
+            at=call.start,
+            quote=lambda *_: cost,  # type: ignore[arg-type]  # it can't be sent in another way any more
+            output_limit=None,
+        )
+        self._gate.count(ask, cost)
+
     def lose(self, exchange: Exchange) -> None:
         """Let what is held for a call stay spent, if it is held still: nobody knows what it did cost."""
         self._give_up(exchange.id, None)
