@@ -173,7 +173,7 @@ class Policy:
             run=call.trace_id if call.parent_id else None,
             tags=call.tags,
             at=call.start,
-            quote=lambda *_: cost,  # type: ignore[arg-type]  # it can't be sent in another way any more
+            quote=lambda *_: cost,
             output_limit=None,
         )
         self._gate.count(ask, cost)
