@@ -106,8 +106,7 @@ class Outlay:
         """Return what is asked about each call, made when it is first asked for; None where no budgets are set."""
         with _making:
             if self._gate is None and self.settings.budgets:
-                from outlay.budgets.opening import opened
-
+                opened = importlib.import_module("outlay.budgets.opening").opened
                 self._gate = opened(self.settings, self.folder, project=self.home.project, sink=self.put)
             return self._gate
 
@@ -115,7 +114,7 @@ class Outlay:
         gate = self.gate()
         if gate is None:
             return None
-        from outlay.policy import Policy
+        from outlay.policy import Policy  # loaded where there are budgets
 
         return Policy(gate, self.prices, self.home, rewrites=self.settings.budget_rewrites)
 
@@ -161,12 +160,11 @@ class Outlay:
             if context.home is self.home:
                 context.home = None
                 integration.meter.put(None)
-        if self.at_work or swallowed():  # what went wrong at the start is kept for doctor
+        if self.at_work or self._gate is not None or swallowed():  # what went wrong at the start is kept for doctor
             self.settle_open()
             self.close_budgets()
             self.worker.stop(timeout)
             self.spool.close()
-        self.close_budgets()
 
     def close_budgets(self) -> None:
         """Give back what budgets hold and is not spent; after what is open was settled."""

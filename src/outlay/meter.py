@@ -224,12 +224,18 @@ class Meter:
             one, reading, by = line.exchange, line.reading, line.note.by
             if self._pending.settle(reading.id):
                 call = self._record(one, reading, *judge(one, reading, "ok", None))
-                self.take(call if by is None else noted.signed(call, by), line.span)
+                self.tell(call if by is None else noted.signed(call, by), line.span)
 
     def end(self) -> None:
         """Settle what budgets still hold for calls in the background: nobody will see their end."""
         if self._policy is not None:
             self._policy.close()
+
+    def tell(self, call: Call, span: LiveSpan | None) -> None:
+        """Keep a call that no budget was asked about, and count it there."""
+        self.take(call, span)
+        if self._policy is not None:
+            self._policy.count(call)
 
     def take(self, call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
         """Keep a record, and add it to the span that it happened in and to those around it."""

@@ -25,6 +25,7 @@ from outlay.wire.recognise import UNKNOWN
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices
+    from outlay.pricing.ceiling import Ceiling
 
 PENDING = 10_000
 """Calls in the background whose money is held until a poll tells their end; of older ones it stays spent."""
@@ -158,6 +159,25 @@ class Policy:
         if held is not None:
             self._gate.settle(held, charged(call))
 
+    def count(self, call: Call) -> None:
+        """Count a call that was not asked about: a batch's line, or one that was told."""
+        cost = charged(call)
+        if not cost:
+            return
+        ask = Ask(
+            id=call.id,
+            provider=call.provider,
+            model=call.response_model or call.request_model,
+            feature=call.feature,
+            path=call.path,
+            run=call.trace_id if call.parent_id else None,
+            tags=call.tags,
+            at=call.start,
+            quote=lambda *_: cost,
+            output_limit=None,
+        )
+        self._gate.count(ask, cost)
+
     def lose(self, exchange: Exchange) -> None:
         """Let what is held for a call stay spent, if it is held still: nobody knows what it did cost."""
         self._give_up(exchange.id, None)
@@ -190,8 +210,8 @@ class Quoting:
         self._exchange = exchange
         self._asked = asked
         self._model = model
-        provider = exchange.match.provider
-        self._terms = {**provider.terms, **asked.terms}
+        self._terms = {**exchange.match.provider.terms, **asked.terms}
+        self._known: dict[str | None, tuple[int | None, Ceiling]] = {}
 
     def __call__(self, model: str | None = None, output_limit: int | None = None) -> int | None:
         """Return pico-USD at most; None where nothing bounds it or no price is known."""
@@ -201,14 +221,19 @@ class Quoting:
 
     def price(self, model: str | None, output_tokens: int) -> int | None:
         """Return pico-USD of the input and so many tokens of output at most."""
+        known = self._known.get(model)
+        if known is None:
+            known = self._known[model] = self._look_up(model)
+        tokens, ceiling = known
+        return None if tokens is None else ceiling.amount(tokens, output_tokens)
+
+    def _look_up(self, model: str | None) -> tuple[int | None, Ceiling]:
+        """Return the input tokens at most, and the dearest price."""
         asked, match = self._asked, self._exchange.match
-        tokens = match.reader.bounds.tokens(asked, model)
-        if tokens is None:
-            return None
-        return self._prices.bound(
-            match.provider.name, (model,), input_tokens=tokens, output_tokens=output_tokens, at=self._exchange.start,
-            terms=self._terms, without=asked.without,
-        )  # fmt: skip
+        ceiling = self._prices.ceiling(
+            match.provider.name, (model,), at=self._exchange.start, terms=self._terms, without=asked.without
+        )
+        return match.reader.bounds.tokens(asked, model), ceiling
 
 
 def charged(call: Call) -> int | None:

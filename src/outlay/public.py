@@ -271,7 +271,7 @@ def record(
         tags=tags or {},
     )
     call = recorded(current.home, current.prices(), told)
-    current.meter.take(call, scope().span)
+    current.meter.tell(call, scope().span)
     return call
 
 

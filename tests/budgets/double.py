@@ -31,6 +31,8 @@ class CountingGate:
         self.decided = decided
         self.asks: list[Ask] = []
         self.spent = 0
+        self.counted = 0
+        """Pico-USD of calls that were not asked about."""
         self.held: dict[object, int] = {}
         self.settled: list[int | None] = []
         self.threads: set[int] = set()
@@ -64,6 +66,11 @@ class CountingGate:
             amount = self.held.pop(held)
             self.settled.append(cost)
             self.spent += amount if cost is None else cost
+
+    def count(self, ask: Ask, cost: int) -> None:
+        """Count what was not asked about."""
+        del ask
+        self.counted += cost
 
     def refusal(self) -> BudgetExceeded:
         """Return what a call is refused with."""

@@ -215,6 +215,16 @@ def test_asking_costs_nothing_and_reserves_nothing(host: ModelHost, client: open
     assert len(host.requests) == 1
 
 
+def test_what_is_told_is_counted_too(host: ModelHost, client: openai.OpenAI) -> None:
+    """``outlay.record`` refuses nothing, since it was spent already; the next call is refused for it."""
+    with metered(host, outlay.Budget("day", limit="0.01", per="day", block=True)):
+        client.chat.completions.create(**CHAT, max_completion_tokens=60)
+        outlay.record(provider="openai", model="gpt-4o-mini", cost="0.03")
+        with pytest.raises(outlay.BudgetExceeded) as caught:
+            client.chat.completions.create(**CHAT, max_completion_tokens=60)
+    assert caught.value.spent >= Decimal("0.03")
+
+
 def test_a_budget_that_can_not_be_used_is_said_at_the_start() -> None:
     """Not with the first call."""
     with pytest.raises(outlay.ConfigError, match="limit"):

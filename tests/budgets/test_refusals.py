@@ -38,14 +38,21 @@ from tests.conformance.shapes import SHAPES
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),  # google-genai's
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Cohere's clients can't be closed
+    # Cohere's clients can't be closed, and a dropped stream of boto3 leaves its socket, metered or not.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning"),  # openai's
+    # What is withdrawn, or is to be, is still called by somebody.
+    pytest.mark.filterwarnings("ignore:The (Assistants API|Sora API|generate_images method|generate_videos method)"),
 ]
 
 WAYS = [
     pytest.param(shape, kind, id=f"{shape.name} {kind}".replace(" ", "-"))
     for shape in (*SHAPES, *FIELD_SHAPES)
     for kind in KINDS
-    if shape.calls and not shape.script and shape.possible(kind)
+    if not shape.name.startswith("batch submitted")  # of a batch the lines are calls, when its output is fetched
+    and shape.calls
+    and not shape.script
+    and shape.possible(kind)
 ]
 """How the host would misbehave makes no difference: it is sent nothing."""
 ASKED: list[Any] = [{"role": "user", "content": "What does a call cost?"}]

@@ -29,14 +29,19 @@ from tests.conformance.shapes import SHAPES
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),  # google-genai's
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Cohere's clients can't be closed
+    # Cohere's clients can't be closed, and a dropped stream of boto3 leaves its socket, metered or not.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning"),  # openai's
+    # What is withdrawn, or is to be, is still called by somebody.
+    pytest.mark.filterwarnings("ignore:The (Assistants API|Sora API|generate_images method|generate_videos method)"),
 ]
 
 WAYS = [
     pytest.param(shape, kind, id=f"{shape.name} {kind}".replace(" ", "-"))
     for shape in (*SHAPES, *FIELD_SHAPES)
     for kind in KINDS
-    if shape.possible(kind)
+    if not shape.name.startswith("batch submitted")  # of a batch the lines are calls, when its output is fetched
+    and shape.possible(kind)
 ]
 
 
@@ -310,3 +315,21 @@ def test_a_refusal_is_raised_where_the_call_is_made(host: ModelHost) -> None:
     refused, sent = ledger.calls
     assert (refused.error_type, sent.outcome) == ("budget_exceeded", "ok")
     assert sent.attempt == 2
+
+
+BATCHES = [
+    pytest.param(shape, kind, id=f"{shape.name} {kind}".replace(" ", "-"))
+    for shape in FIELD_SHAPES
+    for kind in KINDS
+    if shape.name.startswith("batch submitted") and shape.possible(kind)
+]
+
+
+@pytest.mark.parametrize("shape, kind", BATCHES)
+def test_the_lines_of_a_batch_are_counted_when_they_are_fetched(shape: Shape, kind: Kind) -> None:
+    """Nobody is asked about them: what they cost is spent."""
+    gate = CountingGate()
+    with shape.host() as host, gated(gate, host, shape.sdk) as ledger:
+        shape.run(kind, host)
+        assert ledger.calls
+        assert gate.counted == sum(charged(call) or 0 for call in ledger.calls)

@@ -15,6 +15,17 @@ import outlay
 outlay.init()
 outlay.init(project="support-bot")
 outlay.init(alert_channels=["log://", print], alert_webhook_secret="s", alert_quiet_hours="sat-sun")
+outlay.init(
+    budgets=[
+        outlay.Budget("month", limit=200, per="month", timezone="Europe/Berlin", alerts=[50, 80, 100]),
+        outlay.Budget("gpt-4", limit=20, per="7d", at={80: outlay.downgrade("gpt-4o-mini"), 100: outlay.block}),
+        {"name": "run", "limit": "0.50", "per": "run"},
+    ],
+    budget_store="memory",
+    budget_rewrites=False,
+)
+assert_type(outlay.check("gpt-4o-mini", input_tokens=10, output_limit=5), outlay.BudgetExceeded | None)
+assert_type(outlay.refusal(ValueError()), outlay.BudgetExceeded | None)
 
 
 @outlay.track

@@ -78,3 +78,6 @@ class Gate(Protocol):
 
         ``cost`` is None where it is not known: then the reservation stays spent. 0 gives all of it back.
         """
+
+    def count(self, ask: Ask, cost: int) -> None:
+        """Count the cost (pico-USD) of a call that was not asked about: a batch's line, or one that was told."""

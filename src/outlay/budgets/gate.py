@@ -106,6 +106,16 @@ class Budgets:
         if self._leases.wanting:
             self._keeper.wake()
 
+    def count(self, ask: Ask, cost: int) -> None:
+        """Count the cost (pico-USD) of a call that was not asked about, whatever room there is for it."""
+        try:
+            leases = self._falls_under(ask, ask.model)
+        except Lacking:  # it can't be refused any more, and is nobody's
+            return
+        parts = [(lease, -(-cost // 1000)) for lease in leases]
+        self._leases.reserve(parts, force=True)
+        self.settle(Held(parts, 0, self._leases.generation, None), cost)
+
     def check(self, ask: Ask) -> BudgetExceeded | None:
         """Return why a call would be refused now, or None; nothing is reserved, and nothing alerted."""
         for lease in (leases := self._falls_under(ask, ask.model)):

@@ -11,7 +11,7 @@ import msgspec
 from outlay.pricing.book import Book
 from outlay.pricing.quote import Exact, Quote, quote
 from outlay.pricing.resolution import Match
-from outlay.pricing.schedule import DAY, SECOND
+from outlay.pricing.schedule import ALWAYS, DAY, SECOND
 from outlay.pricing.table import LoadedTable
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 
@@ -62,7 +62,11 @@ class Ceiling(msgspec.Struct, frozen=True):
 _ROUNDED = len(INPUT_CLASSES) + len(OUTPUT_CLASSES)
 
 
-def ceiling(
+NO_CEILING = Ceiling(*ALWAYS, ())
+"""That of a model without a price."""
+
+
+def dearest(
     table: LoadedTable, book: Book, match: Match, at: int, terms: Mapping[str, str], without: Collection[str]
 ) -> Ceiling:
     """Return the dearest price of what ``match`` found, for calls that begin at ``at``.
@@ -102,14 +106,14 @@ def _levels(quotes: list[Quote], without: frozenset[str]) -> Iterator[Level]:
     """Yield the dearest rates at each number of input tokens from which on they may be others."""
     if not quotes:
         return
-    dearest: dict[str, Fraction | None] = {"input": None, "output": None, "fee": Fraction(0), "least": Fraction(0)}
+    most: dict[str, Fraction | None] = {"input": None, "output": None, "fee": Fraction(0), "least": Fraction(0)}
     for edge in sorted({-1, *(over for one in quotes for over, _, _ in one.bands)}):
         for one in quotes:
             exact = next((rates for over, _, rates in one.bands if over == edge), one.exact if edge == -1 else None)
             for name, rate in () if exact is None else _dearest(one, exact, without):
-                before = dearest[name]
-                dearest[name] = rate if before is None else max(before, rate)
-        yield Level(edge, **{name: None if rate is None else -int(-rate // 1) for name, rate in dearest.items()})  # type: ignore[arg-type]  # fee and least are numbers
+                before = most[name]
+                most[name] = rate if before is None else max(before, rate)
+        yield Level(edge, **{name: None if rate is None else -int(-rate // 1) for name, rate in most.items()})  # type: ignore[arg-type]  # fee and least are numbers
 
 
 def _dearest(one: Quote, exact: Exact, without: frozenset[str]) -> Iterator[tuple[str, Fraction]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from outlay.pricing import shelf
 from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
-from outlay.pricing.ceiling import Ceiling, ceiling
+from outlay.pricing.ceiling import NO_CEILING, Ceiling, dearest
 from outlay.pricing.items import put_items
 from outlay.pricing.quote import Quote, quote
 from outlay.pricing.resolution import find, in_table
@@ -141,17 +141,27 @@ class Prices:
         tier that is not ruled out. ``at``: when the call begins; it ends within a day. ``terms``: what the request asks
         for. ``without``: usage classes that it can't have.
         """
+        return self.ceiling(provider, models, at=at, terms=terms, without=without).amount(input_tokens, output_tokens)
+
+    def ceiling(
+        self,
+        provider: str,
+        models: Sequence[str | None],
+        *,
+        at: int,
+        terms: Mapping[str, str] = NO_TERMS,
+        without: frozenset[str] = frozenset(),
+    ) -> Ceiling:
+        """Return what ``bound`` multiplies, for who asks about one call several times."""
         key = (provider, tuple(models), tuple(terms.items()) if terms else None)
         found = self._ceilings.get((key, without))
         if found is None or not found.start <= at < found.end:
             match = find(self.table, self.book, canonical(provider), key[1])
-            found = (
-                Ceiling(at, at + 1, ()) if match is None else ceiling(self.table, self.book, match, at, terms, without)
-            )
+            found = NO_CEILING if match is None else dearest(self.table, self.book, match, at, terms, without)
             if len(self._ceilings) >= CACHED:
                 self._ceilings.clear()
             self._ceilings[key, without] = found
-        return found.amount(input_tokens, output_tokens)
+        return found
 
     def explain(
         self, provider: str, models: Sequence[str | None], *, at: int, terms: Mapping[str, str] = NO_TERMS
