@@ -39,6 +39,7 @@ from tests.conformance.shapes import SHAPES
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning"),  # google-genai's
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Cohere's clients can't be closed
+    pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning"),  # openai's
 ]
 
 WAYS = [
