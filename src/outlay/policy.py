@@ -71,7 +71,7 @@ class Policy:
         if match.provider is UNKNOWN:
             asked.unbounded = f"nobody has said who bills for {exchange.host}: the setting [hosts] does"
         reader = match.reader.request
-        model, _ = exchange.asked = reader.asked(body, exchange.path)
+        model, _ = exchange.asked = exchange.asked or reader.asked(body, exchange.path)
         if span is not None:
             span.identify()
         quoting = Quoting(self._prices, exchange, asked, model)

@@ -96,7 +96,7 @@ def test_a_message_is_sent_as_the_budget_has_it() -> None:
             connection.send(ask("gpt-4o"))
             read(connection, "response.completed")
         assert json.loads(host.requests[1].body) == {**json.loads(ask()), "max_output_tokens": 50}
-        assert ledger.only.marks[0] == "asked_for:gpt-4o"
+        assert ledger.only.marks[0] == "asked_for_gpt-4o"
 
 
 def test_an_answer_that_nobody_asked_for_is_counted() -> None:
