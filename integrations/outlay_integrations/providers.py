@@ -41,7 +41,7 @@ def _row(
 
 PROVIDERS = (
     _row("openai", "api.openai.com"),
-    _row("openai", "*.api.openai.com", terms={"region": "data_residency"}),
+    _row("openai", "*.api.openai.com", terms={"region": "regional"}),
     _row("anthropic", "api.anthropic.com"),
     _row("azure.ai.openai", "*.openai.azure.com", "*.cognitiveservices.azure.com"),
     _row("azure.ai.inference", "*.services.ai.azure.com", "*.models.ai.azure.com", "models.inference.ai.azure.com"),

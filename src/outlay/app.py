@@ -50,8 +50,7 @@ class Outlay:
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self.settings = settings
         self.folder = writable(folder or data_folder(settings))
-        project = settings.project or _working_folder()
-        self.home = Home(self.keep, project, settings.release, settings.tags, self.keep_all)
+        self.home = Home(self.keep, settings.project or _folder_name(), settings.release, settings.tags, self.keep_all)
         self.watched: Patcher | None = None
         """The patches that the worker looks after."""
         self._prices: Prices | None = None
@@ -111,8 +110,7 @@ class Outlay:
             return self._gate
 
     def _policy(self) -> Policy | None:
-        gate = self.gate()
-        if gate is None:
+        if (gate := self.gate()) is None:
             return None
         from outlay.policy import Policy  # loaded where there are budgets
 
@@ -273,7 +271,7 @@ def shut() -> None:
             _current = None
 
 
-def _working_folder() -> str:
+def _folder_name() -> str:
     try:
         return Path.cwd().name
     except OSError:  # it was deleted
