@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 from tests.cli.conftest import Cli, command
@@ -13,14 +14,19 @@ def test_the_demo_is_metered_to_the_token(cli: Cli, tmp_path: Path) -> None:
     done = command("demo", "--json", folder=tmp_path)
     assert done.status == 0, done.err
     found = json.loads(done.out)
-    assert found["proof"] == {"billed": 15, "exact": 13, "within": 2}
+    assert found["proof"] == {"billed": 19, "exact": 17, "within": 2}
     total = found["total"]
-    assert (total["requests"], total["attempts"], total["errors"], total["estimated_calls"]) == (14, 17, 3, 2)
-    assert {line["model"] for line in found["lines"]} == {"gpt-4o-mini", "o4-mini", "claude-haiku-4-5"}
+    assert (total["requests"], total["attempts"], total["errors"], total["estimated_calls"]) == (18, 22, 4, 2)
+    assert {line["model"] for line in found["lines"]} == {"gpt-4o", "gpt-4o-mini", "o4-mini", "claude-haiku-4-5"}
     assert total["cost_lower_usd"] < total["cost_usd"] < total["cost_upper_usd"]
+    spent = sum(Decimal(line["cost_usd"]) for line in found["lines"] if line["feature"] == "research")
+    assert {name: Decimal(found["stopped"][name]) for name in ("limit", "spent")} == {
+        "limit": Decimal("0.01"),
+        "spent": spent,
+    }
     stays = json.loads(cli("report", "--json", "--by", "user").out)
     assert stays["total"]["cost_usd"] == total["cost_usd"]
-    assert {line["user"] for line in stays["lines"]} == {"u-17", "u-42", "u-99"}
+    assert {line["user"] for line in stays["lines"]} == {"u-17", "u-42", "u-99", None}
 
 
 def test_the_demo_reads_well_and_can_be_taken_out_again(cli: Cli, tmp_path: Path) -> None:
@@ -28,9 +34,9 @@ def test_the_demo_reads_well_and_can_be_taken_out_again(cli: Cli, tmp_path: Path
     spoilers = {"HTTP_PROXY": "http://127.0.0.1:9", "OUTLAY_DISABLED": "1", "COLUMNS": "80"}
     done = command("demo", folder=tmp_path, environment=spoilers)
     assert done.status == 0, done.err
-    assert "The hosts billed 15 answers. outlay has 13 of them to the token" in done.out
+    assert "The hosts billed 19 answers. outlay has 17 of them to the token" in done.out
     assert max(map(len, done.out.splitlines())) <= 80 + len(str(tmp_path))
-    assert cli("prune", "--project", "outlay-demo", "--yes").out.startswith("17 calls deleted")
+    assert cli("prune", "--project", "outlay-demo", "--yes").out.startswith("22 calls deleted")
     assert json.loads(cli("report", "--json").out)["total"]["attempts"] == 0
 
 

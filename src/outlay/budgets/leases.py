@@ -64,8 +64,8 @@ class Lease:
 
     @property
     def held_or_leased(self) -> int:
-        """Return what is held in the fleet, be it for calls in flight or not: what a refusal has to explain."""
-        return max(self.held, self.leased + self.reported - self.total)
+        """Return what is held in the fleet but for what is free here: what a refusal has to explain."""
+        return max(self.held, self.leased + self.reported - self.total - max(self.free, 0))
 
     @property
     def room(self) -> int | None:

@@ -19,7 +19,7 @@ from outlay.cli.books import data_option, opened
 from outlay.cli.output import as_json, console, counted, print_json
 from outlay.cli.spend import show_lines
 from outlay.cli.statement import Statement, as_data
-from outlay.errors import MissingExtra
+from outlay.errors import BudgetExceeded, MissingExtra
 from outlay.loopback import Billed, ModelHost
 from outlay.records import Call, Usage
 
@@ -60,14 +60,17 @@ def command(data: Path | None, *, as_json: bool) -> int:
         hosts = {provider: running.enter_context(ModelHost()) for provider in ("openai", "anthropic")}
         places = {provider: host.url.removeprefix("http://") for provider, host in hosts.items()}
         named = {place: provider for provider, place in places.items()}
-        outlay.init(PROJECT, data=data, hosts=named, disabled=False, instrument=True, ask_usage=True)
-        demo_application.run(hosts["openai"].openai_url, hosts["anthropic"].anthropic_url)
+        budgets = [demo_application.BUDGET]
+        outlay.init(PROJECT, data=data, hosts=named, disabled=False, instrument=True, ask_usage=True, budgets=budgets)
+        refusal = demo_application.run(hosts["openai"].openai_url, hosts["anthropic"].anthropic_url)
         outlay.uninstrument()
         bills = {(places[provider], bill.request_id): bill for provider, host in hosts.items() for bill in host.billed}
-    return _tell(data, started, bills, as_json=as_json)
+    return _tell(data, started, bills, refusal, as_json=as_json)
 
 
-def _tell(data: Path | None, started: int, bills: dict[tuple[str, str], Billed], *, as_json: bool) -> int:
+def _tell(
+    data: Path | None, started: int, bills: dict[tuple[str, str], Billed], refusal: BudgetExceeded, *, as_json: bool
+) -> int:
     filters = {"project": PROJECT}
     with opened(data) as (ledger, _, folder):
         report = ledger.report(("feature", "model"), since=started, filters=filters)
@@ -76,9 +79,10 @@ def _tell(data: Path | None, started: int, bills: dict[tuple[str, str], Billed],
     statement = Statement(report, datetime.fromtimestamp(started / 1e9, UTC), now)
     proof = prove(bills, calls)
     if as_json:
-        print_json({**as_data(statement), "proof": asdict(proof), "ledger": folder / "ledger.db"})
+        stopped = {name: refusal.facts[name] for name in ("budget", "limit", "spent")}
+        print_json({**as_data(statement), "proof": asdict(proof), "stopped": stopped, "ledger": folder / "ledger.db"})
     else:
-        _show(statement, proof, folder, "" if data is None else f" --data {data}")
+        _show(statement, proof, refusal, folder, "" if data is None else f" --data {data}")
     return 0 if proof.holds else 1
 
 
@@ -115,7 +119,7 @@ def _bounded(usage: Usage, tokens: tuple[int, int]) -> bool:
     return all(low <= number <= high for number, (low, high) in zip(tokens, bounds, strict=True))
 
 
-def _show(statement: Statement, proof: Proof, folder: Path, place: str) -> None:
+def _show(statement: Statement, proof: Proof, refusal: BudgetExceeded, folder: Path, place: str) -> None:
     out = console()
     sdks = " and ".join(f"{name} {version(name)}" for name in ("openai", "anthropic"))
     out.print("A support bot served three customers, with threads and asyncio, through the real SDKs", style="bold")
@@ -125,6 +129,8 @@ def _show(statement: Statement, proof: Proof, folder: Path, place: str) -> None:
     out.print(f"{proof.within} that ended in mid-stream are estimates, with what was billed between their bounds.")
     if not proof.holds:
         out.print(f"{proof.billed - proof.exact - proof.within} are WRONG: please report this.", style="bold red")
+    out.print("\nThe research agent never ends by itself. Its budget stopped it before the next call was sent:")
+    out.print(str(refusal), style="bold")
     out.print(f"\nThe calls stay in {folder / 'ledger.db'}. Look at them from any side:\n", soft_wrap=True)
     for line in ("report --by user", "report --by feature,model --cost", "calls --dearest", "calls --failed"):
         out.print(f"  outlay {line}{place}")

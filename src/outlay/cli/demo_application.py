@@ -1,7 +1,8 @@
 """The application of ``outlay demo``: a support bot as anyone might write it, with outlay's ``track`` and ``tags``.
 
-Two features, three users, threads and asyncio, OpenAI and Anthropic. What the model hosts are to do (cached prompts,
-thinking, a 429, a slow stream, one that breaks) is asked for by a header that only the loopback hosts know.
+Two features, three users, threads and asyncio, OpenAI and Anthropic, and an agent that never ends. What the model hosts
+are to do (cached prompts, thinking, a 429, a slow stream, one that breaks) is asked for by a header that only the
+loopback hosts know.
 """
 
 from __future__ import annotations
@@ -75,6 +76,22 @@ class Bot:
         )
         return "".join(block.text for block in message.content if block.type == "text")
 
+    @outlay.track(feature="research")
+    def research(self) -> outlay.BudgetExceeded:
+        """Look for the best shoe, as an agent that is never content; return what stopped it."""
+        found = "Which of our shoes is the best?"
+        while True:
+            try:
+                answer = self.openai.chat.completions.create(
+                    model="gpt-4o",
+                    messages=[{"role": "user", "content": f"Is that so? {found}"}],
+                    max_completion_tokens=200,
+                    extra_headers={"x-loopback": "output=150"},
+                )
+            except outlay.BudgetExceeded as refusal:
+                return refusal
+            found = (answer.choices[0].message.content or "")[:100]
+
     def serve(self, user: str) -> None:
         """Serve one customer: a few questions, then a summary."""
         with outlay.tags(user=user):
@@ -111,9 +128,13 @@ def _prompt(question: str) -> Any:
     return [{"role": "system", "content": HANDBOOK}, {"role": "user", "content": question}]
 
 
-def run(openai_url: str, anthropic_url: str) -> None:
-    """Serve three customers in threads, then their hard questions in asyncio."""
+BUDGET = outlay.Budget("agent run", limit="0.01", per="run", where={"feature": "research"}, block=True)
+
+
+def run(openai_url: str, anthropic_url: str) -> outlay.BudgetExceeded:
+    """Serve three customers in threads, then their hard questions in asyncio; then let the agent run into its limit."""
     bot = Bot(openai_url, anthropic_url)
     with outlay.track("support shift"), ThreadPoolExecutor(max_workers=3) as pool:
         list(pool.map(outlay.carry(bot.serve), USERS))
         asyncio.run(bot.serve_hard_questions())
+    return bot.research()
