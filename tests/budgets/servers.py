@@ -23,14 +23,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(connect: Callable[[], object], seconds: float = 0.0) -> bool:
-    """Return whether ``connect`` works within so many seconds."""
+def answers(connect: Callable[[], object], seconds: float = 0.0, ended: Callable[[], bool] = bool) -> bool:
+    """Return whether ``connect`` works within so many seconds, and before what it connects to has ``ended``."""
     until = time.monotonic() + seconds
     while True:
         try:
             connect()
         except Exception:  # noqa: BLE001 - each client has errors of its own, and all mean that it is not there yet
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or ended():
                 return False
             time.sleep(0.05)
         else:
@@ -113,12 +113,22 @@ class Postgres:
                 [programs / "initdb", "-D", self._data, "-U", "outlay", "-A", "trust", "--no-sync"],
                 check=True, capture_output=True, user=user, cwd="/",
             )  # fmt: skip
+        for _ in range(20):
+            self._launch(programs, user)
+            if answers(lambda: ping_postgres(self.url), 10, self._ended):
+                return
+            time.sleep(0.2)  # what was killed has not let go of everything yet
+        raise RuntimeError("postgres does not start")
+
+    def _ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def _launch(self, programs: Path, user: str | None) -> None:
         self._process = subprocess.Popen(
             [programs / "postgres", "-D", self._data, "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
              "-c", "unix_socket_directories=", "-c", "max_connections=200"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/",
         )  # fmt: skip
-        assert answers(lambda: ping_postgres(self.url), 30), "postgres does not start"
 
     def stop(self) -> None:
         """Have it drop everything at once, as a crash would."""

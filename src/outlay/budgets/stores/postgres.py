@@ -147,10 +147,12 @@ class PostgresStore:
             _inherited.append(self._connection)
             self._connecting, self._pid = None, os.getpid()
         self._connecting = self._connecting or _Connecting(self._url)
-        made = self._connecting.result()
-        self._connecting = None
-        self._connection = made
-        return made
+        try:
+            self._connection = self._connecting.result()
+        finally:
+            if self._connecting.over:
+                self._connecting = None
+        return self._connection
 
 
 _inherited: list[Any] = []
@@ -166,16 +168,18 @@ class _Connecting:
         self._thread = threading.Thread(target=self._connect, name="outlay-postgres", daemon=True)
         self._thread.start()
 
+    @property
+    def over(self) -> bool:
+        """Whether it is connected, or has failed."""
+        return not self._thread.is_alive()
+
     def result(self) -> Any:
         """Return the connection, if it is made within the deadline; else raise, and go on for who comes next."""
         self._thread.join(DEADLINE)
         if self._thread.is_alive():
             raise StoreDown("PostgreSQL does not answer.")
         if isinstance(self._made, Exception):
-            failed, self._made = self._made, None
-            self._thread = threading.Thread(target=self._connect, name="outlay-postgres", daemon=True)
-            self._thread.start()
-            raise StoreDown(f"PostgreSQL can't be reached ({str(failed).strip()}).") from failed
+            raise StoreDown(f"PostgreSQL can't be reached ({str(self._made).strip()}).") from self._made
         return self._made
 
     def _connect(self) -> None:
