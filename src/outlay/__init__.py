@@ -18,13 +18,14 @@ from outlay.errors import (
     refusal,
 )
 from outlay.money import Spend
-from outlay.public import calculate_cost, check, compare, flush, init, instrument, record, uninstrument
+from outlay.public import calculate_cost, check, compare, flush, init, instrument, record, share, uninstrument
 from outlay.records import Call, Cost, Usage
 from outlay.track import carry, tags, track
 
 if TYPE_CHECKING:
     from outlay.budgets.actions import block, cap, downgrade
     from outlay.budgets.budget import Budget
+    from outlay.budgets.slices import Slice, spending
 
 __all__ = [
     "Budget",
@@ -35,6 +36,7 @@ __all__ = [
     "LedgerError",
     "MissingExtra",
     "OutlayError",
+    "Slice",
     "Spend",
     "UnknownPrice",
     "Usage",
@@ -51,6 +53,8 @@ __all__ = [
     "instrument",
     "record",
     "refusal",
+    "share",
+    "spending",
     "tags",
     "track",
     "uninstrument",
@@ -60,6 +64,7 @@ __all__ = [
 _BUDGETS = {
     "Budget": "outlay.budgets.budget",
     **dict.fromkeys(("block", "cap", "downgrade"), "outlay.budgets.actions"),
+    **dict.fromkeys(("Slice", "spending"), "outlay.budgets.slices"),
 }
 
 

@@ -21,6 +21,7 @@ from outlay.records import Call
 if TYPE_CHECKING:
     from outlay.alerts import Alert
     from outlay.budgets.budget import Budget
+    from outlay.budgets.slices import Slice
     from outlay.errors import BudgetExceeded
     from outlay.pricing.comparison import Comparison
 
@@ -42,6 +43,8 @@ def init(
     instrument: bool | None = None,
     budgets: Iterable[Budget | Mapping[str, Any]] | None = None,
     budget_store: str | None = None,
+    budget_key: str | None = None,
+    budget_slice: str | None = None,
     budget_rewrites: bool | None = None,
     retention_days: int | None = None,
     retention_megabytes: int | None = None,
@@ -72,6 +75,8 @@ def init(
         "instrument": instrument,
         "budgets": None if budgets is None else tuple(budgets),
         "budget_store": budget_store,
+        "budget_key": budget_key,
+        "budget_slice": budget_slice,
         "budget_rewrites": budget_rewrites,
         "retention_days": retention_days,
         "retention_megabytes": retention_megabytes,
@@ -219,6 +224,26 @@ def check(
         tags=tags or {},
     )
     return gate.check(asked(current.home, current.prices(), planned, time.time_ns()))
+
+
+def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
+    """Cut a slice of ``amount`` USD off the budgets that calls made here fall under, to be spent elsewhere.
+
+    Its ``value`` is signed, and is handed to whoever does the work: ``with outlay.spending(value):`` in a thread, the
+    setting ``budget_slice`` in a process. There the slice stands in place of these budgets. At its ``end()``, or that of
+    its ``with`` block, what was not spent comes back. Raises ``BudgetExceeded`` where the amount does not fit, and
+    ``ConfigError`` without budgets or without the setting ``budget_key``.
+    """
+    from outlay import app
+
+    current = app.current()
+    gate = None if current is None else current.gate()
+    if current is None or gate is None:
+        raise ConfigError("there are no budgets to share: give init() some.")
+    from outlay.checking import shared
+
+    now = time.time_ns()
+    return gate.share(shared(current.home, pico(Decimal(str(amount))), now), now + round(hours * 3600 * 10**9))
 
 
 def record(

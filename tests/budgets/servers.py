@@ -113,7 +113,7 @@ class Postgres:
                 [programs / "initdb", "-D", self._data, "-U", "outlay", "-A", "trust", "--no-sync"],
                 check=True, capture_output=True, user=user, cwd="/",
             )  # fmt: skip
-        for _ in range(20):
+        for _ in range(100):
             self._launch(programs, user)
             if answers(lambda: ping_postgres(self.url), 10, self._ended):
                 return

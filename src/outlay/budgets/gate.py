@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from time import time_ns
 
 from outlay.alerts.alert import Alert
 from outlay.budgets.budget import Budget
@@ -16,10 +17,11 @@ from outlay.budgets.keeper import Keeper
 from outlay.budgets.learned import Learned
 from outlay.budgets.leases import Held, Lease, Leases
 from outlay.budgets.plan import Lacking, Plan
-from outlay.budgets.refusals import exceeded, lacking, unbounded, unreachable
+from outlay.budgets.refusals import exceeded, lacking, unbounded, unreachable, worthless
+from outlay.budgets.slices import Slice, Terms, here, read, signed
 from outlay.budgets.teller import Opening, Sink, Teller
 from outlay.budgets.trade import Store, StoreDown
-from outlay.errors import BudgetExceeded
+from outlay.errors import BudgetExceeded, ConfigError
 from outlay.guard import logger
 
 NOTHING = Decision()
@@ -33,7 +35,7 @@ def logged(alert: Alert) -> None:
 class Budgets:
     """The budgets of one project, in one process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a keyword
         self,
         budgets: Sequence[Budget],
         store: Store,
@@ -44,6 +46,8 @@ class Budgets:
         sink: Sink = logged,
         opening: Opening | None = None,
         ttl: float = 30.0,
+        key: str | None = None,
+        slice_: str | None = None,
     ) -> None:
         """Make the gate.
 
@@ -57,6 +61,8 @@ class Budgets:
             sink: takes alerts, on the budgets' own thread.
             opening: says what a window had cost (nano-USD) before its budget was first counted; 0 without it.
             ttl: seconds for which a lease lives without a word from its holder.
+            key: what slices are signed with.
+            slice_: the slice that this whole process spends.
 
         """
         self.plans = [Plan(budget, project, timezone) for budget in budgets]
@@ -66,6 +72,10 @@ class Budgets:
         self._teller = Teller(store, self._leases, ttl=int(ttl * 1000), sink=sink, opening=opening)
         self._keeper = Keeper(self._leases, self._teller, store, journals, beat=ttl / 3)
         self._learned = Learned()
+        self._key, self._slice = key, slice_
+        self._slices: dict[str, tuple[Terms, Plan]] = {}
+        if slice_ is not None:
+            self._cut(slice_)  # an error in it is said now
         _made.add(self)
 
     def decide(self, ask: Ask, *, wait: bool = True) -> Decision | None:
@@ -88,6 +98,8 @@ class Budgets:
             reserved = refusal or self._reserve(parts, risk, wait=wait)
         except Lacking as error:
             return Decision(refusal=lacking(self.plans, ask, str(error)))
+        except ConfigError as error:  # a slice that is over, or not ours
+            return Decision(refusal=worthless(str(error)))
         if reserved is None:
             return None
         if isinstance(reserved, BudgetExceeded):
@@ -158,11 +170,37 @@ class Budgets:
         self._teller.forked()
         self._keeper.forked()
         self._learned.forked()
+        self._slices.clear()
         for plan in self.plans:
             plan.leases.clear()
 
     def _falls_under(self, ask: Ask, model: str | None) -> list[Lease]:
-        return [plan.lease(ask, model) for plan in self.plans if plan.covers(ask, model)]
+        value = here.get() or self._slice
+        if value is None:
+            return [plan.lease(ask, model) for plan in self.plans if plan.covers(ask, model)]
+        terms, cut = self._cut(value)
+        plans = [plan for plan in self.plans if plan.budget.name not in terms.covered]
+        return [plan.lease(ask, model) for plan in (*plans, cut) if plan.covers(ask, model)]
+
+    def _cut(self, value: str) -> tuple[Terms, Plan]:
+        """Return what a slice says, and the plan by which it is held. Raises ``ConfigError``."""
+        found = self._slices.get(value)
+        if found is None or time_ns() >= found[0].until:
+            terms = read(value, self._key, time_ns())
+            found = self._slices[value] = (terms, Plan(terms.budget, terms.project))
+        return found
+
+    def share(self, ask: Ask, until: int) -> Slice:
+        """Reserve what ``ask`` quotes, and return it as a slice. Raises ``BudgetExceeded``, and ``ConfigError``."""
+        if not self._key:
+            raise ConfigError("to share a budget, set budget_key: a secret that parents and children have in common.")
+        decision = self.decide(ask)
+        if decision is not None and decision.refusal is not None:
+            raise decision.refusal
+        held = decision.held if decision is not None else None
+        covered = tuple(lease.account.budget for lease, _ in held.parts) if isinstance(held, Held) else ()
+        terms = Terms(ask.id, self.project, -(-(ask.quote() or 0) // 1000), until, covered)
+        return Slice(signed(terms, self._key), terms, self.store, lambda cost: self.settle(held, cost))
 
     def _acquaint(self, leases: Sequence[Lease], *, wait: bool) -> bool:
         """See to it that each account's standing is known, where something is done by it; return whether it is."""
