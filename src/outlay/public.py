@@ -230,8 +230,8 @@ def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
     """Cut a slice of ``amount`` USD off the budgets that calls made here fall under, to be spent elsewhere.
 
     Its ``value`` is signed, and is handed to whoever does the work: ``with outlay.spending(value):`` in a thread, the
-    setting ``budget_slice`` in a process. There the slice stands in place of these budgets. At its ``end()``, or that of
-    its ``with`` block, what was not spent comes back. Raises ``BudgetExceeded`` where the amount does not fit, and
+    setting ``budget_slice`` in a process. There the slice stands in place of these budgets. At its ``end()``, or that
+    of its ``with`` block, what was not spent comes back. Raises ``BudgetExceeded`` where the amount does not fit, and
     ``ConfigError`` without budgets or without the setting ``budget_key``.
     """
     from outlay import app

@@ -96,5 +96,7 @@ def test_a_value_that_is_not_ours_is_refused(parent: Budgets, key: str | None, c
 def test_a_slice_has_an_end(parent: Budgets) -> None:
     """After which it is of no use."""
     part = cut(parent, 1, time.time_ns() - 1)
+    with spending(part.value):
+        assert not spend(parent, 0.5)
     with pytest.raises(ConfigError, match="is over"):
         Budgets([], MemoryStore(), key="secret", slice_=part.value)
