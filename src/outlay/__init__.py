@@ -17,8 +17,9 @@ from outlay.errors import (
     UnknownPrice,
     refusal,
 )
+from outlay.limits import check, share
 from outlay.money import Spend
-from outlay.public import calculate_cost, check, compare, flush, init, instrument, record, share, uninstrument
+from outlay.public import calculate_cost, compare, flush, init, instrument, record, uninstrument
 from outlay.records import Call, Cost, Usage
 from outlay.track import carry, tags, track
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.budgets.asks import SESSION
+
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
@@ -50,6 +52,30 @@ def ping_postgres(url: str) -> None:
     import psycopg
 
     psycopg.connect(url, connect_timeout=2).close()
+
+
+def sweep_redis(url: str) -> None:
+    """Delete what this session's tests have left."""
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(match=f"outlay:*test-{SESSION}*", count=1000):
+            client.unlink(key)
+
+
+def sweep_postgres(url: str) -> None:
+    """Delete what this session's tests have left."""
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        for table, column in TABLES.items():
+            connection.execute(f"DELETE FROM outlay_{table} WHERE {column} LIKE %s", (f"test-{SESSION}-%",))
+
+
+TABLES = {
+    "budgets": "project", "budget_limits": "project", "budget_accounts": "project", "budget_leases": "account",
+    "budget_claims": "account", "budget_slots": "account", "budget_entries": "account",
+}  # fmt: skip
 
 
 class Redis:
@@ -159,6 +185,7 @@ def redis(folders: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("redis", reason="redis-py is not installed")
     if os.environ.get("OUTLAY_TEST_REDIS") or answers(lambda: ping_redis(url)):
         yield url
+        sweep_redis(url)
         return
     own = Redis(folders.mktemp("redis"))
     own.start()
@@ -173,6 +200,7 @@ def postgres(folders: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     if os.environ.get("OUTLAY_TEST_POSTGRES") or answers(lambda: ping_postgres(url)):
         yield url
+        sweep_postgres(url)
         return
     own = Postgres(folders.mktemp("postgres"))
     own.start()

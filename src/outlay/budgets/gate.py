@@ -19,6 +19,7 @@ from outlay.budgets.leases import Held, Lease, Leases
 from outlay.budgets.plan import Lacking, Plan
 from outlay.budgets.refusals import exceeded, lacking, unbounded, unreachable, worthless
 from outlay.budgets.slices import Slice, Terms, here, read, signed
+from outlay.budgets.standing import Standing, standings
 from outlay.budgets.teller import Opening, Sink, Teller
 from outlay.budgets.trade import Store, StoreDown
 from outlay.errors import BudgetExceeded, ConfigError
@@ -66,7 +67,7 @@ class Budgets:
 
         """
         self.plans = [Plan(budget, project, timezone) for budget in budgets]
-        self.project = project
+        self.project, self._timezone = project, timezone
         self.store = store
         self._leases = Leases(Journal(journals) if journals is not None else None)
         self._teller = Teller(store, self._leases, ttl=int(ttl * 1000), sink=sink, opening=opening)
@@ -142,6 +143,11 @@ class Budgets:
             if room is not None and max(lease.free, 0) + max(room, 0) < amount:
                 return exceeded(lease, amount)
         return refusal
+
+    def status(self) -> list[Standing]:
+        """Return how each limit stands in the window that is open now. Raises ``StoreDown``."""
+        budgets = [plan.budget for plan in self.plans]
+        return standings(budgets, self.store.figures(self.project), time_ns(), self._timezone)
 
     def flush(self) -> None:
         """Tell the store what was spent until now, and raise what alerts are due. Raises ``StoreDown``."""
