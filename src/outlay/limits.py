@@ -1,4 +1,4 @@
-"""The public functions about budgets, beside ``init(budgets=…)``: thin doors to the default instance, as all of them."""
+"""The public functions about budgets, beside ``init(budgets=…)``: thin doors to the default instance."""
 
 from __future__ import annotations
 
