@@ -9,6 +9,7 @@ from pathlib import Path
 from time import time_ns
 
 from outlay.alerts.alert import Alert
+from outlay.budgets.amounts import amounts_of, expected
 from outlay.budgets.budget import Budget
 from outlay.budgets.course import Course, course_of
 from outlay.budgets.decision import Ask, Decision
@@ -17,7 +18,7 @@ from outlay.budgets.keeper import Keeper
 from outlay.budgets.learned import Learned
 from outlay.budgets.leases import Held, Lease, Leases
 from outlay.budgets.plan import Lacking, Plan
-from outlay.budgets.refusals import exceeded, lacking, unbounded, unreachable, worthless
+from outlay.budgets.refusals import exceeded, lacking, unreachable, worthless
 from outlay.budgets.slices import Slice, Terms, here, read, signed
 from outlay.budgets.standing import Standing, standings
 from outlay.budgets.teller import Opening, Sink, Teller
@@ -95,7 +96,7 @@ class Budgets:
                 return Decision(refusal=exceeded(course.blocked, 0), marks=course.marks)
             if course.model != ask.model:
                 leases = self._falls_under(ask, course.model)
-            parts, risk, refusal = self._amounts(ask, course, leases)
+            parts, risk, refusal = amounts_of(ask, course, leases, self._learned)
             reserved = refusal or self._reserve(parts, risk, wait=wait)
         except Lacking as error:
             return Decision(refusal=lacking(self.plans, ask, str(error)))
@@ -123,7 +124,7 @@ class Budgets:
         """Count the cost (pico-USD) of a call that was not asked about, whatever room there is for it."""
         try:
             leases = self._falls_under(ask, ask.model)
-        except Lacking:  # it can't be refused any more, and is nobody's
+        except (Lacking, ConfigError):  # it can't be refused any more, and is nobody's
             return
         parts = [(lease, -(-cost // 1000)) for lease in leases]
         self._leases.reserve(parts, force=True)
@@ -137,7 +138,7 @@ class Budgets:
         course = course_of(ask, leases)
         if course.blocked is not None:
             return exceeded(course.blocked, 0)
-        parts, _, refusal = self._amounts(ask, course, leases)
+        parts, _, refusal = amounts_of(ask, course, leases, self._learned)
         for lease, amount in parts if refusal is None else ():
             room = lease.room
             if room is not None and max(lease.free, 0) + max(room, 0) < amount:
@@ -221,32 +222,6 @@ class Budgets:
             return True
         return True
 
-    def _amounts(
-        self, ask: Ask, course: Course, leases: Sequence[Lease]
-    ) -> tuple[list[tuple[Lease, int]], int, BudgetExceeded | None]:
-        """Return (what to reserve in each lease, what the call can cost above that, a refusal)."""
-        most = ask.quote(
-            course.model if course.model != ask.model else None,
-            course.output_limit if course.output_limit != ask.output_limit else None,
-        )
-        if most is not None and ask.unbounded is None:
-            amount = nano = -(-most // 1000)
-            if course.output_limit is None:
-                top = self._learned.top(ask.feature, course.model or "")
-                amount = nano if top is None else min(nano, max(0, _expected(ask) + top))
-            return [(lease, amount) for lease in leases], nano - amount, None
-        parts = []
-        for lease in leases:
-            plan = lease.plan
-            if plan.ceiling is not None:
-                parts.append((lease, plan.ceiling))
-            elif plan.budget.unbounded == "deny":
-                return [], 0, unbounded(lease, ask, course.model)
-            else:
-                top = self._learned.top(ask.feature, course.model or "")
-                parts.append((lease, max(0, _expected(ask) + (top or 0))))
-        return parts, 0, None
-
     def _reserve(self, parts: list[tuple[Lease, int]], risk: int, *, wait: bool) -> BudgetExceeded | bool | None:
         """Reserve all parts or none; return True, a refusal, or None where that takes a trip that must not be made."""
         short = self._leases.reserve(parts, risk)
@@ -282,17 +257,13 @@ class Budgets:
         return True
 
     def _decided(self, ask: Ask, course: Course, parts: list[tuple[Lease, int]], risk: int) -> Decision:
-        call = (ask.feature, course.model or "", _expected(ask)) if course.output_limit is None else None
+        call = (ask.feature, course.model or "", expected(ask)) if course.output_limit is None else None
         return Decision(
             model=course.model if course.model != ask.model else None,
             output_limit=course.output_limit if course.output_limit != ask.output_limit else None,
             held=Held(parts, risk, self._leases.generation, call),
             marks=course.marks,
         )
-
-
-def _expected(ask: Ask) -> int:
-    return -(-ask.expected // 1000) if ask.expected is not None else 0
 
 
 _made: weakref.WeakSet[Budgets] = weakref.WeakSet()
