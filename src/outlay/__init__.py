@@ -17,14 +17,16 @@ from outlay.errors import (
     UnknownPrice,
     refusal,
 )
+from outlay.limits import check, share
 from outlay.money import Spend
-from outlay.public import calculate_cost, check, compare, flush, init, instrument, record, uninstrument
+from outlay.public import calculate_cost, compare, flush, init, instrument, record, uninstrument
 from outlay.records import Call, Cost, Usage
 from outlay.track import carry, tags, track
 
 if TYPE_CHECKING:
     from outlay.budgets.actions import block, cap, downgrade
     from outlay.budgets.budget import Budget
+    from outlay.budgets.slices import Slice, spending
 
 __all__ = [
     "Budget",
@@ -35,6 +37,7 @@ __all__ = [
     "LedgerError",
     "MissingExtra",
     "OutlayError",
+    "Slice",
     "Spend",
     "UnknownPrice",
     "Usage",
@@ -51,6 +54,8 @@ __all__ = [
     "instrument",
     "record",
     "refusal",
+    "share",
+    "spending",
     "tags",
     "track",
     "uninstrument",
@@ -60,6 +65,7 @@ __all__ = [
 _BUDGETS = {
     "Budget": "outlay.budgets.budget",
     **dict.fromkeys(("block", "cap", "downgrade"), "outlay.budgets.actions"),
+    **dict.fromkeys(("Slice", "spending"), "outlay.budgets.slices"),
 }
 
 

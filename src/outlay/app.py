@@ -104,7 +104,7 @@ class Outlay:
     def gate(self) -> Budgets | None:
         """Return what is asked about each call, made when it is first asked for; None where no budgets are set."""
         with _making:
-            if self._gate is None and self.settings.budgets:
+            if self._gate is None and (self.settings.budgets or self.settings.budget_slice):
                 opened = importlib.import_module("outlay.budgets.opening").opened
                 self._gate = opened(self.settings, self.folder, project=self.home.project, sink=self.put)
             return self._gate

@@ -1,4 +1,4 @@
-"""Ask the budgets about a call that nobody makes: ``outlay.check``."""
+"""Ask the budgets about a call that nobody makes: ``outlay.check``, and ``outlay.share``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     cost: int | None
     """Pico-USD at most, where the caller knows it."""
     tags: Mapping[str, object]
+
+
+class Fixed(msgspec.Struct, frozen=True):
+    """A cost that is known, however the request is changed."""
+
+    amount: int
+
+    def __call__(self, model: str | None = None, output_limit: int | None = None) -> int:  # noqa: ARG002 - it is a Quote
+        """Return the amount."""
+        return self.amount
 
 
 def asked(home: Home, prices: Prices, planned: Planned, now: int) -> Ask:
@@ -61,4 +71,27 @@ def asked(home: Home, prices: Prices, planned: Planned, now: int) -> Ask:
         quote=quote,
         output_limit=planned.output_limit,
         expected=cost(model, 0),
+    )
+
+
+def shared(home: Home, amount: int, now: int) -> Ask:
+    """Return the question whether ``amount`` (pico-USD) may be given away, from here and now."""
+    around = scope()
+    span = around.span
+    if span is not None:
+        span.identify()
+    return Ask(
+        id=f"{getrandbits(64):016x}",
+        provider="",
+        model=None,
+        feature=span.feature if span else "",
+        path=span.path if span else "",
+        run=span.trace_id if span else None,
+        spans={outer.name: outer.id for outer in span.lineage()} if span else {},
+        tags={**home.tags, **around.tags},
+        at=now,
+        quote=Fixed(amount),
+        output_limit=1,
+        can_limit=False,
+        can_downgrade=False,
     )

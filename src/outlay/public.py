@@ -21,7 +21,6 @@ from outlay.records import Call
 if TYPE_CHECKING:
     from outlay.alerts import Alert
     from outlay.budgets.budget import Budget
-    from outlay.errors import BudgetExceeded
     from outlay.pricing.comparison import Comparison
 
 T = TypeVar("T")
@@ -42,6 +41,8 @@ def init(
     instrument: bool | None = None,
     budgets: Iterable[Budget | Mapping[str, Any]] | None = None,
     budget_store: str | None = None,
+    budget_key: str | None = None,
+    budget_slice: str | None = None,
     budget_rewrites: bool | None = None,
     retention_days: int | None = None,
     retention_megabytes: int | None = None,
@@ -72,6 +73,8 @@ def init(
         "instrument": instrument,
         "budgets": None if budgets is None else tuple(budgets),
         "budget_store": budget_store,
+        "budget_key": budget_key,
+        "budget_slice": budget_slice,
         "budget_rewrites": budget_rewrites,
         "retention_days": retention_days,
         "retention_megabytes": retention_megabytes,
@@ -185,40 +188,6 @@ def compare(
         requests=requests,
     )
     return comparison.compare(app.prices(), models, work, token_ratios=token_ratios, tier=tier, at=at)
-
-
-def check(
-    model: str,
-    *,
-    provider: str | None = None,
-    input_tokens: int = 0,
-    output_limit: int | None = None,
-    cost: Decimal | float | str | None = None,
-    tags: Mapping[str, object] | None = None,
-) -> BudgetExceeded | None:
-    """Return the refusal that such a call would get now, or None where it would be sent; nothing is reserved for it.
-
-    It is asked in the span and with the tags of here. ``cost``: USD that the call costs at most, where that is known;
-    else it follows from the tokens, of output as many as ``output_limit``. It may take a trip to the budgets' store.
-    Raises ``UnknownPrice`` for a model that is not known to exactly one maker, where no ``provider`` is named.
-    """
-    from outlay import app
-
-    current = app.current()
-    gate = None if current is None else current.gate()
-    if current is None or gate is None:
-        return None
-    from outlay.checking import Planned, asked  # loaded by those who ask
-
-    planned = Planned(
-        model=model,
-        provider=provider,
-        input_tokens=input_tokens,
-        output_limit=output_limit,
-        cost=None if cost is None else pico(Decimal(str(cost))),
-        tags=tags or {},
-    )
-    return gate.check(asked(current.home, current.prices(), planned, time.time_ns()))
 
 
 def record(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from outlay.budgets.decision import Ask, Decision
 from outlay.budgets.gate import Budgets
+
+SESSION = uuid.uuid4().hex[:8]
 
 PICO = 10**12
 NANO = 10**9
@@ -17,6 +20,11 @@ TOKEN = PICO // 1000
 PRICES = {"dear": TOKEN, "cheap": TOKEN // 10}
 LONGEST = 1000
 """Tokens that a model writes at most."""
+
+
+def a_project() -> str:
+    """Return the name of a project that no other test has; servers are swept of this session's at its end."""
+    return f"test-{SESSION}-{uuid.uuid4().hex[:8]}"
 
 
 def ask(

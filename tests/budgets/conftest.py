@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from outlay.budgets.stores.sqlite import SqliteStore
 from outlay.budgets.trade import Store
 from outlay.config import Settings
 from tests.budgets import servers
+from tests.budgets.asks import a_project
 
 Opener = Callable[..., Budgets]
 
@@ -52,7 +52,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def project() -> str:
     """Give the name of a project that no other test has: servers are shared."""
-    return f"shop-{uuid.uuid4().hex[:12]}"
+    return a_project()
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def tally(race: Race, truth: mmap.mmap, killed: int, seconds: float) -> Outcome:
         leased=[each.leased / NANO for each in figures],
         calls=sum(row[2] for row in rows),
         killed=killed,
-        differences=sum(found.key.startswith(race.project) for found in store.audit().differences),
+        differences=len(store.audit(race.project).differences),
         suspense=sum(each.suspense for each in figures) / NANO,
         seconds=seconds,
     )

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.budgets.asks import SESSION
+
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
@@ -23,14 +25,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(connect: Callable[[], object], seconds: float = 0.0) -> bool:
-    """Return whether ``connect`` works within so many seconds."""
+def answers(connect: Callable[[], object], seconds: float = 0.0, ended: Callable[[], bool] = bool) -> bool:
+    """Return whether ``connect`` works within so many seconds, and before what it connects to has ``ended``."""
     until = time.monotonic() + seconds
     while True:
         try:
             connect()
         except Exception:  # noqa: BLE001 - each client has errors of its own, and all mean that it is not there yet
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or ended():
                 return False
             time.sleep(0.05)
         else:
@@ -50,6 +52,30 @@ def ping_postgres(url: str) -> None:
     import psycopg
 
     psycopg.connect(url, connect_timeout=2).close()
+
+
+def sweep_redis(url: str) -> None:
+    """Delete what this session's tests have left."""
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(match=f"outlay:*test-{SESSION}*", count=1000):
+            client.unlink(key)
+
+
+def sweep_postgres(url: str) -> None:
+    """Delete what this session's tests have left."""
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        for table, column in TABLES.items():
+            connection.execute(f"DELETE FROM outlay_{table} WHERE {column} LIKE %s", (f"test-{SESSION}-%",))
+
+
+TABLES = {
+    "budgets": "project", "budget_limits": "project", "budget_accounts": "project", "budget_leases": "account",
+    "budget_claims": "account", "budget_slots": "account", "budget_entries": "account",
+}  # fmt: skip
 
 
 class Redis:
@@ -113,12 +139,22 @@ class Postgres:
                 [programs / "initdb", "-D", self._data, "-U", "outlay", "-A", "trust", "--no-sync"],
                 check=True, capture_output=True, user=user, cwd="/",
             )  # fmt: skip
+        for _ in range(100):
+            self._launch(programs, user)
+            if answers(lambda: ping_postgres(self.url), 10, self._ended):
+                return
+            time.sleep(0.2)  # what was killed has not let go of everything yet
+        raise RuntimeError("postgres does not start")
+
+    def _ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def _launch(self, programs: Path, user: str | None) -> None:
         self._process = subprocess.Popen(
             [programs / "postgres", "-D", self._data, "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
              "-c", "unix_socket_directories=", "-c", "max_connections=200"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/",
         )  # fmt: skip
-        assert answers(lambda: ping_postgres(self.url), 30), "postgres does not start"
 
     def stop(self) -> None:
         """Have it drop everything at once, as a crash would."""
@@ -149,6 +185,7 @@ def redis(folders: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("redis", reason="redis-py is not installed")
     if os.environ.get("OUTLAY_TEST_REDIS") or answers(lambda: ping_redis(url)):
         yield url
+        sweep_redis(url)
         return
     own = Redis(folders.mktemp("redis"))
     own.start()
@@ -163,6 +200,7 @@ def postgres(folders: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     if os.environ.get("OUTLAY_TEST_POSTGRES") or answers(lambda: ping_postgres(url)):
         yield url
+        sweep_postgres(url)
         return
     own = Postgres(folders.mktemp("postgres"))
     own.start()

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 import pytest
 
 from tests.budgets import servers
+from tests.budgets.asks import a_project
 from tests.budgets.race import Outcome, Race
 from tests.house.sources import ROOT
 
@@ -47,7 +47,7 @@ def races(url: str, folder: Path, times: int, racers: int, **given: Any) -> list
     found = []
     for seed in range(times):
         journals = str(folder / f"leases-{seed}")
-        race = Race(store=url, journals=journals, project=uuid.uuid4().hex, racers=racers, seed=seed, **given)
+        race = Race(store=url, journals=journals, project=a_project(), racers=racers, seed=seed, **given)
         outcome = raced(race)
         assert outcome.differences == 0
         assert len(outcome.spent) == (2 if race.jumps else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from outlay import Budget
 from outlay.budgets.gate import Budgets
 from outlay.budgets.stores.sqlite import SqliteStore
 from tests.budgets.asks import NANO, spend
+from tests.cli import shop
 from tests.cli.conftest import Cli
 
 FILE = """
@@ -133,3 +135,12 @@ def test_a_busy_database_is_told(cli: Cli, spent: Path) -> None:
     done = cli("budgets")
     assert (done.status, "the budgets' store can't be used" in done.err) == (1, True)
     assert time.monotonic() - began < 5
+
+
+def test_a_report_of_the_month_shows_its_budget(cli: Cli, spent: Path) -> None:
+    """Beside the month's total: the one that is for everything."""
+    shop.write(spent)
+    assert re.search(r"^Budget month: \$5.00 of \$100.00, \w", cli("report").out, re.MULTILINE)
+    (line,) = json.loads(cli("report", "--json").out)["budgets"]
+    assert (line["budget"], line["limit_usd"]) == ("month", "100")
+    assert "Budget" not in cli("report", "--since", "7d").out

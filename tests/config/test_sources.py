@@ -122,6 +122,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "ask_usage": ("No", False),
     "instrument": ("false", False),
     "budgets": ('[{"name": "month", "limit": 200}]', ({"name": "month", "limit": 200},)),
+    "budget_key": ("secret", "secret"),
+    "budget_slice": ("said.signed", "said.signed"),
     "budget_rewrites": ("off", False),
     "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
     "retention_days": ("0", 0),

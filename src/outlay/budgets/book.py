@@ -55,6 +55,8 @@ class State(msgspec.Struct, omit_defaults=True):
     opened: bool = False
     refused: bool = False
     end: int | None = None
+    at: int = 0
+    """When it was last touched, where the store keeps that here."""
     leases: dict[str, Lease] = {}
     claims: dict[int, tuple[int, bool]] = {}
     """Threshold → (claimed at, confirmed)."""

@@ -6,8 +6,10 @@ import os
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from time import time_ns
 
 from outlay.alerts.alert import Alert
+from outlay.budgets.amounts import amounts_of, expected
 from outlay.budgets.budget import Budget
 from outlay.budgets.course import Course, course_of
 from outlay.budgets.decision import Ask, Decision
@@ -16,10 +18,12 @@ from outlay.budgets.keeper import Keeper
 from outlay.budgets.learned import Learned
 from outlay.budgets.leases import Held, Lease, Leases
 from outlay.budgets.plan import Lacking, Plan
-from outlay.budgets.refusals import exceeded, lacking, unbounded, unreachable
+from outlay.budgets.refusals import exceeded, lacking, unreachable, worthless
+from outlay.budgets.slices import Slice, Terms, here, read, signed
+from outlay.budgets.standing import Standing, standings
 from outlay.budgets.teller import Opening, Sink, Teller
 from outlay.budgets.trade import Store, StoreDown
-from outlay.errors import BudgetExceeded
+from outlay.errors import BudgetExceeded, ConfigError
 from outlay.guard import logger
 
 NOTHING = Decision()
@@ -33,7 +37,7 @@ def logged(alert: Alert) -> None:
 class Budgets:
     """The budgets of one project, in one process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a keyword
         self,
         budgets: Sequence[Budget],
         store: Store,
@@ -44,6 +48,8 @@ class Budgets:
         sink: Sink = logged,
         opening: Opening | None = None,
         ttl: float = 30.0,
+        key: str | None = None,
+        slice_: str | None = None,
     ) -> None:
         """Make the gate.
 
@@ -57,15 +63,21 @@ class Budgets:
             sink: takes alerts, on the budgets' own thread.
             opening: says what a window had cost (nano-USD) before its budget was first counted; 0 without it.
             ttl: seconds for which a lease lives without a word from its holder.
+            key: what slices are signed with.
+            slice_: the slice that this whole process spends.
 
         """
         self.plans = [Plan(budget, project, timezone) for budget in budgets]
-        self.project = project
+        self.project, self._timezone = project, timezone
         self.store = store
         self._leases = Leases(Journal(journals) if journals is not None else None)
         self._teller = Teller(store, self._leases, ttl=int(ttl * 1000), sink=sink, opening=opening)
         self._keeper = Keeper(self._leases, self._teller, store, journals, beat=ttl / 3)
         self._learned = Learned()
+        self._key, self._slice = key, slice_
+        self._slices: dict[str, tuple[Terms, Plan]] = {}
+        if slice_ is not None:
+            self._cut(slice_)  # an error in it is said now
         _made.add(self)
 
     def decide(self, ask: Ask, *, wait: bool = True) -> Decision | None:
@@ -84,10 +96,12 @@ class Budgets:
                 return Decision(refusal=exceeded(course.blocked, 0), marks=course.marks)
             if course.model != ask.model:
                 leases = self._falls_under(ask, course.model)
-            parts, risk, refusal = self._amounts(ask, course, leases)
+            parts, risk, refusal = amounts_of(ask, course, leases, self._learned)
             reserved = refusal or self._reserve(parts, risk, wait=wait)
         except Lacking as error:
             return Decision(refusal=lacking(self.plans, ask, str(error)))
+        except ConfigError as error:  # a slice that is over, or not ours
+            return Decision(refusal=worthless(str(error)))
         if reserved is None:
             return None
         if isinstance(reserved, BudgetExceeded):
@@ -110,7 +124,7 @@ class Budgets:
         """Count the cost (pico-USD) of a call that was not asked about, whatever room there is for it."""
         try:
             leases = self._falls_under(ask, ask.model)
-        except Lacking:  # it can't be refused any more, and is nobody's
+        except (Lacking, ConfigError):  # it can't be refused any more, and is nobody's
             return
         parts = [(lease, -(-cost // 1000)) for lease in leases]
         self._leases.reserve(parts, force=True)
@@ -124,12 +138,17 @@ class Budgets:
         course = course_of(ask, leases)
         if course.blocked is not None:
             return exceeded(course.blocked, 0)
-        parts, _, refusal = self._amounts(ask, course, leases)
+        parts, _, refusal = amounts_of(ask, course, leases, self._learned)
         for lease, amount in parts if refusal is None else ():
             room = lease.room
             if room is not None and max(lease.free, 0) + max(room, 0) < amount:
                 return exceeded(lease, amount)
         return refusal
+
+    def status(self) -> list[Standing]:
+        """Return how each limit stands in the window that is open now. Raises ``StoreDown``."""
+        budgets = [plan.budget for plan in self.plans]
+        return standings(budgets, self.store.figures(self.project), time_ns(), self._timezone)
 
     def flush(self) -> None:
         """Tell the store what was spent until now, and raise what alerts are due. Raises ``StoreDown``."""
@@ -158,11 +177,37 @@ class Budgets:
         self._teller.forked()
         self._keeper.forked()
         self._learned.forked()
+        self._slices.clear()
         for plan in self.plans:
             plan.leases.clear()
 
     def _falls_under(self, ask: Ask, model: str | None) -> list[Lease]:
-        return [plan.lease(ask, model) for plan in self.plans if plan.covers(ask, model)]
+        value = here.get() or self._slice
+        if value is None:
+            return [plan.lease(ask, model) for plan in self.plans if plan.covers(ask, model)]
+        terms, cut = self._cut(value)
+        plans = [plan for plan in self.plans if plan.budget.name not in terms.covered]
+        return [plan.lease(ask, model) for plan in (*plans, cut) if plan.covers(ask, model)]
+
+    def _cut(self, value: str) -> tuple[Terms, Plan]:
+        """Return what a slice says, and the plan by which it is held. Raises ``ConfigError``."""
+        found = self._slices.get(value)
+        if found is None or time_ns() >= found[0].until:
+            terms = read(value, self._key, time_ns())
+            found = self._slices[value] = (terms, Plan(terms.budget, terms.project))
+        return found
+
+    def share(self, ask: Ask, until: int) -> Slice:
+        """Reserve what ``ask`` quotes, and return it as a slice. Raises ``BudgetExceeded``, and ``ConfigError``."""
+        if not self._key:
+            raise ConfigError("to share a budget, set budget_key: a secret that parents and children have in common.")
+        decision = self.decide(ask)
+        if decision is not None and decision.refusal is not None:
+            raise decision.refusal
+        held = decision.held if decision is not None else None
+        covered = tuple(lease.account.budget for lease, _ in held.parts) if isinstance(held, Held) else ()
+        terms = Terms(ask.id, self.project, -(-(ask.quote() or 0) // 1000), until, covered)
+        return Slice(signed(terms, self._key), terms, self.store, lambda cost: self.settle(held, cost))
 
     def _acquaint(self, leases: Sequence[Lease], *, wait: bool) -> bool:
         """See to it that each account's standing is known, where something is done by it; return whether it is."""
@@ -176,32 +221,6 @@ class Budgets:
         except StoreDown:  # what follows is the budget's policy, in _reserve
             return True
         return True
-
-    def _amounts(
-        self, ask: Ask, course: Course, leases: Sequence[Lease]
-    ) -> tuple[list[tuple[Lease, int]], int, BudgetExceeded | None]:
-        """Return (what to reserve in each lease, what the call can cost above that, a refusal)."""
-        most = ask.quote(
-            course.model if course.model != ask.model else None,
-            course.output_limit if course.output_limit != ask.output_limit else None,
-        )
-        if most is not None and ask.unbounded is None:
-            amount = nano = -(-most // 1000)
-            if course.output_limit is None:
-                top = self._learned.top(ask.feature, course.model or "")
-                amount = nano if top is None else min(nano, max(0, _expected(ask) + top))
-            return [(lease, amount) for lease in leases], nano - amount, None
-        parts = []
-        for lease in leases:
-            plan = lease.plan
-            if plan.ceiling is not None:
-                parts.append((lease, plan.ceiling))
-            elif plan.budget.unbounded == "deny":
-                return [], 0, unbounded(lease, ask, course.model)
-            else:
-                top = self._learned.top(ask.feature, course.model or "")
-                parts.append((lease, max(0, _expected(ask) + (top or 0))))
-        return parts, 0, None
 
     def _reserve(self, parts: list[tuple[Lease, int]], risk: int, *, wait: bool) -> BudgetExceeded | bool | None:
         """Reserve all parts or none; return True, a refusal, or None where that takes a trip that must not be made."""
@@ -238,17 +257,13 @@ class Budgets:
         return True
 
     def _decided(self, ask: Ask, course: Course, parts: list[tuple[Lease, int]], risk: int) -> Decision:
-        call = (ask.feature, course.model or "", _expected(ask)) if course.output_limit is None else None
+        call = (ask.feature, course.model or "", expected(ask)) if course.output_limit is None else None
         return Decision(
             model=course.model if course.model != ask.model else None,
             output_limit=course.output_limit if course.output_limit != ask.output_limit else None,
             held=Held(parts, risk, self._leases.generation, call),
             marks=course.marks,
         )
-
-
-def _expected(ask: Ask) -> int:
-    return -(-ask.expected // 1000) if ask.expected is not None else 0
 
 
 _made: weakref.WeakSet[Budgets] = weakref.WeakSet()

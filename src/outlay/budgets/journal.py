@@ -9,6 +9,7 @@ import mmap
 import os
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ FIGURES = struct.Struct("<qq")
 LENGTH = struct.Struct("<q")
 MAGIC = b"outlay leases 1\n"
 SUFFIX = ".leases"
+MAKING = 60.0
+"""Seconds that a file may be empty before it is nobody's."""
 
 
 class Journal:
@@ -64,10 +67,10 @@ class Journal:
     def close(self, *, keep: bool) -> None:
         """Let go of the files, and delete them unless they are to be ``keep``-t as evidence."""
         for path, fd, memory in self._files:
-            if not keep:
-                path.unlink(missing_ok=True)
             memory.close()
             os.close(fd)
+            if not keep:
+                path.unlink(missing_ok=True)
         self._files, self._free = [], []
 
     def forked(self) -> None:
@@ -79,19 +82,15 @@ class Journal:
 
     def _add(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = self._folder / f"{os.getpid()}-{os.urandom(4).hex()}.new"
-        fd = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.ftruncate(fd, HEAD.size + SLOT * SLOTS)
-            memory = mmap.mmap(fd, HEAD.size + SLOT * SLOTS)
-            HEAD.pack_into(memory, 0, MAGIC, boot_id())
-            lock_shared(fd)
-            path = made.with_suffix(SUFFIX)
-            made.rename(path)  # only now: who finds it under this name finds it locked
-        except BaseException:
-            os.close(fd)
-            made.unlink(missing_ok=True)
-            raise
+        while True:
+            path = self._folder / f"{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            if lock_shared(fd):
+                break
+            os.close(fd)  # somebody who looks for what the dead left has it for a moment
+        os.ftruncate(fd, HEAD.size + SLOT * SLOTS)
+        memory = mmap.mmap(fd, HEAD.size + SLOT * SLOTS)
+        HEAD.pack_into(memory, 0, MAGIC, boot_id())
         self._free.extend(range(len(self._files) * SLOTS, (len(self._files) + 1) * SLOTS))
         self._files.append((path, fd, memory))
 
@@ -108,7 +107,7 @@ def adopt(folder: Path, recover: Callable[[Sequence[Remains]], None]) -> int:
         except OSError:  # another process was quicker
             continue
         try:
-            if lock_exclusive(fd):
+            if lock_exclusive(fd) and not _begun(path):
                 remains = list(_read(path))
                 recover(remains)
                 path.unlink(missing_ok=True)
@@ -116,6 +115,15 @@ def adopt(folder: Path, recover: Callable[[Sequence[Remains]], None]) -> int:
         finally:
             os.close(fd)
     return found
+
+
+def _begun(path: Path) -> bool:
+    """Return whether a file has only just been made: its owner has not come to lock it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return True
+    return not found.st_size and time.time() - found.st_mtime < MAKING
 
 
 def _read(path: Path) -> Iterator[Remains]:

@@ -14,6 +14,11 @@ from outlay.budgets.teller import Teller
 from outlay.budgets.trade import Store, StoreDown
 from outlay.guard import guard
 
+PRUNE_EACH = 3600.0
+"""Seconds between two looks at what the store may let go of."""
+RUNS_KEPT, WINDOWS_KEPT = 30 * 86_400_000, 400 * 86_400_000
+"""Milliseconds that accounts are kept after they were last touched."""
+
 _keeping = guard("keeping budgets")
 
 
@@ -28,6 +33,7 @@ class Keeper:
     def forked(self) -> None:
         """Have no thread, after a fork."""
         self.awake = False
+        self._prune_at = time.monotonic() + PRUNE_EACH
         self._due = time.monotonic() + self._beat
         self._look = threading.Event()
         self._stopped = False
@@ -86,6 +92,10 @@ class Keeper:
         if live:
             self._teller.report(live)
         self.adopt()
+        if time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + PRUNE_EACH
+            now = time.time_ns() // 10**6
+            self._store.prune(now - RUNS_KEPT, now - WINDOWS_KEPT)
 
     def adopt(self) -> None:
         """Settle what processes of this machine that are dead had held."""

@@ -26,7 +26,7 @@ def opened(
     window had cost before its budget was first counted.
     """
     budgets = budgets_of(settings.budgets)
-    if not budgets:
+    if not budgets and settings.budget_slice is None:
         return None
     return Budgets(
         budgets,
@@ -36,6 +36,8 @@ def opened(
         journals=journals_of(settings, folder),
         sink=sink,
         opening=opening,
+        key=settings.budget_key,
+        slice_=settings.budget_slice,
     )
 
 

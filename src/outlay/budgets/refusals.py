@@ -55,6 +55,11 @@ def lacking(plans: Sequence[Plan], ask: Ask, tag: str) -> BudgetExceeded:
     )  # fmt: skip
 
 
+def worthless(reason: str) -> BudgetExceeded:
+    """Return the refusal of a call that is to spend a slice which is over, or none of ours."""
+    return BudgetExceeded(budget="slice", limit=dollars(0), spent=dollars(0), reason=reason)
+
+
 def stands(lease: Lease, ask: Ask) -> Standing:
     """Return how a budget stands as ``ask`` comes, for a function of the user's."""
     most = ask.quote()

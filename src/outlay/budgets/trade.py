@@ -161,8 +161,11 @@ class Store(Protocol):
     def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
         """Put a limit in place of the declared ones until a moment (milliseconds); None takes it away."""
 
-    def audit(self) -> Audit:
-        """Compare the counters with their entries."""
+    def audit(self, project: str | None = None) -> Audit:
+        """Compare the counters with their entries: a project's, or all."""
+
+    def prune(self, runs: int, windows: int) -> None:
+        """Let go of runs that nobody touched since ``runs``, and of other windows since ``windows`` (milliseconds)."""
 
     def close(self) -> None:
         """Let go of the store."""

@@ -67,7 +67,7 @@ def command(context: click.Context, project: str | None, data: Path | None, *, a
             raise ConfigError("no budgets are set here: write [[budgets]] into outlay.toml, with a name and a limit.")
         lines = standings(budgets, store.figures(name), time.time_ns(), settings.timezone)
     if as_json:
-        print_json([_as_data(line) for line in lines])
+        print_json([as_data(line) for line in lines])
     else:
         _show(lines)
     return EXCEEDED if any(line.status == "exceeded" or line.refused for line in lines) else 0
@@ -196,7 +196,8 @@ def _note(line: Standing) -> str:
     return f"{whose}: {'; '.join(notes)}." if notes else ""
 
 
-def _as_data(line: Standing) -> dict[str, Any]:
+def as_data(line: Standing) -> dict[str, Any]:
+    """Return a line for ``--json``: amounts in USD."""
     told = line.forecast
     return {
         "budget": line.budget, "scope": line.scope, "window": line.window, "limit_usd": dollars(line.limit),

@@ -15,6 +15,7 @@ from outlay.cli.books import book_of, data_option, opened
 from outlay.cli.changes import Changes, Side, changes_between, changes_data, show_changes
 from outlay.cli.failed import failures_data, show_failures
 from outlay.cli.filters import read_filters, read_names, where_option
+from outlay.cli.monthly import monthly, monthly_data, show_monthly
 from outlay.cli.output import as_json, console, print_json, progress
 from outlay.cli.spend import show
 from outlay.cli.statement import Key, Restated, Statement, as_data, pace_of, parts_of
@@ -100,13 +101,17 @@ def command(  # noqa: PLR0913 - one argument an option
         lines = (
             [] if filters else beside_calls(ledger, book_of(settings), asking.names, Period(first, last, now, clock))
         )
+        limited = statement.pace is not None and until == "now" and not filters and bool(settings.budgets)
+        limits = monthly(settings, folder) if limited else []
     spent = statement.report.total.spend
     if as_json:
-        extra = {"changes": changes_data(moved, before, first)} if changes else {}
+        extra: dict[str, object] = {"changes": changes_data(moved, before, first)} if changes else {}
+        extra |= monthly_data(limits) if limits else {}
         print_json(as_data(statement) | extra | (beside_data(lines, asking.names, spent) if lines else {}))
         return
     out = console()
     show(out, statement, now)
+    show_monthly(out, limits)
     if lines:
         show_beside(out, lines, spent)
     if changes:

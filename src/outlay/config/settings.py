@@ -49,6 +49,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget_store: str | None = None
     """Where budgets are counted: ``redis://…``, ``postgresql://…``, ``sqlite:///…`` or ``memory``. A database in the
     data folder where not set."""
+    budget_key: str | None = None
+    """Secret that slices of budgets are signed with: the same for parents and children."""
+    budget_slice: str | None = None
+    """The signed value of ``outlay.share()``: the part of a parent's budget that this process spends."""
     budget_rewrites: bool = True
     """Let budgets change requests: their model, their output limit."""
     retention_days: int = 400

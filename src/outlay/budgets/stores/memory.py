@@ -51,15 +51,29 @@ class MemoryStore:
         with self._lock:
             shelf.override(self, project, budget, limit, until)
 
-    def audit(self) -> Audit:
+    def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
         with self._lock:
             rows = [
                 (account.key, state, sum(e.settled for e in found), sum(e.leased for e in found))
                 for account, state in self._accounts.items()
+                if project in (None, account.project)
                 for found in (self._entries.get(account, []),)
             ]
-            return shelf.audited(rows, sum(map(len, self._entries.values())))
+            entries = sum(len(self._entries.get(account, ())) for account in self._accounts)
+            return shelf.audited(rows, entries)
+
+    def prune(self, runs: int, windows: int) -> None:  # noqa: ARG002 - the signature is every store's
+        """Let go of runs that hold nothing any more: a process does not live long enough for the rest."""
+        with self._lock:
+            over = [
+                account
+                for account, state in self._accounts.items()
+                if account.window.startswith("run:") and state.at < runs
+            ]
+            for account in over:
+                del self._accounts[account]
+                self._entries.pop(account, None)
 
     def close(self) -> None:
         """Let go of nothing: there is nothing to hold on to."""
@@ -74,6 +88,7 @@ class MemoryStore:
 
     def put(self, account: Account, state: State, entries: Sequence[Entry]) -> None:
         """Keep an account and its entries."""
+        state.at = self._clock()
         self._accounts[account] = state
         self._entries.setdefault(account, []).extend(entries)
 

@@ -42,7 +42,16 @@ FROM outlay_budget_accounts a LEFT JOIN outlay_budgets b USING (project, budget)
 SUMS = """
 SELECT key, a.settled - coalesce(sum(e.settled), 0)::bigint, a.leased - coalesce(sum(e.leased), 0)::bigint,
     a.leased - (SELECT coalesce(sum(hold), 0)::bigint FROM outlay_budget_leases WHERE account = key), count(e.id)
-FROM outlay_budget_accounts a LEFT JOIN outlay_budget_entries e ON account = key GROUP BY key
+FROM outlay_budget_accounts a LEFT JOIN outlay_budget_entries e ON account = key
+WHERE %s::text IS NULL OR project = %s GROUP BY key
+"""
+PRUNE = """
+WITH old AS (
+    DELETE FROM outlay_budget_accounts WHERE at < CASE WHEN win LIKE 'run:%%' THEN %s ELSE %s END RETURNING key
+), leases AS (DELETE FROM outlay_budget_leases WHERE account IN (SELECT key FROM old)),
+claims AS (DELETE FROM outlay_budget_claims WHERE account IN (SELECT key FROM old)),
+slots AS (DELETE FROM outlay_budget_slots WHERE account IN (SELECT key FROM old))
+DELETE FROM outlay_budget_entries WHERE account IN (SELECT key FROM old)
 """
 OVERRIDE = """
 INSERT INTO outlay_budgets (project, budget, since, override, until) VALUES (%s, %s, 0, %s, %s)
@@ -96,15 +105,15 @@ class PostgresStore:
         """Return the accounts of a project."""
         with self._using() as connection:
             now = int(connection.execute(NOW).fetchone()[0])
-            rows = connection.execute(ACCOUNTS, (project,)).fetchall()
+            rows = connection.patient(ACCOUNTS, (project,)).fetchall()
         return [
             figures(Account(*row[:4]), _state(row[4], row[6], row[7]), _identity(row[5], row[8]), now) for row in rows
         ]
 
-    def audit(self) -> Audit:
+    def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
         with self._using() as connection:
-            rows = connection.patient(SUMS).fetchall()
+            rows = connection.patient(SUMS, (project, project)).fetchall()
         return Audit(
             accounts=len(rows),
             entries=sum(row[4] for row in rows),
@@ -114,6 +123,11 @@ class PostgresStore:
                 if settled or leased or held
             ),
         )
+
+    def prune(self, runs: int, windows: int) -> None:
+        """Let go of accounts that nobody has touched for long, with all that is theirs."""
+        with self._using() as connection:
+            connection.patient(PRUNE, (runs, windows))
 
     def close(self) -> None:
         """Close the connection."""
@@ -147,10 +161,12 @@ class PostgresStore:
             _inherited.append(self._connection)
             self._connecting, self._pid = None, os.getpid()
         self._connecting = self._connecting or _Connecting(self._url)
-        made = self._connecting.result()
-        self._connecting = None
-        self._connection = made
-        return made
+        try:
+            self._connection = self._connecting.result()
+        finally:
+            if self._connecting.over:
+                self._connecting = None
+        return self._connection
 
 
 _inherited: list[Any] = []
@@ -166,16 +182,18 @@ class _Connecting:
         self._thread = threading.Thread(target=self._connect, name="outlay-postgres", daemon=True)
         self._thread.start()
 
+    @property
+    def over(self) -> bool:
+        """Whether it is connected, or has failed."""
+        return not self._thread.is_alive()
+
     def result(self) -> Any:
         """Return the connection, if it is made within the deadline; else raise, and go on for who comes next."""
         self._thread.join(DEADLINE)
         if self._thread.is_alive():
             raise StoreDown("PostgreSQL does not answer.")
         if isinstance(self._made, Exception):
-            failed, self._made = self._made, None
-            self._thread = threading.Thread(target=self._connect, name="outlay-postgres", daemon=True)
-            self._thread.start()
-            raise StoreDown(f"PostgreSQL can't be reached ({str(failed).strip()}).") from failed
+            raise StoreDown(f"PostgreSQL can't be reached ({str(self._made).strip()}).") from self._made
         return self._made
 
     def _connect(self) -> None:
@@ -197,11 +215,11 @@ def _connection(url: str) -> Any:
         def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
             return _wait(gen, self.pgconn.socket, self.deadline)
 
-        def patient(self, query: str) -> Any:
+        def patient(self, query: str, values: tuple[object, ...] = ()) -> Any:
             """Run what may take its time."""
             self.deadline = PATIENCE
             try:
-                return self.execute(query)
+                return self.execute(query, values)
             finally:
                 self.deadline = DEADLINE
 

@@ -78,20 +78,23 @@ class RedisStore:
             pipeline.sadd(_budgets_key(project), budget)
             pipeline.execute()
 
-    def audit(self) -> Audit:
+    def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
         entries = 0
         rows: list[tuple[str, State, int, int]] = []
         with self._reaching():
-            for index in self._redis.scan_iter(match="outlay:budgets:*", count=1000):
-                project = index.removeprefix("outlay:budgets:")
+            every = _budgets_key(project) if project else "outlay:budgets:*"
+            for index in [every] if project else self._redis.scan_iter(match=every, count=1000):
                 for budget in self._redis.smembers(index):
-                    for account, fields in self._accounts(project, budget):
+                    for account, fields in self._accounts(index.removeprefix("outlay:budgets:"), budget):
                         found = self._redis.xrange(_account_key(account, "entries"))
                         entries += len(found)
                         sums = [sum(int(entry[name]) for _, entry in found) for name in ("settled", "leased")]
                         rows.append((account.key, _state(fields), sums[0], sums[1]))
         return shelf.audited(rows, entries)
+
+    def prune(self, runs: int, windows: int) -> None:
+        """Leave it to Redis: each key says when its time is over."""
 
     def close(self) -> None:
         """Close the connections."""

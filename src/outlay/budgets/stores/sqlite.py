@@ -81,21 +81,24 @@ class SqliteStore:
                 for *names, text in rows
             ]
 
-    def audit(self) -> Audit:
+    def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
         with self._transaction() as database:
             rows = database.execute(
                 "SELECT key, state, (SELECT coalesce(sum(settled), 0) FROM entries WHERE account = key),"
                 " (SELECT coalesce(sum(leased), 0) FROM entries WHERE account = key) FROM accounts"
+                " WHERE ? IS NULL OR project = ?",
+                (project, project),
             )
             entries = database.execute("SELECT count(*) FROM entries").fetchone()[0]
             return shelf.audited(((key, _state(text), settled, leased) for key, text, settled, leased in rows), entries)
 
-    def prune(self, before: int) -> None:
-        """Let go of accounts that nobody has touched since ``before`` (milliseconds), with their entries."""
+    def prune(self, runs: int, windows: int) -> None:
+        """Let go of accounts that nobody has touched for long, with their entries."""
+        old = "SELECT key FROM accounts WHERE at < CASE WHEN window LIKE 'run:%' THEN ? ELSE ? END"
         with self._transaction() as database:
-            database.execute("DELETE FROM entries WHERE account IN (SELECT key FROM accounts WHERE at < ?)", (before,))
-            database.execute("DELETE FROM accounts WHERE at < ?", (before,))
+            database.execute(f"DELETE FROM entries WHERE account IN ({old})", (runs, windows))  # noqa: S608 - our own text
+            database.execute(f"DELETE FROM accounts WHERE key IN ({old})", (runs, windows))  # noqa: S608 - the same
 
     def close(self) -> None:
         """Close the database."""

@@ -1,0 +1,119 @@
+"""Parts of a budget that are given away: a signed value that a child thread, process or worker spends under.
+
+The parent reserves the part in each of its budgets; the child's outlay holds its calls to the part in their place. The
+value goes to whoever does the work, never to a model host.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Self
+
+import msgspec
+
+from outlay.budgets.actions import block
+from outlay.budgets.budget import Budget
+from outlay.budgets.notices import dollars
+from outlay.budgets.trade import Store
+from outlay.errors import ConfigError
+from outlay.guard import guard
+
+_ending = guard("ending a slice")
+
+here: ContextVar[str | None] = ContextVar("outlay_slice", default=None)
+"""The signed value of the slice that calls made here spend."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a signed value says."""
+
+    id: str
+    project: str
+    amount: int
+    """Nano-USD."""
+    until: int
+    """Nanoseconds since the epoch at which it ends to be of any use."""
+    covered: tuple[str, ...]
+    """Names of the parent's budgets that it was taken out of: it stands in their place."""
+
+    @property
+    def budget(self) -> Budget:
+        """The slice as a budget of its own."""
+        return Budget(self.name, limit=dollars(self.amount), per="total", at={100: block}, alerts=())
+
+    @property
+    def name(self) -> str:
+        """Name of that budget."""
+        return f"slice {self.id}"
+
+
+def signed(terms: Terms, key: str) -> str:
+    """Return ``terms`` as a text, with a signature that only who has the key can make."""
+    said = base64.urlsafe_b64encode(msgspec.json.encode(terms)).rstrip(b"=").decode()
+    return f"{said}.{_signature(said, key)}"
+
+
+def read(value: str, key: str | None, now: int) -> Terms:
+    """Return what a signed value says. Raises ``ConfigError`` for one that was not signed by this key, or is over."""
+    if not key:
+        raise ConfigError("a slice of a budget needs the setting budget_key, the same here as where it was cut.")
+    said, _, signature = value.partition(".")
+    if not hmac.compare_digest(signature, _signature(said, key)):
+        raise ConfigError("a slice of a budget was not signed by the budget_key that is set here.")
+    try:
+        terms = msgspec.json.decode(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)), type=Terms)
+    except (binascii.Error, msgspec.MsgspecError):
+        raise ConfigError(
+            "a slice of a budget was signed by another version of outlay: upgrade the older one."
+        ) from None
+    if now >= terms.until:
+        raise ConfigError("a slice of a budget is over: cut another one.")
+    return terms
+
+
+class Slice:
+    """A part of a budget: ``value`` is to be handed to who spends it. What is left of it comes back at its end."""
+
+    def __init__(self, value: str, terms: Terms, store: Store, settle: Callable[[int | None], None]) -> None:
+        self.value = value
+        self.amount = dollars(terms.amount)
+        """USD."""
+        self._terms, self._store, self._settle = terms, store, settle
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the slice: no more is given out under it, and what the store knows to be unspent comes back.
+
+        All of it stays spent where the child does not count in the parent's store: of that there is no evidence.
+        """
+        spent: int | None = None
+        with _ending:
+            self._store.override(self._terms.project, self._terms.name, 1, None)
+            for each in self._store.figures(self._terms.project):
+                if each.account.budget == self._terms.name:
+                    spent = min((each.settled + each.leased) * 1000, self._terms.amount * 1000)
+        self._settle(spent)
+
+
+@contextmanager
+def spending(value: str) -> Iterator[None]:
+    """Have the calls made within spend the slice of this signed value."""
+    token = here.set(value)
+    try:
+        yield
+    finally:
+        here.reset(token)
+
+
+def _signature(said: str, key: str) -> str:
+    return hmac.new(key.encode(), said.encode(), "sha256").hexdigest()

@@ -1,0 +1,69 @@
+"""The public functions about budgets, beside ``init(budgets=…)``: thin doors to the default instance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from outlay.errors import ConfigError
+from outlay.money import pico
+
+if TYPE_CHECKING:
+    from outlay.budgets.slices import Slice
+    from outlay.errors import BudgetExceeded
+
+
+def check(
+    model: str,
+    *,
+    provider: str | None = None,
+    input_tokens: int = 0,
+    output_limit: int | None = None,
+    cost: Decimal | float | str | None = None,
+    tags: Mapping[str, object] | None = None,
+) -> BudgetExceeded | None:
+    """Return the refusal that such a call would get now, or None where it would be sent; nothing is reserved for it.
+
+    It is asked in the span and with the tags of here. ``cost``: USD that the call costs at most, where that is known;
+    else it follows from the tokens, of output as many as ``output_limit``. It may take a trip to the budgets' store.
+    Raises ``UnknownPrice`` for a model that is not known to exactly one maker, where no ``provider`` is named.
+    """
+    from outlay import app
+
+    current = app.current()
+    gate = None if current is None else current.gate()
+    if current is None or gate is None:
+        return None
+    from outlay.checking import Planned, asked  # loaded by those who ask
+
+    planned = Planned(
+        model=model,
+        provider=provider,
+        input_tokens=input_tokens,
+        output_limit=output_limit,
+        cost=None if cost is None else pico(Decimal(str(cost))),
+        tags=tags or {},
+    )
+    return gate.check(asked(current.home, current.prices(), planned, time.time_ns()))
+
+
+def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
+    """Cut a slice of ``amount`` USD off the budgets that calls made here fall under, to be spent elsewhere.
+
+    Its ``value`` is signed, and is handed to whoever does the work: ``with outlay.spending(value):`` in a thread, the
+    setting ``budget_slice`` in a process. There the slice stands in place of these budgets. At its ``end()``, or that
+    of its ``with`` block, what was not spent comes back. Raises ``BudgetExceeded`` where the amount does not fit, and
+    ``ConfigError`` without budgets or without the setting ``budget_key``.
+    """
+    from outlay import app
+
+    current = app.current()
+    gate = None if current is None else current.gate()
+    if current is None or gate is None:
+        raise ConfigError("there are no budgets to share: give init() some.")
+    from outlay.checking import shared
+
+    now = time.time_ns()
+    return gate.share(shared(current.home, pico(Decimal(str(amount))), now), now + round(hours * 3600 * 10**9))

@@ -1,0 +1,102 @@
+"""Slices: a part of a budget, spent elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from outlay.budgets.budget import Budget
+from outlay.budgets.gate import Budgets
+from outlay.budgets.slices import Slice, spending
+from outlay.budgets.stores.memory import MemoryStore
+from outlay.errors import BudgetExceeded, ConfigError
+from tests.budgets.asks import NANO, ask, spend
+
+HOUR = 3600 * NANO
+BUDGET = Budget("month", limit=10, block=True)
+DEAR = Budget("dear", limit=3, block=True, where={"model": "dear"})
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Give a store that parent and child count in."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def parent(store: MemoryStore) -> Iterator[Budgets]:
+    """Give the gate of a parent."""
+    made = Budgets([BUDGET, DEAR], store, key="secret")
+    yield made
+    made.close()
+
+
+def cut(parent: Budgets, dollars: float, until: int = 0) -> Slice:
+    """Cut a slice."""
+    return parent.share(ask(dollars, model="none"), until or time.time_ns() + HOUR)
+
+
+def test_a_child_spends_its_part_and_no_more(parent: Budgets, store: MemoryStore) -> None:
+    """And the parent what is left; what the child did not spend comes back."""
+    with cut(parent, 4) as part:
+        child = Budgets([BUDGET, DEAR], store, key="secret", slice_=part.value)
+        assert [spend(child, 2.5, model="m"), spend(child, 2.5, model="m")] == [True, False]
+        assert [spend(parent, 6.5, model="m"), spend(parent, 6, model="m")] == [False, True]
+        child.close()
+    assert spend(parent, 1.5, model="m")
+    assert not spend(parent, 0.01, model="m")
+
+
+def test_a_budget_that_a_slice_was_not_cut_from_still_holds(parent: Budgets) -> None:
+    """Three dollars of the dear model, whoever spends them."""
+    with cut(parent, 8) as part, spending(part.value):
+        assert [spend(parent, 2), spend(parent, 2), spend(parent, 2, model="m")] == [True, False, True]
+
+
+def test_a_thread_spends_a_slice_where_it_says_so(parent: Budgets) -> None:
+    """And nowhere else."""
+    with cut(parent, 1) as part:
+        with spending(part.value):
+            assert not spend(parent, 2, model="m")
+            assert spend(parent, 1, model="m")
+        assert spend(parent, 2, model="m")
+
+
+def test_a_child_with_a_store_of_its_own_gives_no_evidence(parent: Budgets) -> None:
+    """All of its part stays spent."""
+    with cut(parent, 4) as part:
+        child = Budgets([], MemoryStore(), key="secret", slice_=part.value)
+        assert [spend(child, 3), spend(child, 3)] == [True, False]
+        child.close()
+    assert not spend(parent, 7, model="m")
+    assert spend(parent, 6, model="m")
+
+
+def test_what_does_not_fit_cannot_be_shared(parent: Budgets) -> None:
+    """Nor by who has no key."""
+    with pytest.raises(BudgetExceeded):
+        cut(parent, 11)
+    with pytest.raises(ConfigError, match="set budget_key"):
+        cut(Budgets([BUDGET], MemoryStore()), 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "complaint"),
+    [("other", "", "was not signed"), ("secret", "x", "was not signed"), (None, "", "needs the setting budget_key")],
+)
+def test_a_value_that_is_not_ours_is_refused(parent: Budgets, key: str | None, change: str, complaint: str) -> None:
+    """When the child starts."""
+    part = cut(parent, 1)
+    with pytest.raises(ConfigError, match=complaint):
+        Budgets([], MemoryStore(), key=key, slice_=change + part.value)
+
+
+def test_a_slice_has_an_end(parent: Budgets) -> None:
+    """After which it is of no use."""
+    part = cut(parent, 1, time.time_ns() - 1)
+    with spending(part.value):
+        assert not spend(parent, 0.5)
+    with pytest.raises(ConfigError, match="is over"):
+        Budgets([], MemoryStore(), key="secret", slice_=part.value)
