@@ -17,9 +17,11 @@ from outlay.errors import (
     UnknownPrice,
     refusal,
 )
+from outlay.freezing import flush_before_return
 from outlay.money import Spend
 from outlay.public import calculate_cost, check, compare, flush, init, instrument, record, uninstrument
 from outlay.records import Call, Cost, Usage
+from outlay.span_processor import SpanProcessor
 from outlay.track import carry, tags, track
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ __all__ = [
     "LedgerError",
     "MissingExtra",
     "OutlayError",
+    "SpanProcessor",
     "Spend",
     "UnknownPrice",
     "Usage",
@@ -47,6 +50,7 @@ __all__ = [
     "compare",
     "downgrade",
     "flush",
+    "flush_before_return",
     "init",
     "instrument",
     "record",
