@@ -101,6 +101,13 @@ def neighbours(session: nox.Session) -> None:
 
 
 @nox.session
+def phoenix(session: nox.Session) -> None:
+    """Deliver to a real Phoenix by OTLP over HTTP and gRPC, through outages, and read everything back."""
+    need(session, "-e", ".[otlp,demo]", "arize-phoenix>=20")
+    session.run("python", "-m", "tests.exporters.phoenix", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run the core suite and print which lines and branches it never took."""
     need(session, "-e", ".[dev]")

@@ -17,10 +17,12 @@ from outlay.errors import (
     UnknownPrice,
     refusal,
 )
+from outlay.freezing import flush_before_return
 from outlay.limits import check, share
 from outlay.money import Spend
 from outlay.public import calculate_cost, compare, flush, init, instrument, record, uninstrument
 from outlay.records import Call, Cost, Usage
+from outlay.span_processor import SpanProcessor
 from outlay.track import carry, tags, track
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ __all__ = [
     "MissingExtra",
     "OutlayError",
     "Slice",
+    "SpanProcessor",
     "Spend",
     "UnknownPrice",
     "Usage",
@@ -50,6 +53,7 @@ __all__ = [
     "compare",
     "downgrade",
     "flush",
+    "flush_before_return",
     "init",
     "instrument",
     "record",

@@ -6,21 +6,24 @@ import atexit
 import importlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from outlay import context, integration, plugins
 from outlay.alerts import Alert, herald, raised
-from outlay.config import Settings, data_folder, load, writable
+from outlay.config import Settings, data_folder, load, working_folder, writable
 from outlay.context import Home
 from outlay.first import FirstRequest
 from outlay.guard import guard, swallowed
 from outlay.patching import Patcher
 from outlay.records import Record
+from outlay.stand_in import StandIn
 
 if TYPE_CHECKING:  # what calls need is loaded with the first request: init() is in every program's start-up
     from outlay.budgets.gate import Budgets
+    from outlay.delivery.courier import Couriers
     from outlay.ledger.spool import Spool
     from outlay.meter import Meter
     from outlay.policy import Policy
@@ -50,10 +53,12 @@ class Outlay:
     def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self.settings = settings
         self.folder = writable(folder or data_folder(settings))
-        self.home = Home(self.keep, settings.project or _folder_name(), settings.release, settings.tags, self.keep_all)
+        project = settings.project or working_folder()
+        self.home = Home(self.keep, project, settings.release, settings.tags, self.keep_all)
         self.watched: Patcher | None = None
         """The patches that the worker looks after."""
         self._prices: Prices | None = None
+        self.couriers: Couriers | None = None
         self._gate: Budgets | None = None
 
     @property
@@ -98,6 +103,8 @@ class Outlay:
             submissions=Submissions(self.folder / "batches"),
         )
         worker.watched, worker.revive, worker.delivery = self.watched, meter.revive, herald(settings, self.home.project)
+        if self.couriers is not None:
+            self.couriers.serve(meter, worker, self.home)
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 
@@ -138,6 +145,12 @@ class Outlay:
         self.keep(raised(alert))
         self.worker.hurry()
 
+    def flush(self, timeout: float) -> int:
+        """Carry what was written to the ledger, and from there to the exporters; return how much is left."""
+        deadline = time.monotonic() + timeout
+        left = self.worker.flush(timeout)
+        return left + (0 if self.couriers is None else self.couriers.flush(deadline - time.monotonic()))
+
     def open(self) -> None:
         """Meter from now on, in place of any other instance."""
         context.home = self.home
@@ -163,6 +176,8 @@ class Outlay:
             self.close_budgets()
             self.worker.stop(timeout)
             self.spool.close()
+        if self.couriers is not None:
+            self.couriers.stop(timeout)
 
     def close_budgets(self) -> None:
         """Give back what budgets hold and is not spent; after what is open was settled."""
@@ -179,20 +194,7 @@ class Outlay:
         self.meter.end()
 
 
-class StandIn(Protocol):
-    """What takes the place of the default instance while tests run (``outlay.testing``), so that it stays untouched."""
-
-    def current(self) -> Outlay | None:
-        """Return the instance that is the default one here."""
-
-    def restart(self, arguments: Mapping[str, Any]) -> Outlay | None:
-        """Do what ``init()`` does."""
-
-    def shut(self) -> None:
-        """Do what ``uninstrument()`` does."""
-
-
-stand_in: StandIn | None = None
+stand_in: StandIn[Outlay] | None = None
 
 _current: Outlay | None = None
 _patcher: Patcher | None = None
@@ -215,6 +217,9 @@ def init(**arguments: Any) -> Outlay | None:
         made = Outlay(settings)
         if settings.price_book:
             made.prices()  # an error in the user's book is said now, before any call is made
+        if settings.exporters:
+            courier = importlib.import_module("outlay.delivery.courier")  # for those who asked
+            made.couriers = courier.engage(settings, made.folder, plugins.exporter_names(), plugins.exporter)
         if settings.budgets:
             importlib.import_module("outlay.budgets.tables").budgets_of(settings.budgets)  # the same
         made.watched = patcher() if settings.instrument else None
@@ -269,13 +274,6 @@ def shut() -> None:
         if _current is not None:
             _current.close()
             _current = None
-
-
-def _folder_name() -> str:
-    try:
-        return Path.cwd().name
-    except OSError:  # it was deleted
-        return ""
 
 
 def _at_exit() -> None:

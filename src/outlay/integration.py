@@ -1,10 +1,10 @@
-"""The surface for authors of transports, wire formats and providers: nothing else of outlay is theirs to import.
+"""The surface for authors of transports, wire formats, providers and exporters: all of outlay that is theirs to import.
 
 A **transport** patches an HTTP client. It asks ``meter.find`` about every request, opens an exchange for those that are
 model calls with ``meter.begin``, asks the budgets where the exchange has a ``policy`` (``permit``), sends, and tells
-the exchange what came back. A **wire format** is an ``API`` table; a
-**provider** is a ``Provider`` row. They are found by the entry points ``outlay.transports``, ``outlay.apis`` and
-``outlay.providers``.
+the exchange what came back. A **wire format** is an ``API`` table; a **provider** is a ``Provider`` row; an
+**exporter** is a ``Backend`` row, and ``outlay.export`` says what it has to do. They are found by the entry points
+``outlay.transports``, ``outlay.apis``, ``outlay.providers`` and ``outlay.exporters``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,21 @@ import msgspec
 from outlay.guard import guard, guarded
 
 if TYPE_CHECKING:
+    from outlay.export import (
+        Backend,
+        Batch,
+        Content,
+        Delivered,
+        Dollars,
+        Exporter,
+        Later,
+        Place,
+        Refused,
+        Rejected,
+        Result,
+        dollars,
+    )
+    from outlay.records import Call, Cost, Span, Usage
     from outlay.wire.api import (
         API,
         Answer,
@@ -57,6 +72,14 @@ else:
             ),
             "outlay.wire.api",
         ),
+        **dict.fromkeys(
+            (
+                *("Backend", "Batch", "Content", "Delivered", "Dollars", "Exporter", "Later", "Place", "Refused"),
+                *("Rejected", "Result", "dollars"),
+            ),
+            "outlay.export",
+        ),
+        **dict.fromkeys(("Call", "Cost", "Span", "Usage"), "outlay.records"),
         "Conversation": "outlay.wire.conversation",
         "Messages": "outlay.wire.messages",
         "Exchange": "outlay.wire.exchange",
@@ -77,21 +100,37 @@ __all__ = [
     "API",
     "Answer",
     "Apart",
+    "Backend",
+    "Batch",
     "Beside",
     "Bounds",
+    "Call",
+    "Content",
     "Conversation",
+    "Cost",
+    "Delivered",
+    "Dollars",
     "Exchange",
+    "Exporter",
     "Jobs",
+    "Later",
     "Match",
     "Messages",
     "Patch",
+    "Place",
     "Provider",
+    "Refused",
+    "Rejected",
     "Request",
+    "Result",
     "Session",
+    "Span",
     "Stream",
     "Total",
     "Transport",
+    "Usage",
     "UsageTable",
+    "dollars",
     "guard",
     "guarded",
     "meter",

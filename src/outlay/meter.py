@@ -17,9 +17,9 @@ import msgspec
 
 from outlay import context
 from outlay.context import Home, LiveSpan
+from outlay.foreign import note_others
 from outlay.guard import guarded
 from outlay.ids import getrandbits
-from outlay.otel import foreign_trace
 from outlay.recorder import Recorder
 from outlay.records import Call, Outcome
 from outlay.wire import noted
@@ -97,8 +97,8 @@ class Meter:
         if self._policy is not None:
             exchange.policy = self._policy  # the transport asks it, off the event loop where there is one
         span = scope.span
-        if span is None and "opentelemetry.trace" in modules:
-            exchange.trace = foreign_trace()
+        if "opentelemetry.trace" in modules:
+            note_others(exchange, outside=span is None)
         if last_failure() is not None:
             link(exchange)
         if self._asking is not None and (

@@ -1,4 +1,4 @@
-"""What is installed: transports, wire formats and providers, ours and anyone's, by the same entry points."""
+"""What is installed: transports, wire formats, providers and exporters, ours and anyone's, by the same entry points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from outlay.guard import guard
 from outlay.integration import Transport
 
 if TYPE_CHECKING:
-    from outlay.integration import API, Provider
+    from outlay.integration import API, Backend, Provider
 
 
 @functools.cache
@@ -38,6 +38,21 @@ def providers() -> tuple[Provider, ...]:
     from outlay.integration import Provider  # as above
 
     return tuple(_load("outlay.providers", Provider))
+
+
+@functools.cache
+def exporter_names() -> tuple[str, ...]:
+    """Return the name of every exporter that an installed package registers; none of them is loaded."""
+    return tuple(sorted({entry.name for entry in _entries() if entry.group == "outlay.exporters"}))
+
+
+def exporter(name: str) -> Backend:
+    """Return the exporter ``name``, which was asked for: what it can't be loaded for is raised, not swallowed."""
+    from outlay.integration import Backend  # by those who export
+
+    entry = next(entry for entry in _entries() if entry.group == "outlay.exporters" and entry.name == name)
+    (backend,) = _values(entry, Backend)
+    return backend  # type: ignore[no-any-return]  # it was checked just now
 
 
 @functools.cache

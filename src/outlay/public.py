@@ -50,6 +50,11 @@ def init(
     alert_webhook_secret: str | None = None,
     alert_quiet_hours: str | None = None,
     alert_group_seconds: int | None = None,
+    content: Sequence[str] | None = None,
+    content_limit: int | None = None,
+    content_days: int | None = None,
+    content_redact: str | Callable[[str], str] | None = None,
+    exporters: Sequence[str | Callable[..., object]] | Mapping[str, Mapping[str, object]] | None = None,
 ) -> None:
     """Start metering: patch the HTTP clients that LLM SDKs send by, before or after they are imported.
 
@@ -82,6 +87,11 @@ def init(
         "alert_webhook_secret": alert_webhook_secret,
         "alert_quiet_hours": alert_quiet_hours,
         "alert_group_seconds": alert_group_seconds,
+        "content": None if content is None else tuple(content),
+        "content_limit": content_limit,
+        "content_days": content_days,
+        "content_redact": content_redact,
+        "exporters": exporters,
     }
     app.init(**{name: value for name, value in given.items() if value is not None})
 
@@ -112,9 +122,10 @@ def uninstrument() -> None:
 
 
 def flush(timeout: float = 5.0) -> int:
-    """Carry everything recorded so far to the ledger; return the number of records left after ``timeout`` seconds.
+    """Carry everything recorded so far to the ledger and to the exporters, within ``timeout`` seconds.
 
-    Records are safe on this machine's disk before that: call it where the disk vanishes with the process.
+    Returns how much is left: 0 when all is delivered. Records are safe on this machine's disk before that: call it
+    where the disk vanishes with the process, or decorate with ``flush_before_return`` what the process lives for.
     """
     from outlay import app
 
@@ -122,7 +133,7 @@ def flush(timeout: float = 5.0) -> int:
     if current is None:
         return 0
     with guard("flushing"):
-        return current.worker.flush(timeout)
+        return current.flush(timeout)
     return 0
 
 

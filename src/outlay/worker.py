@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,6 +66,8 @@ class Worker:
         self.watched: Watched | None = None
         self.revive: Revive | None = None
         """Reads what a killed process had noted."""
+        self.carried: Callable[[], None] | None = None
+        """Is told when records have come to the ledger."""
         self.trouble: str | None = None
         """Why records wait in the spool; None while they don't."""
         self.delivery: Delivery | None = None
@@ -164,7 +167,8 @@ class Worker:
     def _work(self) -> None:
         settle_waiting()
         self._note()
-        self._carry(None)
+        if self._carry(None)[0] and self.carried is not None:
+            self.carried()
         if self._ledger is not None and self.trouble is None:
             with _alerting:
                 self._ledger.alert(self.delivery, time.time_ns())
@@ -203,7 +207,8 @@ class Worker:
         """Let go of what the settings say is old or too much; what was spent stays in the reports."""
         if self._ledger is not None and (self._keep_days or self._keep_megabytes):
             before = time.time_ns() - self._keep_days * DAY if self._keep_days else None
-            self._ledger.prune(before=before, max_bytes=self._keep_megabytes * 10**6 or None)
+            size = self._keep_megabytes * 10**6 or None
+            self._ledger.prune(before=before, max_bytes=size, keep_from=self._ledger.undelivered(time.time_ns()))
 
     def _open(self) -> Ledger:
         if self._ledger is None:

@@ -35,6 +35,7 @@ DIFFERS = (
     (r"calls older than \d+ days|began before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<long ago>"),
     (r"Would delete \d+ calls that", "Would delete <some> calls that"),
     (r"in \d+\.\d\d s", "in <some> s"),
+    (r"\d+ s ago", "<some> s ago"),
     (r" {2,}", "  "),
 )
 """What may differ from the page: this list, and nothing else."""

@@ -135,6 +135,11 @@ VALUES: dict[str, tuple[str, Any]] = {
     "alert_webhook_secret": ("s3cret", Secret("s3cret")),
     "alert_quiet_hours": ("22:00-07:00, sat-sun Europe/Berlin", "22:00-07:00, sat-sun Europe/Berlin"),
     "alert_group_seconds": ("0", 0),
+    "content": ("answer, summarise", ("answer", "summarise")),
+    "content_limit": ("100", 100),
+    "content_days": ("7", 7),
+    "content_redact": ("package.module:name", "package.module:name"),
+    "exporters": ("otlp, jsonl", {"otlp": {}, "jsonl": {}}),
 }
 
 

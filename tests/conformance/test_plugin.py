@@ -1,4 +1,4 @@
-"""A third party's package adds a wire format and a provider, by entry points alone."""
+"""A third party's package adds a wire format, a provider and an exporter, by entry points alone."""
 
 from __future__ import annotations
 
@@ -29,14 +29,29 @@ def install(folder: Path) -> Path:
     return folder / "site"
 
 
+def run(application: Path, folder: Path) -> str:
+    """Run an application where the plugin is installed; return what it prints."""
+    path = os.pathsep.join(filter(None, (str(install(folder)), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": path, "OUTLAY_DATA": str(folder / "data")}
+    command = [sys.executable, str(application)]
+    done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_installed_plugin_delivers(tmp_path: Path) -> None:
+    """To a backend that is busy at first and does not take one of three calls: the others arrive."""
+    done = json.loads(run(ROOT / "tests" / "delivery" / "cage.py", tmp_path))
+    assert done["left"] == 0
+    assert [(record["model"], record["tokens"], record["usd"]) for record in done["kept"]] == [
+        ("gpt-4o-mini", 1_100, 0.00021),
+        ("gpt-4o", 1_100, 0.0035),
+    ]
+
+
 def test_an_installed_plugin_is_found_and_its_format_metered(tmp_path: Path) -> None:
     """Plain and streamed: its provider, its model, its classes; and nothing of outlay's own was changed for it."""
-    path = os.pathsep.join(filter(None, (str(install(tmp_path)), os.environ.get("PYTHONPATH"))))
-    environment = os.environ | {"PYTHONPATH": path, "OUTLAY_DATA": str(tmp_path / "data")}
-    command = [sys.executable, str(Path(__file__).with_name("parrot.py"))]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    calls = msgspec.json.decode(done.stdout, type=list[Call])
+    calls = msgspec.json.decode(run(Path(__file__).with_name("parrot.py"), tmp_path), type=list[Call])
     assert [call.streamed for call in calls] == [False, True]
     for call in calls:
         assert (call.provider, call.api, call.request_model, call.response_model) == (

@@ -28,7 +28,7 @@ FOR_ONE_PART = {
     "anthropic": ("src/outlay/cli",),
     "httpx": (),
     "httpx2": (),
-    "opentelemetry": (),
+    "opentelemetry": ("src/outlay/span_processor.py",),  # for type checkers alone
     "pydantic": (),
     "requests": (),
     "genai_prices": tuple(

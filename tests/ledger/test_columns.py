@@ -30,10 +30,18 @@ TABLES = (
     "alerts",
     "deliveries",
     "channels",
+    "exporters",
+    "queued",
+    "set_aside",
     *SMALL,
 )
 
-OF_BOTH = {"pairs": {"state"}, "paired": {"tagged", "value", "label", *SUMS}}
+OF_BOTH = {
+    "pairs": {"state"},
+    "paired": {"tagged", "value", "label", *SUMS},
+    "queued": {"id", "at", "reason"},
+    "set_aside": {"due", "missing"},
+}
 """The two share a list."""
 
 

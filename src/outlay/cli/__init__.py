@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "Compare what the same work costs on several models, or on GPUs of your own.",
     "demo": "Run a small application against model hosts on this machine, and show its report.",
     "doctor": "Show what is metered here and what is not, proven by calls through each SDK.",
+    "export": "Show and command what is delivered to exporters.",
     "forget": "Take a person out of the ledger, and leave the money in.",
     "prices": "Show what is known of a model's price, since when and whence.",
     "prune": "Delete calls from the ledger: the old, the many, or a project's.",

@@ -10,6 +10,7 @@ import click
 from outlay.cli.books import data_option, opened
 from outlay.cli.consent import agreed, dry_run_option, yes_option
 from outlay.cli.output import as_json, counted, print_json
+from outlay.cli.said import drop_content_of
 from outlay.ledger.submissions import Submissions
 
 
@@ -29,6 +30,8 @@ def command(conditions: tuple[str, ...], data: Path | None, *, dry_run: bool, ye
         found = ledger.report(filters={f"tag:{name}": value for name, value in tags.items()}, exact=True).total.attempts
         what = f"all that leads from {counted(found, 'call')} to {', '.join(conditions)}"
         erase = agreed(what, dry_run=dry_run, yes=yes, needed=bool(found))
+        if erase:
+            drop_content_of(ledger, folder, {f"tag:{name}": value for name, value in tags.items()})
         erased = ledger.forget(tags) if erase else 0
     if erase or not (found or dry_run):
         Submissions(folder / "batches").forget(tags)  # batches that were submitted, and not fetched yet

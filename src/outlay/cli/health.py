@@ -12,7 +12,9 @@ import msgspec
 from outlay.cli.books import holds_something, located, opened
 from outlay.cli.output import counted, when
 from outlay.cli.probes import Client, Probe
+from outlay.cli.standing import Standing, standings
 from outlay.cli.statement import stale_days
+from outlay.cli.times import nanoseconds
 from outlay.config import DEFAULTS, traced
 from outlay.config.channels import Address, Secret
 from outlay.errors import LedgerError
@@ -34,6 +36,7 @@ class Kept:
     swallowed: list[Caught] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
+    exporters: list[Standing] = field(default_factory=list)
 
     @property
     def unnamed(self) -> list[str]:
@@ -75,6 +78,7 @@ class Health:
             for host in kept.unnamed
         ]
         found += [f"The ledger can't be read: {kept.trouble}"] if kept.trouble else []
+        found += [sentence for one in kept.exporters if (sentence := one.attention(nanoseconds(self.now)))]
         found += [
             f"{counted(lost.records, 'record')} lost, last at {when(lost.last)} UTC: {lost.reason}"
             for lost in kept.losses
@@ -106,6 +110,8 @@ def read_settings(data: Path | None) -> tuple[dict[str, tuple[Any, str]], bool]:
 
 def _shown(value: Any) -> Any:
     """Return a setting as it may be shown: channels by their names, a secret not at all."""
+    if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
+        return list(value)  # exporters: their options may be keys
     if isinstance(value, Secret):
         return repr(value)
     if isinstance(value, tuple):
@@ -128,6 +134,7 @@ def read_kept(data: Path | None, since: int) -> Kept:
                 swallowed=[error for error in ledger.swallowed() if error.last >= since],
                 waiting=ledger.waiting(folder / "spool"),
                 silences=ledger.silences(),
+                exporters=standings(ledger),
             )
     except LedgerError as error:
         return Kept(folder=folder, trouble=str(error))
@@ -157,6 +164,7 @@ def as_data(health: Health) -> dict[str, Any]:
         "ledger": kept.folder / "ledger.db",
         "spool": kept.folder / "spool",
         "hosts_without_provider": kept.unnamed,
+        "exporters": [one.as_data() for one in kept.exporters],
         **rows,
         **missed,
     }

@@ -96,6 +96,15 @@ def when(at: int, zone: tzinfo = UTC) -> str:
     return datetime.fromtimestamp(at // 10**9, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def ago(nanoseconds: int) -> str:
+    """Write how long ago something was, in the largest unit that it fills: ``5 min ago``."""
+    passed = max(nanoseconds, 0) // 10**9
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if passed >= size:
+            return f"{passed // size:,} {unit} ago"
+    return f"{passed} s ago"
+
+
 def seconds(nanoseconds: int | None) -> str:
     """Write a duration."""
     return "" if nanoseconds is None else f"{nanoseconds / 1e9:,.2f} s"

@@ -10,6 +10,7 @@ import click
 from outlay.cli.books import data_option, opened
 from outlay.cli.consent import agreed, dry_run_option, yes_option
 from outlay.cli.output import as_json, count, counted, print_json, when
+from outlay.cli.said import drop_content, drop_content_of
 from outlay.config import Settings
 from outlay.ledger.ledger import Ledger
 
@@ -27,6 +28,7 @@ DAY = 86_400 * 10**9
     help="Delete the oldest calls, a day at a time, until the ledger holds SIZE MB.",
 )
 @click.option("--project", metavar="NAME", help="Delete a project whole: its calls, and its part of every report.")
+@click.option("--content", is_flag=True, help="Delete what was said in calls, and leave the calls.")
 @dry_run_option
 @yes_option
 @data_option
@@ -37,6 +39,7 @@ def command(
     project: str | None,
     data: Path | None,
     *,
+    content: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -47,9 +50,12 @@ def command(
     """
     if project is not None and (days is not None or megabytes is not None):
         raise click.UsageError("--project goes whole: leave --older-than and --megabytes out.")
-    with opened(data) as (ledger, settings, _):
+    with opened(data) as (ledger, settings, folder):
+        if content:
+            _prune_content(folder, days, dry_run=dry_run, yes=yes, as_json=as_json)
+            return
         if project is not None:
-            _prune_project(ledger, project, dry_run=dry_run, yes=yes, as_json=as_json)
+            _prune_project(ledger, folder, project, dry_run=dry_run, yes=yes, as_json=as_json)
             return
         before, size = _limits(settings, days, megabytes)
         found = _calls_before(ledger, before)
@@ -57,11 +63,21 @@ def command(
         if not agreed(what, dry_run=dry_run, yes=yes, needed=bool(found or size)):
             _tell(0, found, what, dry_run=dry_run, as_json=as_json)
             return
-        deleted = ledger.prune(before=before, max_bytes=size)
+        deleted = ledger.prune(before=before, max_bytes=size, keep_from=ledger.undelivered(time.time_ns()))
     _tell(deleted, found, "reports still show what was spent", dry_run=False, as_json=as_json)
 
 
-def _prune_project(ledger: Ledger, project: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def _prune_content(folder: Path, days: int | None, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    before = None if days is None else time.time_ns() - days * DAY
+    what = "what was said in all calls" if before is None else f"what was said before {when(before)} UTC"
+    dropped = drop_content(folder, before) if agreed(what, dry_run=dry_run, yes=yes) else 0
+    if as_json:
+        print_json({"dropped_contents": dropped, "dry_run": dry_run})
+    else:
+        click.echo(f"Would delete {what}." if dry_run else f"What was said in {counted(dropped, 'call')} is gone.")
+
+
+def _prune_project(ledger: Ledger, folder: Path, project: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     found = ledger.report(filters={"project": project}).total.attempts
     if not found:
         raise click.UsageError(
@@ -69,6 +85,7 @@ def _prune_project(ledger: Ledger, project: str, *, dry_run: bool, yes: bool, as
         )
     what = f"{counted(found, 'call')} of the project {project}, and its part of every report"
     if agreed(what, dry_run=dry_run, yes=yes):
+        drop_content_of(ledger, folder, {"project": project})
         _tell(ledger.remove(project), found, "reports show nothing of it any more", dry_run=False, as_json=as_json)
     else:
         _tell(0, found, what, dry_run=dry_run, as_json=as_json)

@@ -67,7 +67,7 @@ def _parsed(variable: str, wanted: Any, text: str) -> Any:
         return _pairs(variable, text)
     if wanted == tuple[channels.Address, ...]:
         return channels.split(text)
-    if wanted == tuple[str, ...]:
+    if wanted in (tuple[str, ...], dict[str, dict[str, Any]]):  # exporters: by their names
         return [part.strip() for part in text.split(",") if part.strip()]
     if wanted == tuple[Any, ...]:
         return _tables(variable, text)

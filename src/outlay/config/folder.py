@@ -49,6 +49,14 @@ def writable(folder: Path | None) -> Path:
     return _spare(folder, reason)
 
 
+def working_folder() -> str:
+    """Return the name of the working directory; empty where it was deleted."""
+    try:
+        return Path.cwd().name
+    except OSError:
+        return ""
+
+
 def _spare(folder: Path | None, reason: str) -> Path:
     from tempfile import gettempdir  # it brings more than all of outlay.config, for those who can't write
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from outlay.config import exporters
 from outlay.config.environment import FILE, disabled, from_environment
 from outlay.config.settings import NAMES, Settings, checked, checked_name, checked_type
 from outlay.errors import ConfigError
@@ -54,9 +55,15 @@ def traced(
             found = checked_type(source.where, name, value)
             if name in PATHS and found is not None:
                 found = _absolute(source, name, found)
-            values[name] = {**values.get(name, {}), **found} if isinstance(found, dict) else found
+            values[name] = _merged(name, values.get(name, {}), found)
             where[name] = source.where
     return checked(Settings(**values), where), where
+
+
+def _merged(name: str, before: Any, found: Any) -> Any:
+    if name == "exporters":
+        return exporters.merged(before, found)
+    return {**before, **found} if isinstance(found, dict) else found
 
 
 def _sources(arguments: Mapping[str, Any], environ: Mapping[str, str], start: Path | None) -> Iterator[Source]:

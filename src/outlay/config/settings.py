@@ -2,13 +2,14 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from outlay.config import channels
+from outlay.config import exporters as asked_for
 from outlay.errors import ConfigError
 from outlay.providers import ALIASES, canonical, known
 
@@ -67,6 +68,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """When alerts wait that are not critical: ``22:00-07:00, sat-sun Europe/Berlin``."""
     alert_group_seconds: int = 60
     """Seconds after a message in which alerts gather to the next one."""
+    content: tuple[str, ...] = ()
+    """Features of whose calls exporters may have what was said; ``*`` for all calls."""
+    content_limit: int = 8_192
+    """Characters of one text that are kept; eight times as many of all texts of a call."""
+    content_days: int = 30
+    """Days that content is kept."""
+    content_redact: Any = None
+    """Function that every text passes before it is kept, or ``package.module:name``."""
+    exporters: dict[str, dict[str, Any]] = {}
+    """Where records are delivered to, with the options of each; a list of names will do."""
 
 
 NAMES = Settings.__struct_fields__
@@ -81,8 +92,12 @@ _WORDS = {
     tuple[Any, ...]: "must be a list of tables, or of outlay.Budget objects",
 }
 
-_READ = {"alert_channels": channels.read, "alert_webhook_secret": channels.read_secret}
-"""Settings that are secrets: what is said of them does not repeat them."""
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "alert_channels": channels.read,
+    "alert_webhook_secret": channels.read_secret,
+    "exporters": asked_for.read,
+}
+"""Settings that are secrets, or hold some: what is said of them does not repeat them."""
 
 
 def checked_name(where: str, name: str) -> None:
@@ -121,6 +136,7 @@ def checked(settings: Settings, where: Mapping[str, str]) -> Settings:
     for name, complaint in (
         ("timezone", _zone_complaint(settings.timezone)),
         ("price_book", _book_complaint(settings.price_book)),
+        ("content_days", _limit_complaint(settings.content_days, DAYS_AT_MOST, "days")),
         ("retention_days", _limit_complaint(settings.retention_days, DAYS_AT_MOST, "days")),
         ("retention_megabytes", _limit_complaint(settings.retention_megabytes, MEGABYTES_AT_MOST, "megabytes")),
         ("alert_channels", _secret_complaint(settings)),

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from outlay.ledger import queries
 from outlay.ledger.alerting import Alerting
+from outlay.ledger.backlogs import Backlogs
 from outlay.ledger.database import connect, in_use
 from outlay.ledger.inflight import Revive
 from outlay.ledger.ingest import Ingested, Ingestion, Look
@@ -31,7 +32,7 @@ from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span
 
 
-class Ledger(Reviews, Alerting):
+class Ledger(Reviews, Alerting, Backlogs):
     """An open ledger; use it from one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:

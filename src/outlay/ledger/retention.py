@@ -23,6 +23,8 @@ _ERASED = (
     "UPDATE entries SET tags = '{}', trace_id = '', parent_id = '', response_id = '', request_id = '',"
     " raw_usage = '', label = ? WHERE start = ? AND id = ?"
 )
+_UNREASON = "UPDATE set_aside SET reason = '' WHERE id = ?"
+"""A backend that does not take a record may quote it."""
 _UNFINISHED = "DELETE FROM paired WHERE state NOT IN ('done', 'wide')"
 """Makes whoever sums up a day begin again: it may have seen calls that go."""
 _UNTAG = (
@@ -144,10 +146,12 @@ def forget(database: sqlite3.Connection, tags: Mapping[str, str], labels: Labels
             rollups.subtract(database, gone, "tag:")
             erased_calls = [_erase(call, labels) for call in calls]
             database.executemany(_ERASED, [(entry.label.number, entry.row[0], entry.row[1]) for entry in erased_calls])
+            database.executemany(_UNREASON, [(call.id,) for call in calls])
         erased += len(calls)
     with transaction(database):
         alerts.forget(database, tuple(tags.values()))
-        database.execute(f"DELETE FROM spans WHERE {match}", values)  # noqa: S608  own words
+        spans = database.execute(f"DELETE FROM spans WHERE {match} RETURNING id", values).fetchall()  # noqa: S608  own words
+        database.executemany(_UNREASON, spans)
         if len(tags) == 1:
             # Calls that were pruned left their values in rollups only.
             ((name, value),) = tags.items()

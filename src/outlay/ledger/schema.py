@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from outlay.errors import LedgerError
+from outlay.ledger import backlog_tables
 from outlay.ledger.alert_tables import ALERTS
 from outlay.ledger.view import CALLS
 
@@ -233,10 +234,15 @@ def _alerts(database: sqlite3.Connection) -> None:
     _run(database, ALERTS)
 
 
+def _exporters(database: sqlite3.Connection) -> None:
+    _run(database, backlog_tables.TABLES)
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("first tables", _first),
     ("restated costs", _restated),
     ("alerts", _alerts),
+    ("exporters", _exporters),
 )
 """What brings a ledger from version n to n + 1, at index n; each runs in one transaction."""
 

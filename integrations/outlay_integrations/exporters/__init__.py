@@ -1,0 +1,1 @@
+"""Places that records are delivered to: each module is one backend."""

@@ -1,0 +1,88 @@
+"""OTLP over HTTP, by the SDK's exporter, which reads its environment: endpoint, headers, TLS, compression, timeout.
+
+Its own ``export`` tells success and failure alone, tries again within its timeout, and drops what is too large. Here
+the answer itself decides: ``partial_success``, the status, ``Retry-After``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from google.protobuf.message import DecodeError
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.trace import ReadableSpan
+
+from outlay.integration import Delivered, Later, Refused, Result
+from outlay_integrations.exporters.otlp.transport import accepted
+
+REFUSALS = frozenset((400, 413, 422, 431))
+"""Statuses that blame what was sent; all others may pass: a key can be mended, a path too."""
+
+
+class _Session(requests.Session):
+    """A session that keeps what a receiver said to itself: the SDK sees success, and neither waits nor logs."""
+
+    answer: requests.Response | None = None
+    error: requests.RequestException | None = None
+    timeout = 30.0
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request, within our time."""
+        kwargs["timeout"] = min(kwargs.get("timeout") or self.timeout, self.timeout)
+        try:
+            self.answer = super().request(method, url, *args, **kwargs)
+        except requests.RequestException as error:
+            self.error = error
+        success = requests.Response()
+        success.status_code = 200
+        return success
+
+
+class Http(OTLPSpanExporter):
+    """OTLP over HTTP."""
+
+    def __init__(self, endpoint: str | None, headers: Mapping[str, str] | None) -> None:
+        self._heard = _Session()
+        super().__init__(endpoint=endpoint, headers=dict(headers) if headers else None, session=self._heard)
+
+    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Result:
+        """Send ``spans`` and return what the receiver said."""
+        heard = self._heard
+        heard.answer, heard.error, heard.timeout = None, None, timeout
+        self.export(spans)
+        if heard.error is not None:
+            return Later(f"{type(heard.error).__name__}: {heard.error}")
+        if heard.answer is None:
+            return Refused("the batch can't be encoded, or is larger than OTLP allows")
+        return _judge(heard.answer)
+
+
+def _judge(answer: requests.Response) -> Result:
+    status = answer.status_code
+    if status in REFUSALS:
+        return Refused(f"{status} {answer.reason}: {answer.text[:200]}")
+    if status >= 300:
+        return Later(f"{status} {answer.reason}: {answer.text[:200]}", _seconds(answer.headers.get("retry-after")))
+    if "html" in answer.headers.get("content-type", ""):
+        return Later(f"{answer.url} answered with a page: that is no OTLP receiver")
+    try:
+        return accepted(ExportTraceServiceResponse.FromString(answer.content))
+    except DecodeError:  # JSON, or the word OK: it was taken all the same
+        return Delivered()
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read ``Retry-After``: seconds, or a date."""
+    if not retry_after:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None

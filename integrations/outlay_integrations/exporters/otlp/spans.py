@@ -1,0 +1,48 @@
+"""Records as the SDK's spans, which its exporters encode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from outlay.integration import Call, Content, Span
+from outlay_integrations.exporters import genai
+
+SCOPE = InstrumentationScope("outlay")
+
+
+def spans(
+    records: Sequence[Call | Span], content: Mapping[str, Content], resource: Resource, dialects: tuple[str, ...]
+) -> list[ReadableSpan]:
+    """Return the spans of ``records``, with the records' own ids and times."""
+    return [_span(record, content.get(record.id), resource, dialects) for record in records]
+
+
+def _span(record: Call | Span, content: Content | None, resource: Resource, dialects: tuple[str, ...]) -> ReadableSpan:
+    call = isinstance(record, Call)
+    return ReadableSpan(
+        name=genai.name(record),
+        context=_context(record.trace_id, record.id),
+        parent=None if record.parent_id is None else _context(record.trace_id, record.parent_id),
+        resource=resource,
+        attributes=genai.attributes(record, content, dialects),
+        kind=SpanKind.CLIENT if call else SpanKind.INTERNAL,
+        status=_status(record),
+        start_time=record.start,
+        end_time=max(record.end, record.start),
+        instrumentation_scope=SCOPE,
+    )
+
+
+def _context(trace: str, span: str) -> SpanContext:
+    # Who was forgotten has no trace any more: the call stands alone, in one that is made of its id.
+    return SpanContext(int(trace or span * 2, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(1))
+
+
+def _status(record: Call | Span) -> Status:
+    failed = record.outcome in genai.FAILED if isinstance(record, Call) else record.error_type is not None
+    return Status(StatusCode.ERROR, record.error_type) if failed else Status()

@@ -1,0 +1,99 @@
+"""Which exporters the settings ask for, and with which options; what is wrong with them is said when outlay starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+
+from outlay.errors import ConfigError, MissingExtra
+from outlay.export import Backend
+
+
+class Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be set for every exporter."""
+
+    kind: str = ""
+    """The backend, where the exporter has a name of its own: two collectors are two exporters of kind ``otlp``."""
+    tags: tuple[str, ...] | None = None
+    """Tags that the backend may see; all of them where not set."""
+    content: bool = True
+    """Whether the backend may see content, where it is captured at all."""
+    batch: int = 0
+    """Records that are handed over at once at most; the backend's own number where 0."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """An exporter that was asked for."""
+
+    name: str
+    backend: Backend
+    options: Any
+    common: Common = Common()
+
+    @property
+    def batch(self) -> int:
+        """Records that are handed over at once at most."""
+        return self.common.batch or self.backend.batch
+
+
+_NAME = re.compile(r"[\w.-]{1,64}")
+_COMMON = frozenset(Common.__struct_fields__)
+
+
+def asked(
+    exporters: Mapping[str, Mapping[str, Any]], known: Sequence[str], load: Callable[[str], Backend], where: str = ""
+) -> tuple[Asked, ...]:
+    """Return the exporters of the setting ``exporters``: name → options.
+
+    ``known`` are the backends that there are, of which ``load`` returns one. Raises ConfigError for one that there is
+    not, for an option that can't be used, MissingExtra where a backend's package is not installed.
+    """
+    return tuple(_asked(name, options, known, load, where) for name, options in exporters.items())
+
+
+def _asked(
+    name: str, options: Mapping[str, Any], known: Sequence[str], load: Callable[[str], Backend], where: str
+) -> Asked:
+    place = f"{where}: exporters.{name}" if where else f"exporters.{name}"
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"{place} is no name: write letters, digits, '.', '-' and '_', 64 at most.")
+    own = {key: value for key, value in options.items() if key not in _COMMON}
+    common = _converted(place, {key: options[key] for key in options if key in _COMMON}, Common)
+    kind = common.kind or name
+    if kind not in known:
+        near = get_close_matches(kind, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+        raise ConfigError(f"{place}: there is no exporter {kind!r}; {hint}")
+    if common.batch < 0:
+        raise ConfigError(f"{place}: batch = {common.batch} is no number of records: write 1 or more.")
+    backend = load(kind)
+    check_installed(backend)
+    return Asked(name, backend, _converted(place, own, backend.options), common)
+
+
+def check_installed(backend: Backend) -> None:
+    """Raise MissingExtra where a module that ``backend`` needs can't be found; none of them is imported."""
+    missing = [module for module in backend.modules if not _is_there(module)]
+    if missing:
+        line = f'pip install "{backend.install}"' if backend.install else f"install the package of {missing[0]}"
+        raise MissingExtra(f"the exporter {backend.name!r} needs {missing[0]}, which is not installed: {line}")
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # the package that it is in is not there, or is half made
+        return False
+
+
+def _converted(place: str, options: Mapping[str, Any], into: type[msgspec.Struct]) -> Any:
+    try:
+        return msgspec.convert(dict(options), into, strict=False)
+    except msgspec.ValidationError as error:
+        fields = ", ".join((*into.__struct_fields__, *Common.__struct_fields__))
+        raise ConfigError(f"{place}: {error}; its options are {fields}.") from None
