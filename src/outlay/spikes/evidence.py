@@ -1,0 +1,22 @@
+"""Evidence as log-likelihood ratios: how much better "it has risen" explains what was seen than "as expected"."""
+
+from __future__ import annotations
+
+from math import log
+
+
+def of_count(seen: float, expected: float, variance: float) -> float:
+    """Return the evidence that a count has risen, in nats; 0 where it has not.
+
+    Counts are negative binomial: Poisson about a rate that itself is known up to the relative ``variance``. So few
+    events weigh little, and many weigh no more than the expectation is worth.
+    """
+    if seen <= expected or seen <= 0.0:
+        return 0.0
+    shape = 1.0 / variance
+    return seen * log(seen / expected) - (seen + shape) * log((seen + shape) / (expected + shape))
+
+
+def of_ratio(difference: float, variance: float) -> float:
+    """Return the evidence that a mean has risen by ``difference`` (of logarithms), in nats; 0 where it has not."""
+    return difference * difference / (2.0 * variance) if difference > 0.0 else 0.0
