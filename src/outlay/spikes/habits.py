@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp, log
 
 from outlay.spikes.channel import Channel
+from outlay.spikes.evidence import of_count
 
 DAY, WEEK = 288, 2016
 _LATE = 12
@@ -15,7 +16,7 @@ _NEAR = 2
 """Buckets that a habit may come early or late."""
 _STEP = 0.125
 """Logarithm of the ratio that one unit of the memory stands for."""
-NOTED = 4.0
+NOTED = 5.0
 """Evidence from which on a burst is remembered."""
 
 
@@ -27,6 +28,7 @@ class Habits:
         self.pending = bytearray()
         self.at = 0
         self.running = 0
+        self.seen = self.expected = 0.0
 
     def factor(self, at: int) -> float:
         """Return how many times the usual calls are a habit at bucket ``at``."""
@@ -42,15 +44,15 @@ class Habits:
     def note(self, channel: Channel, calls: float, usual: float, factor: float) -> None:
         """Remember the bucket where it was a burst."""
         value = 0
-        if channel.known:
-            evidence = channel.evidence
-            ratio = calls / (usual * exp(channel.wander))
-            if (factor > 1.0 and ratio > 1.4) or max(evidence[:4]) >= NOTED:
-                self.running += 1
-                if self.running <= _LONGEST and ratio > 1.1:
-                    value = min(255, round(log(ratio) / _STEP))
-            else:
-                self.running = 0
+        expected = usual * exp(channel.wander)
+        self.seen = 0.6 * self.seen + calls
+        self.expected = 0.6 * self.expected + expected
+        if channel.known and calls > 1.2 * expected and of_count(self.seen, self.expected, 0.03) >= NOTED:
+            self.running += 1
+            if self.running <= _LONGEST:
+                value = min(255, round(log(calls / expected) / _STEP))
+        else:
+            self.running = 0
         self.pending.append(value)
         if len(self.pending) > _LATE:
             self.memory[(self.at - _LATE) % WEEK] = self.pending.pop(0)
