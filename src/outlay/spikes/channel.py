@@ -16,8 +16,8 @@ SCALES = (1, 2, 4, 8, 16, 32, 64)
 """Buckets of the windows in which evidence is sought."""
 _RING = 128
 _MASK = _RING - 1
-_EVERY = {1: 1, 2: 1, 4: 1, 8: 2, 16: 4, 32: 4, 64: 4}
-"""Buckets between two looks at a window."""
+LOOKS = ((0, 1, 1), (1, 2, 1), (2, 4, 1), (3, 8, 2), (4, 16, 4), (5, 32, 4), (6, 64, 4))
+"""Place and length of each window, and the buckets between two looks at it."""
 
 
 class Traits(NamedTuple):
@@ -31,6 +31,8 @@ class Traits(NamedTuple):
     spread_least: float = 0.01
     floor: float = 0.03
     """Standard deviation that is always granted: less than this is of no practical importance."""
+    least: float = 0.0
+    """Rise (of the logarithm) that is worth telling."""
     hours: float = 0.0
     """Standard deviation of an hour of the day that was not seen yet."""
     hours_drift: float = 0.0
@@ -43,6 +45,7 @@ class Traits(NamedTuple):
     """Standard deviation of the slow wander."""
     white: float = 0.0
     """Variance of a bucket beyond counting, to begin with."""
+    ease: float = 0.9
     limit: float = 12.0
     """Evidence, in nats, at which the channel is in alarm."""
     accept: int = 144
@@ -64,7 +67,7 @@ class Channel:
     __slots__ = (
         "clock", "cE", "cN", "cX", "days", "evidence", "falling", "hot", "hours", "hour",
         "level", "p_days", "p_hours", "p_level", "p_wander", "spread", "spreads", "traits", "variances", "wander",
-        "wanders", "white", "decays", "calibration", "known", "p_now",
+        "wanders", "white", "decays", "calibration", "known", "p_now", "rises", "weights",
     )
 
     def __init__(self, traits: Traits) -> None:
@@ -86,6 +89,7 @@ class Channel:
         self.wanders = [0.0] * _RING
         self.clock = 0
         self.evidence = [0.0] * len(SCALES)
+        self.rises = [0.0] * len(SCALES)
         self.calibration = [1.0] * len(SCALES)
         self.variances = [1.0] * len(SCALES)
         self.hour = [0.0, 0.0, 0.0, 0.0]
@@ -94,6 +98,7 @@ class Channel:
         self.p_now = 0.0
         self.hot = 0
         self.falling = 0
+        self.weights = [traits.limit / (traits.limit - traits.ease * log(k)) for k in SCALES]
         self.decays = [MEMORY ** (k / 2) for k in SCALES]
 
     # -- expectation ------------------------------------------------------------------------------------------------
@@ -131,42 +136,45 @@ class Channel:
         """Look at the windows that end now."""
         traits = self.traits
         x1, e1, n1 = self.cX[now], self.cE[now], self.cN[now]
-        clock, evidence, counts = self.clock, self.evidence, traits.counts
-        for index, k in enumerate(SCALES):
-            if clock % _EVERY[k] or clock < k:
+        clock, evidence, rises, counts, least = self.clock, self.evidence, self.rises, traits.counts, traits.least
+        for index, k, every in LOOKS:
+            if clock % every or clock < k:
                 continue
             then = (now - k) & _MASK
             expected = e1 - self.cE[then]
-            if expected <= 0.0:
-                evidence[index] = 0.0
-                continue
             seen = x1 - self.cX[then]
+            evidence[index] = rises[index] = 0.0
+            if expected <= 0.0:
+                continue
             wander = self.wanders[(then + 1) & _MASK]
             if wander:
                 expected *= exp(wander * self.decays[index])
-            variance = self.variances[index]
             if counts:
-                if clock % k == 0:
-                    ratio = (seen - expected) / expected
-                    self._calibrate(index, ratio * ratio / (1.0 / expected + variance))
-                evidence[index] = of_count(seen, expected, variance) / self.calibration[index] if seen > expected else 0.0
+                noise, number = 1.0 / expected, expected
+                rise = log((seen + 0.1) / (expected + 0.1))
+                square = (seen - expected) / expected
             else:
                 number = n1 - self.cN[then]
                 if number <= 0.0 or seen <= 0.0:
-                    evidence[index] = 0.0
                     continue
                 noise = self.spread / number
-                difference = log(seen / expected) + noise / 2
-                if clock % k == 0:
-                    self._calibrate(index, difference * difference / (noise + variance))
-                evidence[index] = of_ratio(difference, noise + variance) / self.calibration[index] if difference > 0.0 else 0.0
+                square = rise = log(seen / expected) + noise / 2
+            rises[index] = rise
+            variance = self.variances[index]
+            if clock % k == 0:
+                self._calibrate(index, square * square / (noise + variance))
+            # What is over is no news: the last quarter of a window must have risen too.
+            if rise <= least or (k >= 8 and rises[index - 2] < 0.35 * rise) or rise * rise < noise + variance:
+                continue
+            found = of_count(seen, expected, variance) if counts else of_ratio(rise, noise + variance, number)
+            evidence[index] = found * self.weights[index] / self.calibration[index]
 
     def _calibrate(self, index: int, square: float) -> None:
         """Learn how much farther from the expectation windows lie than they should: real traffic is no model."""
         k = SCALES[index]
         share = k / (k + 1500.0)
         was = self.calibration[index]
-        grown = was + share * (min(square, 6.0) - was)
+        grown = was + share * ((square if square < 8.0 * was else 1.5 * was) - was)
         self.calibration[index] = grown if grown > 1.0 else 1.0
 
     def _follow(self, seen: float, expected: float, number: float) -> None:
@@ -292,7 +300,7 @@ class Channel:
                 return
             noise = self.spread / number
             innovation = log(seen / expected) + noise / 2
-        noise += self.white / 12.0 + traits.wander**2 + 0.0004
+        noise += self.white / 12.0 + 2.0 * traits.wander**2 + 0.0004
         if not self.known:
             self.level = log(seen / expected)
             self.p_level = noise if not traits.counts else 1.0 / seen + noise - 1.0 / expected

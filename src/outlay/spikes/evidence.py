@@ -17,6 +17,10 @@ def of_count(seen: float, expected: float, variance: float) -> float:
     return seen * log(seen / expected) - (seen + shape) * log((seen + shape) / (expected + shape))
 
 
-def of_ratio(difference: float, variance: float) -> float:
-    """Return the evidence that a mean has risen by ``difference`` (of logarithms), in nats; 0 where it has not."""
-    return difference * difference / (2.0 * variance) if difference > 0.0 else 0.0
+def of_ratio(difference: float, variance: float, number: float) -> float:
+    """Return the evidence that a mean over ``number`` calls has risen by ``difference`` (of logarithms), in nats.
+
+    Student's t rather than Gauss: the fewer the calls, the more a single long one can do.
+    """
+    freedom = 4.0 + number / 4.0
+    return 0.5 * (freedom + 1.0) * log(1.0 + difference * difference / (variance * freedom))
