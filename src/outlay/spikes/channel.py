@@ -312,12 +312,24 @@ class Channel:
         innovation = max(-limit, min(limit, innovation)) / total
         if frozen:
             innovation *= traits.frozen
-        self.level += self.p_level * innovation
+        p_level = self.p_level
+        self.level += p_level * innovation
         self.hours[hour] += p_hour * innovation
         self.days[day] += p_day * innovation
         self.p_level *= 1.0 - self.p_level / total
         self.p_hours[hour] *= 1.0 - p_hour / total
         self.p_days[day] *= 1.0 - p_day / total
+        if traits.wander:
+            self._explain((p_level + p_day) * innovation)
+
+    def _explain(self, moved: float) -> None:
+        """Take out of the wander what the level and the day now account for: it must not count twice."""
+        wander = self.wander
+        self.wander = max(0.0, wander - moved) if wander > 0.0 else min(0.0, wander - moved)
+        if abs(moved) > 0.1:
+            factor = exp(moved)
+            self.cE = [value * factor for value in self.cE]
+            self.wanders = [self.wander] * _RING
 
 
 class Rates(Channel):

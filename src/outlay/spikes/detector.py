@@ -25,12 +25,12 @@ class Bucket(NamedTuple):
 
 
 CALLS = Traits("calls", counts=True, floor=0.03, hours=0.6, hours_drift=2e-3, days=0.8, days_drift=1e-3, level_drift=1e-5, wander=0.1, white=0.02, frozen=0.2, hold=12.0, accept=288, fallen=288)
-INPUT = Traits("input", spread=1.0, floor=0.005, least=0.03, hours=0.03, hours_drift=1e-5)
-OUTPUT = Traits("output", spread=1.0, floor=0.005, least=0.03, hours=0.03, hours_drift=1e-5)
+INPUT = Traits("input", limit=10.0, spread=1.0, floor=0.005, least=0.03, hours=0.03, hours_drift=1e-5)
+OUTPUT = Traits("output", limit=10.0, spread=1.0, floor=0.005, least=0.03, hours=0.03, hours_drift=1e-5)
 PRICE = Traits("price", spread=0.05, spread_least=1e-4, floor=0.05)
 MISSES = Traits("misses", spread=0.1, spread_least=1e-4, floor=0.05)
 LATENCY = Traits("latency", spread=0.4, hours=0.12, hours_drift=1e-4)
-ERRORS = Traits("errors", counts=True, floor=0.1)
+ERRORS = Traits("errors", limit=11.0, counts=True, floor=0.1)
 
 PAIRS = (("calls", "input"), ("calls", "errors"), ("errors", "latency"))
 JOINT = 14.0
