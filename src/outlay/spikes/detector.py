@@ -1,104 +1,143 @@
-"""The detector of one series: bucket by bucket, what is out of the ordinary, by how much, and which factor drives it."""
+"""The detector of one series: bucket by bucket, whether something rose, which factor it was, and since when.
+
+It sees each bucket once, in order of time, and takes as long for each: seven channels, seven windows, no history.
+"""
 
 from __future__ import annotations
 
-from math import exp, log
 from typing import NamedTuple
 
-from outlay.spikes.channel import SCALES, Channel, Rates, Traits
+from outlay.spikes.channel import Channel, Rates
 from outlay.spikes.habits import Habits
+from outlay.spikes.traits import CALLS, ERRORS, INPUT, LATENCY, MISSES, OUTPUT, PRICE
+from outlay.spikes.windows import SCALES
 
 BUCKET = 300
 """Seconds of a bucket."""
+THRESHOLD = 0.5
+"""Score from which on a series is in alarm."""
+
+CACHED, WRITTEN = 0.1, 5.0
+"""What a token read from a cache, and one that was written, costs in most price lists, an uncached one being 1."""
+
+_PAIRS = ((0, 1), (0, 6), (6, 5))
+"""Channels whose evidence is added: an agent's loop makes more calls and longer ones, a retry storm calls and errors."""
+_PAIRED = 14.0
+"""Limit of two channels together: twice as much can happen by chance."""
+_BOTH = 1.5
+"""Evidence that each of a pair must bring."""
+_SCALE = 1e6
+"""Makes dollars per token a number of the size of one."""
 
 
 class Bucket(NamedTuple):
     """What a series did in five minutes."""
 
-    calls: float
-    errors: float
-    input: float
-    cached: float
-    output: float
-    cost: float
-    seconds: float
-
-
-CALLS = Traits("calls", counts=True, floor=0.03, hours=0.6, hours_drift=2e-3, days=0.8, days_drift=1e-3, level_drift=1e-5, wander=0.1, white=0.02, frozen=0.2, hold=12.0, accept=288, fallen=288)
-INPUT = Traits("input", limit=10.0, spread=1.0, floor=0.005, least=0.03, hours=0.03, hours_drift=1e-5)
-OUTPUT = Traits("output", limit=10.0, spread=1.0, floor=0.005, least=0.03, hours=0.03, hours_drift=1e-5)
-PRICE = Traits("price", spread=0.05, spread_least=1e-4, floor=0.05)
-MISSES = Traits("misses", spread=0.1, spread_least=1e-4, floor=0.05)
-LATENCY = Traits("latency", spread=0.4, hours=0.12, hours_drift=1e-4)
-ERRORS = Traits("errors", limit=11.0, counts=True, floor=0.1)
-
-PAIRS = (("calls", "input"), ("calls", "errors"), ("errors", "latency"))
-JOINT = 14.0
+    calls: float = 0.0
+    errors: float = 0.0
+    input: float = 0.0
+    """Tokens, cached ones included."""
+    cached: float = 0.0
+    output: float = 0.0
+    cost: float = 0.0
+    """USD."""
+    seconds: float = 0.0
+    """Time that the answered calls took, added up."""
 
 
 class Detector:
     """Watch one series."""
 
     def __init__(self) -> None:
-        self.calls = Channel(CALLS)
-        self.input = Channel(INPUT)
-        self.output = Channel(OUTPUT)
-        self.price = Channel(PRICE)
-        self.misses = Channel(MISSES)
-        self.latency = Channel(LATENCY)
-        self.errors = Rates(ERRORS)
-        self.channels = (self.calls, self.input, self.output, self.price, self.misses, self.latency, self.errors)
+        """Know nothing yet."""
+        channels = (*map(Channel, (CALLS, INPUT, OUTPUT, PRICE, MISSES, LATENCY)), Rates(ERRORS))
+        self.channels: tuple[Channel, ...] = channels
+        self.calls, self.input, self.output, self.price, self.misses, self.latency, self.errors = channels
         self.habits = Habits()
         self.hour = -1
-        self.why = ""
+        """Hours since 1970 of the latest bucket."""
+        self.usual_calls = 0.0
+        """Calls that were to be expected in the latest bucket."""
         self.score = 0.0
-        self.window = 0
+        self.driver = ""
+        """The channel with the most evidence."""
+        self.window = 1
+        """Buckets of the window in which it shows."""
+        self._place = (0, 0, 0.0, 0)
 
     def update(self, at: int, bucket: Bucket) -> float:
-        """Take in the bucket that begins ``at`` seconds since the epoch; return its score, at 0.5 an alarm."""
+        """Take in the bucket that begins ``at`` (seconds since the epoch); return its score, from 0 to 1."""
         hour = at // 3600
         if hour != self.hour:
             self._turn(hour)
-        left, part = divmod((at + BUCKET / 2) / 3600 - 0.5, 1.0)
-        one = int(left) % 24
-        other = (one + 1) % 24
-        day = (hour // 24 + 3) % 7
+        first, part = divmod((at + BUCKET / 2) / 3600 - 0.5, 1.0)
+        left = int(first) % 24
+        place = self._place = (left, (left + 1) % 24, part, _weekday(hour))
         calls, errors, read, cached, written, cost, seconds = bucket
-        usual = self.calls.expect(one, other, part, day)
+        usual = self.calls.rate(*place)
         factor = self.habits.factor(at // BUCKET)
-        self.calls.update(calls, usual * factor, calls, learn=factor == 1.0)
-        self.habits.note(self.calls, calls, usual, factor)
-        if calls:
-            self.input.update(read, calls * self.input.expect(one, other, part, day), calls)
-            done = calls - errors
-            self.output.update(written, done * self.output.expect(one, other, part, day), done)
-            standard = (read - cached) + 0.1 * cached + 5.0 * written
-            self.price.update(cost * 1e6, standard * self.price.expect(one, other, part, day), calls)
-            self.misses.update(read - cached, read * self.misses.expect(one, other, part, day), calls)
-            self.latency.update(seconds, calls * self.latency.expect(one, other, part, day), calls)
-            self.errors.update(errors, calls * exp(self.errors.level), calls)
-        else:
+        self.usual_calls = usual * factor
+        self.calls.update(calls, self.usual_calls, calls, learn=factor == 1.0)
+        self.habits.note(self.calls, calls, usual)
+        if not calls:
             for channel in self.channels[1:]:
                 channel.update(0.0, 0.0, 0.0)
+            return self._judge()
+        answered = calls - errors
+        tokens = read - cached + CACHED * cached + WRITTEN * written
+        self.input.update(read, calls * self.input.rate(*place), calls)
+        self.output.update(written, answered * self.output.rate(*place), answered)
+        self.price.update(cost * _SCALE, tokens * self.price.rate(*place), calls)
+        self.misses.update(read - cached, read * self.misses.rate(*place), calls)
+        self.latency.update(seconds, answered * self.latency.rate(*place), answered)
+        self.errors.update(errors, calls * self.errors.rate(*place), calls)
         return self._judge()
 
-    def _turn(self, hour: int) -> None:
-        before, day = self.hour % 24, (self.hour // 24 + 3) % 7
+    def usual_cost(self) -> float:
+        """Return what the latest bucket was expected to cost, in USD: usual calls x tokens x price."""
+        place = self._place
+        read = self.input.rate(*place) if self.input.known else 0.0
+        missed = min(1.0, self.misses.rate(*place)) if self.misses.known else 1.0
+        written = self.output.rate(*place) if self.output.known else 0.0
+        price = self.price.rate(*place) if self.price.known else 0.0
+        tokens = read * (missed + CACHED * (1.0 - missed)) + WRITTEN * written
+        return self.usual_calls * tokens * price / _SCALE
+
+    @property
+    def days_known(self) -> float:
+        """Days of history that the expectation rests on, as far as the calls tell."""
+        return self.calls.clock * BUCKET / 86_400
+
+    def accept(self) -> None:
+        """Take what is now for the usual: somebody said that it is all right."""
         for channel in self.channels:
-            channel.turn(before, day, hour % 24, (hour // 24 + 3) % 7)
+            channel.accept()
+
+    def _turn(self, hour: int) -> None:
+        before = self.hour
+        for channel in self.channels:
+            channel.turn(before % 24, _weekday(before), hour % 24, _weekday(hour))
         self.hour = hour
 
     def _judge(self) -> float:
-        best, why = 0.0, ""
+        best, driver, place = 0.0, "", 0
         for channel in self.channels:
-            found = max(channel.evidence) / channel.traits.limit
-            if found > best:
-                best, why = found, channel.traits.name
-        for one, other in PAIRS:
-            a, b = getattr(self, one), getattr(self, other)
-            for x, y in zip(a.evidence, b.evidence):
-                if x > 1.5 and y > 1.5 and (x + y) / JOINT > best:
-                    best, why = (x + y) / JOINT, one if x >= y else other
-        self.why = why
+            most = max(channel.evidence)
+            if most > best * channel.traits.limit:
+                best, driver, place = most / channel.traits.limit, channel.traits.name, channel.evidence.index(most)
+        for one, other in _PAIRS:
+            left, right = self.channels[one], self.channels[other]
+            if max(left.evidence) <= _BOTH or max(right.evidence) <= _BOTH:
+                continue
+            for at, (here, there) in enumerate(zip(left.evidence, right.evidence, strict=True)):
+                if here > _BOTH and there > _BOTH and here + there > best * _PAIRED:
+                    name = (left if here >= there else right).traits.name
+                    best, driver, place = (here + there) / _PAIRED, name, at
+        self.driver, self.window = driver, SCALES[place]
         self.score = best / (1.0 + best)
         return self.score
+
+
+def _weekday(hour: int) -> int:
+    """Return the day of the week, from Monday as 0, of an hour since 1970 (a Thursday)."""
+    return (hour // 24 + 3) % 7

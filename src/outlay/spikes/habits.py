@@ -8,6 +8,7 @@ from outlay.spikes.channel import Channel
 from outlay.spikes.evidence import of_count
 
 DAY, WEEK = 288, 2016
+"""Buckets of a day and of a week."""
 _LATE = 12
 """Buckets after which a burst is written down: what goes on must not excuse itself."""
 _LONGEST = 48
@@ -16,14 +17,19 @@ _NEAR = 2
 """Buckets that a habit may come early or late."""
 _STEP = 0.125
 """Logarithm of the ratio that one unit of the memory stands for."""
-NOTED = 5.0
-"""Evidence from which on a burst is remembered."""
+_NOTED = 5.0
+"""Evidence from which on a burst is remembered: chance must not become a habit."""
+_FADING = 0.6
+"""Share of the sums of a bucket that is left in the next one."""
+_LOOSE = 0.03
+"""Variance of the expectation that such evidence allows for."""
 
 
 class Habits:
     """What bursts there were in the last week: one byte a bucket."""
 
     def __init__(self) -> None:
+        """Know of none."""
         self.memory = bytearray(WEEK)
         self.pending = bytearray()
         self.at = 0
@@ -33,21 +39,22 @@ class Habits:
     def factor(self, at: int) -> float:
         """Return how many times the usual calls are a habit at bucket ``at``."""
         self.at = at
-        day, week = (at - DAY) % WEEK, at % WEEK
-        memory = self.memory
+        memory, day, week = self.memory, (at - DAY) % WEEK, at % WEEK
         if _NEAR <= day < WEEK - _NEAR and _NEAR <= week < WEEK - _NEAR:
-            most = max(max(memory[day - 2 : day + 3]), max(memory[week - 2 : week + 3]))
+            most = max(*memory[day - _NEAR : day + _NEAR + 1], *memory[week - _NEAR : week + _NEAR + 1])
         else:
-            most = max(memory[(place + near) % WEEK] for place in (day, week) for near in range(-2, 3))
+            near = range(-_NEAR, _NEAR + 1)
+            most = max(memory[(place + by) % WEEK] for place in (day, week) for by in near)
         return exp(most * _STEP) if most else 1.0
 
-    def note(self, channel: Channel, calls: float, usual: float, factor: float) -> None:
-        """Remember the bucket where it was a burst."""
+    def note(self, channel: Channel, calls: float, usual: float) -> None:
+        """Remember the bucket of ``calls`` where ``usual`` ones, habits apart, were expected, if it is a burst."""
         value = 0
         expected = usual * exp(channel.wander)
-        self.seen = 0.6 * self.seen + calls
-        self.expected = 0.6 * self.expected + expected
-        if channel.known and calls > 1.2 * expected and of_count(self.seen, self.expected, 0.03) >= NOTED:
+        self.seen = _FADING * self.seen + calls
+        self.expected = _FADING * self.expected + expected
+        burst = channel.known and calls > 1.2 * expected
+        if burst and of_count(self.seen, self.expected, _LOOSE) >= _NOTED:
             self.running += 1
             if self.running <= _LONGEST:
                 value = min(255, round(log(calls / expected) / _STEP))
