@@ -27,11 +27,12 @@ from outlay.ledger.retention import forget, prune, remove
 from outlay.ledger.reviews import Reviews
 from outlay.ledger.rollups import Known
 from outlay.ledger.spool import Spool
+from outlay.ledger.watched import Watched
 from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span
 
 
-class Ledger(Reviews, Alerting):
+class Ledger(Reviews, Alerting, Watched):
     """An open ledger; use it from one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:

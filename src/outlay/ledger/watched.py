@@ -8,8 +8,6 @@ from typing import Literal, NamedTuple
 
 from outlay.ledger import traffic
 from outlay.ledger.database import in_use, transaction
-from outlay.ledger.queries import find_calls
-from outlay.records import Call
 
 CURSOR = "spikes"
 
@@ -101,7 +99,9 @@ class Watched:
         """Return the state of every series that is watched, by its name."""
         return dict(self._database.execute("SELECT name, state FROM spike_states"))
 
-    def save_states(self, states: Mapping[str, bytes], gone: Iterable[str], seq: int, incidents: Iterable[Kept]) -> None:
+    def save_states(
+        self, states: Mapping[str, bytes], gone: Iterable[str], seq: int, incidents: Iterable[tuple[str, int, int | None, bytes]]
+    ) -> None:
         """Keep what was seen up to the call ``seq``: all of it or nothing."""
         with in_use, transaction(self._database):
             self._database.executemany("DELETE FROM spike_states WHERE name = ?", [(name,) for name in gone])
@@ -118,10 +118,10 @@ class Watched:
         )
         return [Kept(*row) for row in rows]
 
-    def reviews(self) -> dict[str, tuple[str, int]]:
-        """Return what people said of incidents, by id: the word, and in nanoseconds since the epoch until when."""
-        rows = self._database.execute("SELECT id, word, until FROM spike_reviews")
-        return {name: (word, until) for name, word, until in rows}
+    def reviews(self) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return what people said of incidents: by id and kind of word, the word, and until when (ns) it holds."""
+        rows = self._database.execute("SELECT id, kind, word, until FROM spike_reviews")
+        return {(name, kind): (word, until) for name, kind, word, until in rows}
 
     def review(self, incident: str, word: Literal["acknowledged", "muted", "confirmed", "dismissed"], until: int) -> None:
         """Keep what somebody says of an incident; of each kind of word (state, judgement) the latest counts."""
@@ -141,8 +141,3 @@ class Watched:
         rows = self._database.execute("SELECT at, name FROM marks WHERE at >= ? AND at < ?", (since, until))
         seen = [(at, f"release {release}") for at, release in self.releases(since, until)]
         return sorted({Mark(*row) for row in [*rows, *seen]})
-
-    def call_named(self, name: str) -> Call | None:
-        """Return the call with this id."""
-        found = find_calls(self._database, name, 1)
-        return found[0] if found else None

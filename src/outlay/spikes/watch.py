@@ -1,0 +1,262 @@
+"""The watch: what comes into the ledger is taken apart by series, judged when a bucket is over, and told.
+
+One process of all that share a ledger does it, elected by a lease; its state is kept there, so another one can go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from outlay.alerts.alert import Alert
+from outlay.spikes.board import Board
+from outlay.spikes.cause import Cause, Source, find_cause
+from outlay.spikes.detector import Bucket
+from outlay.spikes.guards import Guards, Limits, Watching
+from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
+from outlay.spikes.message import alert_of, alert_of_finding
+from outlay.spikes.series import Key, add, gather, name_of
+
+SECOND = 10**9
+DAY = 86_400 * SECOND
+GRACE = 10 * SECOND
+"""Nanoseconds after its end at which a bucket is judged: by then the calls of all processes have come."""
+HISTORY = 28 * DAY
+"""How far back the ledger is read when the watch is new."""
+LEASE = 60 * SECOND
+SAVE = 6
+"""Buckets after which all states are kept, where nothing happens before; what came since is read again after a crash."""
+RECENT = 20_000
+"""Calls that guards learn from when the watch is new."""
+_STATE = "watch"
+
+Sink = Callable[[Alert], None]
+
+
+class Traffic(Protocol):
+    """What the calls of one key were in one bucket, as the ledger adds them up."""
+
+    @property
+    def slot(self) -> int: ...
+    @property
+    def key(self) -> tuple[str, ...]: ...
+    @property
+    def calls(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
+    @property
+    def input(self) -> int: ...
+    @property
+    def cached(self) -> int: ...
+    @property
+    def output(self) -> int: ...
+    @property
+    def cost(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class Ledger(Source, Protocol):
+    """What the watch asks of a ledger, and keeps there."""
+
+    def take_lease(self, name: str, holder: str, now: int, length: int) -> bool: ...
+    def last_seq(self) -> int: ...
+    def watch_cursor(self) -> int | None: ...
+    def traffic_after(self, by: tuple[str, ...], after: int, last: int) -> Iterable[Traffic]: ...
+    def traffic_between(self, by: tuple[str, ...], since: int, until: int, last: int) -> Iterable[Traffic]: ...
+    def watched_calls(self, after: int, last: int) -> Iterator[Watching]: ...
+    def states(self) -> dict[str, bytes]: ...
+    def save_states(
+        self,
+        states: Mapping[str, bytes],
+        gone: Iterable[str],
+        seq: int,
+        incidents: Iterable[tuple[str, int, int | None, bytes]],
+    ) -> None: ...
+    def reviews(self) -> dict[tuple[str, str], tuple[str, int]]: ...
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """An incident with its cause, as the ledger keeps it."""
+
+    incident: Incident
+    cause: Cause | None = None
+
+
+class _State(msgspec.Struct, kw_only=True):
+    """What the watch keeps beside the series."""
+
+    slot: int
+    pending: list[tuple[int, Key, Bucket]]
+    open: list[Incident]
+    guards: Guards
+
+
+class Watch:
+    """One process's part in the watch over a ledger."""
+
+    def __init__(
+        self, ledger: Ledger, sink: Sink, *, holder: str, tags: tuple[str, ...] = (), project: str = "", limits: Limits
+    ) -> None:
+        """Watch ``ledger`` as ``holder``, by the values of ``tags`` too; tell ``sink``."""
+        self._ledger = ledger
+        self._sink = sink
+        self._holder = holder
+        self._tags = tags
+        self._project = project
+        self._limits = limits
+        self._board: Board | None = None
+        self._warming: Iterator[None] | None = None
+        self._lease_until = 0
+
+    def step(self, now: int, deadline: float | None = None) -> bool:
+        """Take in what has come until ``now`` (ns since the epoch), as far as ``deadline`` (monotonic) allows.
+
+        Returns whether something is left to do.
+        """
+        if not self._elected(now):
+            self._board = None
+            return False
+        if self._board is None:
+            self._load(now)
+        if self._warming is not None and not self._warm(deadline):
+            return True
+        self._read()
+        return self._close(now, deadline)
+
+    def save(self) -> None:
+        """Keep the states now: the process ends."""
+        if self._board is not None and self._warming is None:
+            self._save()
+
+    # What follows happens in this order.
+
+    def _elected(self, now: int) -> bool:
+        if now + LEASE // 2 > self._lease_until or self._board is None:
+            if not self._ledger.take_lease("spikes", self._holder, now, LEASE):
+                self._lease_until = 0
+                return False
+            self._lease_until = now + LEASE
+        return True
+
+    def _load(self, now: int) -> None:
+        states, seq = self._ledger.states(), self._ledger.watch_cursor()
+        kept = states.pop(_STATE, None)
+        self._pending: dict[int, dict[Key, Bucket]] = {}
+        self._unsaved: list[Told] = []
+        self._closed = 0
+        if kept is None or seq is None:
+            self._board, self._incidents, self._guards = Board(), Incidents(), Guards()
+            self._seq = self._ledger.last_seq()
+            self._slot = (now - HISTORY) // BUCKET
+            self._warming = self._replay(now)
+            return
+        state = msgspec.msgpack.decode(kept, type=_State)
+        self._board, self._incidents, self._guards = Board(states), Incidents(state.open), state.guards
+        self._seq, self._slot, self._warming = seq, state.slot, None
+        for slot, key, bucket in state.pending:
+            self._pending.setdefault(slot, {})[key] = bucket
+
+    def _replay(self, now: int) -> Iterator[None]:
+        """Learn from the ledger's history, a bucket at a time; nothing of it is told."""
+        board, last = self._board, self._seq
+        assert board is not None  # noqa: S101 - _load has made it
+        for _ in self._guards.watch(self._ledger.watched_calls(max(0, last - RECENT), last), self._limits):
+            pass
+        for since in range(now - HISTORY, now, DAY):
+            for by in self._dimensions():
+                self._gather(by, self._ledger.traffic_between(by, since, min(since + DAY, now), last))
+            while (self._slot + 1) * BUCKET <= min(since + DAY, now):
+                board.close(self._slot, gather(self._pending.pop(self._slot, {}).items()))
+                self._slot += 1
+                yield
+
+    def _warm(self, deadline: float | None) -> bool:
+        assert self._warming is not None  # noqa: S101 - step has looked
+        for _ in self._warming:
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+        self._warming = None
+        self._save()
+        return True
+
+    def _dimensions(self) -> list[tuple[str, ...]]:
+        return [("feature", "model"), *((f"tag:{tag}",) for tag in self._tags)]
+
+    def _read(self) -> None:
+        last = self._ledger.last_seq()
+        if last == self._seq:
+            return
+        for by in self._dimensions():
+            self._gather(by, self._ledger.traffic_after(by, self._seq, last))
+        for finding in self._guards.watch(self._ledger.watched_calls(self._seq, last), self._limits):
+            self._sink(alert_of_finding(finding, finding.at, self._project))
+        self._seq = last
+
+    def _gather(self, by: tuple[str, ...], rows: Iterable[Traffic]) -> None:
+        """Add rows to the buckets that are not closed; what comes late counts now."""
+        for row in rows:
+            key = ("model", *row.key) if len(by) == 2 else ("tag", by[0].removeprefix("tag:"), *row.key)
+            buckets = self._pending.setdefault(max(row.slot, self._slot), {})
+            bucket = Bucket(row.calls, row.errors, row.input, row.cached, row.output, row.cost / 1e12, row.seconds)
+            buckets[key] = add(buckets[key], bucket) if key in buckets else bucket
+
+    def _close(self, now: int, deadline: float | None) -> bool:
+        """Judge the buckets that are over."""
+        board = self._board
+        assert board is not None  # noqa: S101 - step has made it
+        while (self._slot + 1) * BUCKET + GRACE <= now:
+            slot = self._slot
+            alarms = board.close(slot, gather(self._pending.pop(slot, {}).items()))
+            self._slot += 1
+            self._closed += 1
+            amounts = {key: series.amounts[-1] for key, series in board.series.items()}
+            events = self._incidents.take(slot, alarms, amounts)
+            for event in events:
+                self._tell(event, now)
+            if events or self._closed >= SAVE:
+                self._save()
+            if deadline is not None and time.monotonic() >= deadline:
+                return True
+        return False
+
+    def _tell(self, event: Event, now: int) -> None:
+        """Find out why, keep it, and hand it on unless somebody said not to."""
+        incident = event.incident
+        cause = find_cause(self._ledger, incident)
+        reviews = self._ledger.reviews()
+        judgement, _ = reviews.get((incident.id, "judgement"), ("", 0))
+        word, until = reviews.get((incident.id, "state"), ("", 0))
+        if judgement == "dismissed":
+            self._dismiss(incident)
+        quiet = judgement == "dismissed" or (word == "muted" and until > now)
+        if not (quiet or (word == "acknowledged" and event.what == "grown")):
+            self._sink(alert_of(event, cause, now, self._project))
+        told(incident, (self._slot) * BUCKET)
+        self._unsaved.append(Told(incident=incident, cause=cause))
+
+    def _dismiss(self, incident: Incident) -> None:
+        """Take what is now for the usual."""
+        board = self._board
+        assert board is not None  # noqa: S101 - step has made it
+        for key in incident.series:
+            if key in board.series:
+                board.series[key].detector.accept()
+
+    def _save(self) -> None:
+        board = self._board
+        assert board is not None  # noqa: S101 - step has made it
+        pending = [(slot, key, part) for slot, parts in self._pending.items() for key, part in parts.items()]
+        state = _State(slot=self._slot, pending=pending, open=self._incidents.open, guards=self._guards)
+        states = board.states() | {_STATE: msgspec.msgpack.encode(state)}
+        rows = [
+            (told.incident.id, told.incident.opened, told.incident.closed, msgspec.json.encode(told))
+            for told in self._unsaved
+        ]
+        self._ledger.save_states(states, [name_of(key) for key in board.gone], self._seq, rows)
+        board.gone.clear()
+        self._unsaved.clear()
+        self._closed = 0
