@@ -1,14 +1,14 @@
-"""Calls by buckets of five minutes and by what is watched for spikes, and what an explanation needs of a time's calls."""
+"""Calls by buckets of five minutes, and by what carries their cost: what the watch for spikes asks."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from outlay.ledger.counters import MILLI
 from outlay.ledger.scanned import conditions, expression
 from outlay.ledger.view import column
+from outlay.traffic import Classes, Model, Spent, Traffic, Watching
 
 BUCKET = 300 * 10**9
 """Nanoseconds of a bucket."""
@@ -18,36 +18,11 @@ _ENDED = "l.outcome IN ('ok', 'error', 'abandoned', 'cancelled')"
 """A call that is pending comes again when it is settled."""
 
 
-class Traffic(NamedTuple):
-    """What the calls of one key were in one bucket. A call belongs to the bucket in which it ended."""
-
-    slot: int
-    """Buckets since 1970."""
-    key: tuple[str, ...]
-    calls: int
-    errors: int
-    retries: int
-    input: int
-    """Tokens read, cached ones included."""
-    cached: int
-    """Those of them that came from a cache."""
-    output: int
-    cost: int
-    """Pico-USD."""
-    seconds: float
-    """Time that the answered calls took, added up."""
-    capped: int
-    """Answers that ended at their output limit."""
-    unpriced: int
-
-
 _SUMS = (
     "count(*), sum(l.outcome = 'error'), sum(l.attempt > 1), "
     f"sum({_INPUT}), sum(e.cache_read), sum(e.output + e.other_output), "
     f"sum(e.cost / {MILLI}), sum(e.cost % {MILLI}), "
-    """sum(iif(l.outcome IN ('ok', 'abandoned'), max(e."end" - e.start, 0) / 1000, 0)), """
-    "sum(l.finish_reasons LIKE '%length%' OR l.finish_reasons LIKE '%max_tokens%'), "
-    "sum(l.cost_status IN ('unknown', 'partial') AND l.outcome IN ('ok', 'abandoned'))"
+    """sum(iif(l.outcome IN ('ok', 'abandoned'), max(e."end" - e.start, 0) / 1000, 0))"""
 )
 
 
@@ -74,23 +49,22 @@ def read_traffic(
     )
     width = len(by)
     for slot, *row in database.execute(sql, values):
-        key, (calls, errors, retries, read, cached, written, milli, pico, micros, capped, unpriced) = (
+        key, (calls, errors, retries, read, cached, written, milli, pico, micros) = (
             tuple(str(part or "") for part in row[:width]),
             row[width:],
         )
         yield Traffic(
-            slot, key, calls, errors, retries, read, cached, written, milli * MILLI + pico, micros / 1e6, capped, unpriced
+            slot,
+            key,
+            calls,
+            errors,
+            retries,
+            read,
+            cached,
+            written,
+            milli * MILLI + pico,
+            micros / 1e6,
         )
-
-
-class Spent(NamedTuple):
-    """What the calls to one model were in a time: counts, and by token class (tokens, pico-USD)."""
-
-    first: int
-    billed: int
-    cost: int
-    read: dict[str, tuple[int, int]]
-    written: dict[str, tuple[int, int]]
 
 
 _READ = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input")
@@ -106,20 +80,20 @@ _CLASS = (
 
 def read_spent(
     database: sqlite3.Connection, since: int, until: int, filters: Mapping[str, str | None] | None = None
-) -> dict[tuple[str, str], Spent]:
+) -> dict[Model, Spent]:
     """Return what calls that began from ``since`` to ``until`` were, by (provider, model); every call is read."""
     where, more = conditions(database, filters or {})
     values = (since, until, *more)
-    tail = f"FROM entries e JOIN labels l ON l.number = e.label"
+    tail = "FROM entries e JOIN labels l ON l.number = e.label"
     time = f"WHERE e.start >= ? AND e.start < ? AND l.outcome <> 'pending'{where} GROUP BY 1, 2"
     tokens = ", ".join(f"sum(e.{name})" for name in (*_READ, *_WRITTEN))
     billed = f"e.cost > 0 OR {_INPUT} + e.output + e.other_output > 0"
     sql = (
-        f"SELECT l.provider, l.model, sum(l.attempt = 1), sum({billed}), sum(e.cost / {MILLI}), sum(e.cost % {MILLI}),"  # noqa: S608  own words
+        f"SELECT l.provider, l.model, sum(l.attempt = 1), sum({billed}), sum(e.cost / {MILLI}), sum(e.cost % {MILLI}),"
         f" {tokens} {tail} {time}"
     )
     amounts = _read_amounts(database, tail, time + ", 3", values)
-    found: dict[tuple[str, str], Spent] = {}
+    found: dict[Model, Spent] = {}
     for provider, model, first, billed_calls, milli, pico, *counts in database.execute(sql, values):
         paid = amounts.get((provider, model), {})
         classes = {name: (count, paid.get(name, 0)) for name, count in zip((*_READ, *_WRITTEN), counts, strict=True)}
@@ -135,20 +109,18 @@ def read_spent(
 
 def _read_amounts(
     database: sqlite3.Connection, tail: str, time: str, values: tuple[int | str | None, ...]
-) -> dict[tuple[str, str], dict[str, int]]:
+) -> dict[Model, dict[str, int]]:
     sql = (
-        f"SELECT l.provider, l.model, {_CLASS}, sum(part.value / {MILLI}), sum(part.value % {MILLI}) {tail}"  # noqa: S608  own words
+        f"SELECT l.provider, l.model, {_CLASS}, sum(part.value / {MILLI}), sum(part.value % {MILLI}) {tail}"
         " CROSS JOIN json_each(iif(l.cost_source = 'computed', e.cost_by_class, '{}')) part " + time
     )
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    found: dict[Model, dict[str, int]] = {}
     for provider, model, name, milli, pico in database.execute(sql, values):
         found.setdefault((provider, model), {})[name] = milli * MILLI + pico
     return found
 
 
-def _unsplit(
-    cost: int, read: dict[str, tuple[int, int]], written: dict[str, tuple[int, int]]
-) -> tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]:
+def _unsplit(cost: int, read: Classes, written: Classes) -> tuple[Classes, Classes]:
     """Return the classes with an amount that no provider split, by the tokens of each, where nothing else is known."""
     both = {**read, **written}
     tokens = sum(count for count, _ in both.values())
@@ -160,7 +132,7 @@ def _unsplit(
     )
 
 
-def _used(classes: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+def _used(classes: Classes) -> Classes:
     return {name: part for name, part in classes.items() if part[0]}
 
 
@@ -169,10 +141,10 @@ def read_carriers(
     name: str,
     times: tuple[tuple[int, int], tuple[int, int]],
     filters: Mapping[str, str | None] | None = None,
-) -> dict[str, tuple[int, int]]:
+) -> Classes:
     """Return what each value of the field ``name`` cost in two times, in pico-USD."""
     where, more = conditions(database, filters or {})
-    found: dict[str, tuple[int, int]] = {}
+    found: Classes = {}
     key = expression(database, name)
     for at, (since, until) in enumerate(times):
         sql = (
@@ -189,12 +161,12 @@ def read_carriers(
 def read_examples(
     database: sqlite3.Connection, since: int, until: int, filters: Mapping[str, str | None], order: str, limit: int = 3
 ) -> list[str]:
-    """Return ids of calls that ended from ``since`` to ``until``: the ``dearest``, the ``slowest`` or that ``failed``."""
+    """Return ids of calls that began from ``since`` to ``until``: ``dearest``, ``slowest``, or that ``failed``."""
     where, more = conditions(database, filters)
     ways = {"dearest": "e.cost DESC", "slowest": '(e."end" - e.start) DESC', "failed": "e.failed DESC, e.start DESC"}
     sql = (
         "SELECT e.id FROM entries e JOIN labels l ON l.number = e.label WHERE e.start >= ? AND e.start < ?"  # noqa: S608  own words
-        f'{where} ORDER BY {ways[order]}, e.seq LIMIT ?'
+        f"{where} ORDER BY {ways[order]}, e.seq LIMIT ?"
     )
     return [row[0] for row in database.execute(sql, (since, until, *more, limit))]
 
@@ -208,34 +180,15 @@ def read_releases(database: sqlite3.Connection, since: int, until: int) -> list[
     return sorted((at, release) for at, release in database.execute(sql) if since <= at < until)
 
 
-class Watching(NamedTuple):
-    """What guards look at of one call."""
-
-    id: str
-    end: int
-    trace_id: str
-    feature: str
-    site: str
-    provider: str
-    model: str
-    cost: int
-    """Pico-USD; 0 where it is unknown."""
-    input: int
-    output: int
-    capped: bool
-    """Whether the answer ended at its output limit."""
-    unpriced: bool
-    failed: bool
-
-
 def read_watching(database: sqlite3.Connection, after: int, last: int) -> Iterator[Watching]:
     """Yield what guards look at of the calls with a ``seq`` after ``after`` and up to ``last``, in their order."""
     sql = (
-        'SELECT e.id, e."end", e.trace_id, l.feature, coalesce(l.site, \'\'), l.provider, l.model, e.cost,'  # noqa: S608  own words
+        "SELECT e.id, e.\"end\", e.trace_id, l.feature, coalesce(l.site, ''), l.provider, l.model, e.cost,"  # noqa: S608  own words
         f" {_INPUT}, e.output + e.other_output,"
         " l.finish_reasons LIKE '%length%' OR l.finish_reasons LIKE '%max_tokens%',"
         " l.cost_status IN ('unknown', 'partial') AND l.outcome IN ('ok', 'abandoned'), e.failed"
-        f" FROM entries e JOIN labels l ON l.number = e.label WHERE e.seq > ? AND e.seq <= ? AND {_ENDED} ORDER BY e.seq"
+        " FROM entries e JOIN labels l ON l.number = e.label"
+        f" WHERE e.seq > ? AND e.seq <= ? AND {_ENDED} ORDER BY e.seq"
     )
     for *row, capped, unpriced, failed in database.execute(sql, (after, last)):
         yield Watching(*row, bool(capped), bool(unpriced), bool(failed))

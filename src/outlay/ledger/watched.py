@@ -1,4 +1,4 @@
-"""What the watch for spikes keeps in the ledger: its state, its incidents, deploy markers, and the lease of who watches."""
+"""What the watch for spikes reads and keeps: traffic, state, incidents, deploy markers, a lease."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from outlay.ledger import traffic
 from outlay.ledger.database import in_use, transaction
+from outlay.traffic import Mark, Model, Spent, Traffic, Watching
 
 CURSOR = "spikes"
 
@@ -23,20 +24,13 @@ class Kept(NamedTuple):
     """The rest, as JSON."""
 
 
-class Mark(NamedTuple):
-    """A moment that somebody marked: a deploy, a migration."""
-
-    at: int
-    name: str
-
-
 class Watched:
     """The part of ``Ledger`` that the watch for spikes reads and writes."""
 
     _database: sqlite3.Connection
 
     def take_lease(self, name: str, holder: str, now: int, length: int) -> bool:
-        """Return whether ``holder`` may do what ``name`` says until ``now + length`` (ns): nobody else has the lease."""
+        """Return whether ``holder`` may do what ``name`` says until ``now + length`` (ns): nobody else may."""
         with in_use:
             row = self._database.execute(
                 "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET holder = excluded.holder, until ="
@@ -59,22 +53,20 @@ class Watched:
         """Return the ``seq`` of the latest call."""
         return traffic.last_seq(self._database)
 
-    def traffic_after(self, by: tuple[str, ...], after: int, last: int) -> list[traffic.Traffic]:
+    def traffic_after(self, by: tuple[str, ...], after: int, last: int) -> list[Traffic]:
         """Return the traffic of the calls with a ``seq`` after ``after`` and up to ``last``, by the fields ``by``."""
         return list(traffic.read_traffic(self._database, by, "e.seq > ? AND e.seq <= ?", (after, last)))
 
-    def traffic_between(self, by: tuple[str, ...], since: int, until: int, last: int) -> Iterator[traffic.Traffic]:
+    def traffic_between(self, by: tuple[str, ...], since: int, until: int, last: int) -> Iterator[Traffic]:
         """Yield the traffic of the calls that began from ``since`` to ``until`` and have a ``seq`` up to ``last``."""
         condition = "e.start >= ? AND e.start < ? AND e.seq <= ?"
         return traffic.read_traffic(self._database, by, condition, (since, until, last))
 
-    def watched_calls(self, after: int, last: int) -> Iterator[traffic.Watching]:
+    def watched_calls(self, after: int, last: int) -> Iterator[Watching]:
         """Yield what guards look at of the calls with a ``seq`` after ``after`` and up to ``last``."""
         return traffic.read_watching(self._database, after, last)
 
-    def spent(
-        self, since: int, until: int, filters: Mapping[str, str | None] | None = None
-    ) -> dict[tuple[str, str], traffic.Spent]:
+    def spent(self, since: int, until: int, filters: Mapping[str, str | None] | None = None) -> dict[Model, Spent]:
         """Return what calls that began from ``since`` to ``until`` were and cost, by (provider, model)."""
         return traffic.read_spent(self._database, since, until, filters)
 
@@ -100,7 +92,11 @@ class Watched:
         return dict(self._database.execute("SELECT name, state FROM spike_states"))
 
     def save_states(
-        self, states: Mapping[str, bytes], gone: Iterable[str], seq: int, incidents: Iterable[tuple[str, int, int | None, bytes]]
+        self,
+        states: Mapping[str, bytes],
+        gone: Iterable[str],
+        seq: int,
+        incidents: Iterable[tuple[str, int, int | None, bytes]],
     ) -> None:
         """Keep what was seen up to the call ``seq``: all of it or nothing."""
         with in_use, transaction(self._database):
@@ -113,7 +109,8 @@ class Watched:
     def incidents(self, since: int | None = None) -> list[Kept]:
         """Return the incidents that are open, or were closed after ``since``, the latest first."""
         rows = self._database.execute(
-            "SELECT id, opened, closed, body FROM spike_incidents WHERE closed IS NULL OR closed >= ? ORDER BY opened DESC",
+            "SELECT id, opened, closed, body FROM spike_incidents WHERE closed IS NULL OR closed >= ?"
+            " ORDER BY opened DESC",
             (since or 0,),
         )
         return [Kept(*row) for row in rows]
@@ -123,7 +120,9 @@ class Watched:
         rows = self._database.execute("SELECT id, kind, word, until FROM spike_reviews")
         return {(name, kind): (word, until) for name, kind, word, until in rows}
 
-    def review(self, incident: str, word: Literal["acknowledged", "muted", "confirmed", "dismissed"], until: int) -> None:
+    def review(
+        self, incident: str, word: Literal["acknowledged", "muted", "confirmed", "dismissed"], until: int
+    ) -> None:
         """Keep what somebody says of an incident; of each kind of word (state, judgement) the latest counts."""
         kind = "judgement" if word in ("confirmed", "dismissed") else "state"
         with in_use:

@@ -1,1 +1,1 @@
-"""Spikes: what runs away is found in minutes, with the reason and the dollars, and nothing is said when nothing is wrong."""
+"""Spikes: what runs away is found in minutes, with the reason and the dollars, and without noise."""

@@ -66,9 +66,7 @@ class Board:
             if score >= THRESHOLD:
                 detector = series.detector
                 amounts = tuple(series.amounts[-detector.window :])
-                found.append(
-                    Alarm(key, slot, score, detector.driver, detector.window, amounts, detector.days_known)
-                )
+                found.append(Alarm(key, slot, score, detector.driver, detector.window, amounts, detector.days_known))
         self._release()
         return found
 

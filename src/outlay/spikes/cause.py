@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
-from typing import Protocol
 
 import msgspec
 
 from outlay.alerts.alert import Driver
-from outlay.spikes.explanation import Cell, Cells, Explanation, Model, explain
+from outlay.spikes.explanation import Cells, Explanation, explain
 from outlay.spikes.incidents import HOUR, Incident
 from outlay.spikes.series import filters_of, name_of
+from outlay.spikes.source import Source, Time
 
 DAY = 24 * HOUR
 DIMENSIONS = ("feature", "site", "model", "release", "tag:user")
@@ -20,56 +19,6 @@ CARRIERS = 5
 """Carriers that are told at most."""
 _ORDERS = {"latency": "slowest", "errors": "failed"}
 """Which calls are examples of a channel; of the others the dearest."""
-
-Filters = Mapping[str, str | None]
-Time = tuple[int, int]
-
-
-class Spent(Protocol):
-    """What the calls to one model were in a time."""
-
-    @property
-    def first(self) -> int:
-        """Attempts that are no retry."""
-    @property
-    def billed(self) -> int:
-        """Attempts that used tokens or cost something."""
-    @property
-    def cost(self) -> int:
-        """Pico-USD."""
-    @property
-    def read(self) -> dict[str, tuple[int, int]]:
-        """Tokens read and what they cost, by class."""
-    @property
-    def written(self) -> dict[str, tuple[int, int]]:
-        """Tokens written and what they cost, by class."""
-
-
-class Marked(Protocol):
-    """A deploy marker."""
-
-    @property
-    def at(self) -> int:
-        """Nanoseconds since the epoch."""
-    @property
-    def name(self) -> str:
-        """What happened then."""
-
-
-class Source(Protocol):
-    """The questions that a ledger answers about calls."""
-
-    def spent(self, since: int, until: int, filters: Filters | None = None) -> Mapping[Model, Spent]:
-        """Return what the calls of a time were, by (provider, model)."""
-
-    def carriers(self, name: str, times: tuple[Time, Time], filters: Filters | None = None) -> dict[str, Time]:
-        """Return what each value of a field cost in two times."""
-
-    def examples(self, since: int, until: int, filters: Filters, order: str) -> list[str]:
-        """Return ids of three calls."""
-
-    def marks(self, since: int, until: int) -> list[Marked]:
-        """Return deploy markers and new releases."""
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,14 +38,6 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return next((driver.value for driver in self.carriers if driver.dimension == "site"), "")
 
 
-def cells_of(spent: Mapping[Model, Spent]) -> Cells:
-    """Return what a ledger tells of a time as an explanation takes it."""
-    return {
-        model: Cell(first=part.first, billed=part.billed, cost=part.cost, read=part.read, written=part.written)
-        for model, part in spent.items()
-    }
-
-
 def find_cause(source: Source, incident: Incident) -> Cause:
     """Explain an incident: what its subject cost from its first bad bucket on, against what the day before was like.
 
@@ -104,10 +45,10 @@ def find_cause(source: Source, incident: Incident) -> Cause:
     """
     filters, time = filters_of(incident.subject), (incident.opened, incident.last)
     before = incident.opened - DAY, incident.opened
-    usual = cells_of(source.spent(*before, filters))
+    usual = source.spent(*before, filters)
     scale = _scale(incident, usual)
     return Cause(
-        explanation=explain(usual, cells_of(source.spent(*time, filters)), scale),
+        explanation=explain(usual, source.spent(*time, filters), scale),
         carriers=_carriers(source, incident, before, scale),
         examples=tuple(source.examples(*time, filters, _ORDERS.get(incident.driver, "dearest"))),
         marks=tuple((mark.at, mark.name) for mark in source.marks(incident.opened - HOUR, incident.last)),
@@ -139,5 +80,3 @@ def _carriers(source: Source, incident: Incident, before: Time, scale: Fraction)
             value = max(more, key=more.__getitem__)
             found.append(Driver(dimension=name.removeprefix("tag:"), value=value, amount=more[value]))
     return tuple(sorted(found, key=lambda driver: -driver.amount)[:CARRIERS])
-
-

@@ -1,8 +1,8 @@
 """A channel: one factor of a series' cost, with what is usual for it.
 
 What is seen in a bucket (calls, tokens, dollars) is set against an exposure (time, calls, tokens) times the usual rate.
-The logarithm of the rate is a sum: a level, the hour of the day, the day of the week; beside it a slow wander. Each part
-has a variance, so that the expectation knows how well it is known: without a history only the gross is evidence.
+The logarithm of the rate is a sum: a level, the hour of the day, the day of the week; beside it a slow wander. Each
+part has a variance, so that the expectation knows how well it is known: without a history only the gross is evidence.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ _CLIP = 2.5
 """Deviations beyond which what is seen teaches no more."""
 _ACCEPTED = 48
 """Buckets whose mean becomes the new level."""
+_FIRST_DAY = 0.0004
+"""Variance of the day of the week on which the history begins: the others are known by how they differ from it."""
 _FORGOTTEN = 1.0 - MEMORY * MEMORY
 
 
@@ -50,7 +52,7 @@ class Channel(Windows):
         """Buckets far below the usual."""
 
     def rate(self, left: int, right: int, part: float, day: int) -> float:
-        """Return the usual rate, wander apart, ``part`` of the way from the middle of one hour to the middle of the next."""
+        """Return the usual rate, wander apart, ``part`` of the way from the middle of one hour to that of the next."""
         hours = self.hours
         return exp(self.level + hours[left] + (hours[right] - hours[left]) * part + self.days[day])
 
@@ -185,6 +187,7 @@ class Channel(Windows):
         if not self.known:
             self.level = log(seen / expected)
             self.p_level = noise - 1.0 / expected + 1.0 / seen if self.traits.counts else noise
+            self.p_days[day] = min(self.p_days[day], _FIRST_DAY)
             self.known = True
             return
         p_level, p_hour, p_day = self.p_level, self.p_hours[hour], self.p_days[day]

@@ -21,7 +21,7 @@ CACHED, WRITTEN = 0.1, 5.0
 """What a token read from a cache, and one that was written, costs in most price lists, an uncached one being 1."""
 
 _PAIRS = ((0, 1), (0, 6), (6, 5))
-"""Channels whose evidence is added: an agent's loop makes more calls and longer ones, a retry storm calls and errors."""
+"""Channels whose evidence is added: a loop makes more and longer calls, a retry storm more that fail."""
 _PAIRED = 14.0
 """Limit of two channels together: twice as much can happen by chance."""
 _BOTH = 1.5

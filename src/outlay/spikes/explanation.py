@@ -1,8 +1,8 @@
 """Why did spend change: the difference between two times, split among what multiplies to it, exact to the pico-USD.
 
-A model's cost is requests x billed attempts per request x the model's share x tokens per attempt x the share of a token
-class x dollars per token. Which factor carries how much depends on the order in which they are changed, unless no order is
-preferred: each factor gets its average over all orders (its Shapley value). The parts add up to the difference.
+A model's cost is requests x billed attempts per request x the model's share x tokens per attempt x the share of a
+token class x dollars per token. Which factor carries how much depends on the order in which they are changed, unless no
+order is preferred: each gets its average over all orders (its Shapley value). The parts add up to the difference.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from functools import cache
 from math import factorial
 
 import msgspec
+
+from outlay.traffic import Model, Spent
 
 FACTORS = ("volume", "retries", "model", "input", "cache", "output", "price", "other")
 """What a difference is split among, in the order in which it is shown."""
@@ -28,31 +30,8 @@ MEANINGS = {
     "other": "searches, images, charges not split by the provider",
 }
 
-Model = tuple[str, str]
-"""Provider and model."""
-
-
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """What the calls to one model were and cost in a time. Amounts are pico-USD."""
-
-    first: int = 0
-    """Requests: attempts that are no retry."""
-    billed: int = 0
-    """Attempts that used tokens or cost something."""
-    cost: int = 0
-    read: Mapping[str, tuple[int, int]] = {}
-    """Tokens read and what they cost, by disjoint class."""
-    written: Mapping[str, tuple[int, int]] = {}
-    """Tokens written and what they cost, by disjoint class."""
-
-    @property
-    def other(self) -> int:
-        """What was paid for something else than tokens."""
-        split = (*self.read.values(), *self.written.values())
-        return self.cost - sum(amount for tokens, amount in split if tokens)
-
-
-Cells = Mapping[Model, Cell]
+Cells = Mapping[Model, Spent]
+"""What the calls of a time were, by model."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,11 +93,11 @@ class _Whole:
         # A time that begins between an attempt and its retry has retries without their requests.
         self.first = sum(cell.first for cell in cells.values()) * scale or self.billed
 
-    def of(self, model: Model) -> Cell:
+    def of(self, model: Model) -> Spent:
         return self.cells.get(model, _NOTHING)
 
 
-_NOTHING = Cell()
+_NOTHING = Spent()
 
 
 def _terms(model: Model, one: _Whole, two: _Whole) -> list[Term]:
@@ -156,7 +135,7 @@ def _either(old: Fraction | None, new: Fraction | None) -> Pair:
     return (some if old is None else old) or Fraction(), some or Fraction()
 
 
-def _shares(old: Cell, new: Cell, one: _Whole, two: _Whole) -> Pair:
+def _shares(old: Spent, new: Spent, one: _Whole, two: _Whole) -> Pair:
     before, after = _ratio(old.billed * one.scale, one.billed), _ratio(new.billed, two.billed)
     return _either(before, after)
 
@@ -173,7 +152,7 @@ def _split(term: Term, parts: dict[str, Fraction]) -> None:
         for other, (_, (was, is_now)) in enumerate(term):
             if other != at:
                 sums = [
-                    (sums[k] * was if k < len(sums) else 0) + (sums[k - 1] * is_now if k else 0)
+                    (sums[k] * was if k < len(sums) else Fraction()) + (sums[k - 1] * is_now if k else Fraction())
                     for k in range(len(sums) + 1)
                 ]
         weights = _weights(len(term))

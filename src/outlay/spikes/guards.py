@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
+
+from outlay.traffic import Watching
 
 CENT = 10**10
 """Pico-USD in a cent."""
 
 Rule = Literal["dear_call", "dear_run", "loop", "output_limit", "unpriced", "new_model"]
-
-
-class Watching(Protocol):
-    """One call as guards see it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def end(self) -> int: ...
-    @property
-    def trace_id(self) -> str: ...
-    @property
-    def feature(self) -> str: ...
-    @property
-    def site(self) -> str: ...
-    @property
-    def provider(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def cost(self) -> int: ...
-    @property
-    def input(self) -> int: ...
-    @property
-    def output(self) -> int: ...
-    @property
-    def capped(self) -> bool: ...
-    @property
-    def unpriced(self) -> bool: ...
-    @property
-    def failed(self) -> bool: ...
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,7 +103,11 @@ def _text(event: Event, cause: Cause | None) -> str:
         parts = sorted(_parts(cause), key=lambda part: -abs(part[1]))
         said[-1] += " " + ", ".join(f"{MEANINGS[name]} {_signed(part)}" for name, part in parts) + "."
         if cause.carriers:
-            said.append("Carried by " + ", ".join(f"{d.dimension} {d.value} ({_signed(d.amount)})" for d in cause.carriers) + ".")
+            said.append(
+                "Carried by "
+                + ", ".join(f"{d.dimension} {d.value} ({_signed(d.amount)})" for d in cause.carriers)
+                + "."
+            )
         if cause.marks:
             said.append("Shortly before: " + ", ".join(f"{name} at {moment(at)}" for at, name in cause.marks) + ".")
         if cause.examples:
@@ -131,7 +135,7 @@ def alert_of_finding(finding: Finding, now: int, project: str = "") -> Alert:
         since=finding.at,
         subject=finding.model if finding.rule in ("unpriced", "new_model") else finding.call,
         title=_sentence(finding),
-        text=f"Feature {finding.feature or '(none)'}{f', {finding.site}' if finding.site else ''}, {moment(finding.at)}.",
+        text=f"Feature {finding.feature or '(none)'}, {finding.site or 'in no function'}, {moment(finding.at)}.",
         advice=_ADVICE[finding.rule].format(call=finding.call, model=finding.model),
         amount=finding.amount,
         facts={"rule": finding.rule, "feature": finding.feature, "site": finding.site, "call": finding.call},

@@ -6,19 +6,20 @@ One process of all that share a ledger does it, elected by a lease; its state is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from outlay.alerts.alert import Alert
 from outlay.spikes.board import Board
-from outlay.spikes.cause import Cause, Source, find_cause
+from outlay.spikes.cause import Cause, find_cause
 from outlay.spikes.detector import Bucket
-from outlay.spikes.guards import Guards, Limits, Watching
+from outlay.spikes.guards import Guards, Limits
 from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
 from outlay.spikes.message import alert_of, alert_of_finding
 from outlay.spikes.series import Key, add, gather, name_of
+from outlay.spikes.source import Book
+from outlay.traffic import Traffic
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -28,55 +29,12 @@ HISTORY = 28 * DAY
 """How far back the ledger is read when the watch is new."""
 LEASE = 60 * SECOND
 SAVE = 6
-"""Buckets after which all states are kept, where nothing happens before; what came since is read again after a crash."""
+"""Buckets after which all states are kept, where nothing happens before. After a crash, what came since is read again."""
 RECENT = 20_000
 """Calls that guards learn from when the watch is new."""
 _STATE = "watch"
 
 Sink = Callable[[Alert], None]
-
-
-class Traffic(Protocol):
-    """What the calls of one key were in one bucket, as the ledger adds them up."""
-
-    @property
-    def slot(self) -> int: ...
-    @property
-    def key(self) -> tuple[str, ...]: ...
-    @property
-    def calls(self) -> int: ...
-    @property
-    def errors(self) -> int: ...
-    @property
-    def input(self) -> int: ...
-    @property
-    def cached(self) -> int: ...
-    @property
-    def output(self) -> int: ...
-    @property
-    def cost(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-class Ledger(Source, Protocol):
-    """What the watch asks of a ledger, and keeps there."""
-
-    def take_lease(self, name: str, holder: str, now: int, length: int) -> bool: ...
-    def last_seq(self) -> int: ...
-    def watch_cursor(self) -> int | None: ...
-    def traffic_after(self, by: tuple[str, ...], after: int, last: int) -> Iterable[Traffic]: ...
-    def traffic_between(self, by: tuple[str, ...], since: int, until: int, last: int) -> Iterable[Traffic]: ...
-    def watched_calls(self, after: int, last: int) -> Iterator[Watching]: ...
-    def states(self) -> dict[str, bytes]: ...
-    def save_states(
-        self,
-        states: Mapping[str, bytes],
-        gone: Iterable[str],
-        seq: int,
-        incidents: Iterable[tuple[str, int, int | None, bytes]],
-    ) -> None: ...
-    def reviews(self) -> dict[tuple[str, str], tuple[str, int]]: ...
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -99,7 +57,7 @@ class Watch:
     """One process's part in the watch over a ledger."""
 
     def __init__(
-        self, ledger: Ledger, sink: Sink, *, holder: str, tags: tuple[str, ...] = (), project: str = "", limits: Limits
+        self, ledger: Book, sink: Sink, *, holder: str, tags: tuple[str, ...] = (), project: str = "", limits: Limits
     ) -> None:
         """Watch ``ledger`` as ``holder``, by the values of ``tags`` too; tell ``sink``."""
         self._ledger = ledger
