@@ -29,7 +29,7 @@ class Alarm(NamedTuple):
     score: float
     driver: str
     window: int
-    """Buckets since which it shows."""
+    """Buckets since which it has been so."""
     amounts: tuple[Amount, ...]
     """The cost of these buckets beside the usual one, the latest last."""
     days_known: float
@@ -65,8 +65,9 @@ class Board:
             score = series.close(slot, bucket)
             if score >= THRESHOLD:
                 detector = series.detector
-                amounts = tuple(series.amounts[-detector.window :])
-                found.append(Alarm(key, slot, score, detector.driver, detector.window, amounts, detector.days_known))
+                began = detector.began()
+                amounts = tuple(series.amounts[-began:])
+                found.append(Alarm(key, slot, score, detector.driver, began, amounts, detector.days_known))
         self._release()
         return found
 

@@ -36,7 +36,7 @@ class Channel(Windows):
         self.hours = [0.0] * 24
         self.p_hours = [traits.hours**2] * 24
         self.days = [0.0] * 7
-        self.p_days = [traits.days**2] * 7
+        self.p_days = [traits.days**2] * 5 + [traits.rest_days**2] * 2
         self.p_wander = traits.wander**2
         self.p_now = 0.0
         """Variance of this hour of the day and day of the week."""

@@ -5,12 +5,12 @@ It sees each bucket once, in order of time, and takes as long for each: seven ch
 
 from __future__ import annotations
 
+from math import exp
 from typing import NamedTuple
 
 from outlay.spikes.channel import Channel, Rates
 from outlay.spikes.habits import Habits
 from outlay.spikes.traits import CALLS, ERRORS, INPUT, LATENCY, MISSES, OUTPUT, PRICE
-from outlay.spikes.windows import SCALES
 
 BUCKET = 300
 """Seconds of a bucket."""
@@ -61,9 +61,8 @@ class Detector:
         self.score = 0.0
         self.driver = ""
         """The channel with the most evidence."""
-        self.window = 1
-        """Buckets of the window in which it shows."""
         self._place = (0, 0, 0.0, 0)
+        self._window = 0
 
     def update(self, at: int, bucket: Bucket) -> float:
         """Take in the bucket that begins ``at`` (seconds since the epoch); return its score, from 0 to 1."""
@@ -76,8 +75,8 @@ class Detector:
         calls, errors, read, cached, written, cost, seconds = bucket
         usual = self.calls.rate(*place)
         factor = self.habits.factor(at // BUCKET)
-        self.usual_calls = usual * factor
-        self.calls.update(calls, self.usual_calls, calls, learn=factor == 1.0)
+        self.usual_calls = usual * factor * exp(self.calls.wander)
+        self.calls.update(calls, usual * factor, calls, learn=factor == 1.0)
         self.habits.note(self.calls, calls, usual)
         if not calls:
             for channel in self.channels[1:]:
@@ -92,6 +91,11 @@ class Detector:
         self.latency.update(seconds, answered * self.latency.rate(*place), answered)
         self.errors.update(errors, calls * self.errors.rate(*place), calls)
         return self._judge()
+
+    def began(self) -> int:
+        """Return how many buckets ago what is in alarm most likely began."""
+        channel = next((channel for channel in self.channels if channel.traits.name == self.driver), self.calls)
+        return channel.began(self._window)
 
     def usual_cost(self) -> float:
         """Return what the latest bucket was expected to cost, in USD: usual calls x tokens x price."""
@@ -133,7 +137,7 @@ class Detector:
                 if here > _BOTH and there > _BOTH and here + there > best * _PAIRED:
                     name = (left if here >= there else right).traits.name
                     best, driver, place = (here + there) / _PAIRED, name, at
-        self.driver, self.window = driver, SCALES[place]
+        self.driver, self._window = driver, place
         self.score = best / (1.0 + best)
         return self.score
 

@@ -66,8 +66,8 @@ class Incident(msgspec.Struct, kw_only=True):
 
     def sees(self, alarm: Alarm) -> bool:
         """Return whether ``alarm`` can be a part of this: it is not of another feature."""
-        features = [key for key in self.series if key[0] in ("feature", "model")]
-        if not features or alarm.key[0] not in ("feature", "model"):
+        features = list(filter(_is_of_feature, self.series))
+        if not features or not _is_of_feature(alarm.key):
             return True
         return any(related(key, alarm.key) for key in features)
 
@@ -78,8 +78,8 @@ class Incident(msgspec.Struct, kw_only=True):
             self.series.append(alarm.key)
             self.excess[name], self.usual[name] = 0.0, Amount(0.0, 0.0, 0.0)
             self._count(name, alarm.amounts)
-            self.opened = min(self.opened, end - alarm.window * BUCKET)
-        self.last = end
+        if _is_of_feature(alarm.key) or not any(map(_is_of_feature, self.series)):
+            self.last = end  # the whole is in alarm for other reasons too
         if alarm.score > self.score and alarm.key == self.subject:
             self.score, self.driver = alarm.score, alarm.driver
         self._order(alarm)
@@ -150,14 +150,18 @@ class Incidents:
         return events
 
     def _home(self, alarm: Alarm) -> Incident | None:
-        """Return the incident that an alarm is a part of: the dearest of those that it can be of."""
+        """Return the incident that an alarm is a part of: of those that it can be of, the latest, then the dearest."""
         fitting = [incident for incident in self.open if incident.sees(alarm)]
-        return max(fitting, key=lambda incident: incident.excess_pico, default=None)
+        return max(fitting, key=lambda incident: (incident.last, incident.excess_pico), default=None)
 
 
 def told(incident: Incident, now: int) -> None:
     """Note that an incident was told of."""
     incident.told, incident.told_excess = now, incident.excess_pico
+
+
+def _is_of_feature(key: Key) -> bool:
+    return key[0] in ("feature", "model")
 
 
 def _is_news(incident: Incident, now: int) -> bool:

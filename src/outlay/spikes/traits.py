@@ -24,6 +24,8 @@ class Traits(NamedTuple):
     """Variance that an hour's value gains from one day to the next."""
     days: float = 0.0
     """The same of a day of the week."""
+    rest_days: float = 0.0
+    """The same of Saturday and Sunday."""
     days_drift: float = 0.0
     level_drift: float = 1e-7
     """Variance that the level gains in an hour."""
@@ -48,7 +50,8 @@ CALLS = Traits(
     counts=True,
     hours=0.6,
     hours_drift=2e-3,
-    days=0.8,
+    days=0.25,
+    rest_days=0.8,
     days_drift=1e-3,
     level_drift=1e-5,
     wander=0.1,

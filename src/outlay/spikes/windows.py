@@ -75,6 +75,19 @@ class Windows:
             self.numbers[now] - self.numbers[then],
         )
 
+    def began(self, place: int) -> int:
+        """Return how many buckets ago the rise in the window at ``place`` most likely began."""
+        now, rise = self.clock & MASK, self.rises[place]
+        wander = self.wanders[(now - SCALES[place] + 1) & MASK]
+        most, found, gain = 0.0, 1, 0.0
+        for back in range(SCALES[place]):
+            at, before = (now - back) & MASK, (now - back - 1) & MASK
+            expected = (self.expected[at] - self.expected[before]) * exp(wander)
+            gain += (self.seen[at] - self.seen[before]) * rise - expected * (exp(rise) - 1.0)
+            if gain > most:
+                most, found = gain, back + 1
+        return found
+
     def restate(self, factor: float) -> None:
         """Take the expectation of the last hours for ``factor`` times what it was."""
         self.expected = [value * factor for value in self.expected]
