@@ -99,6 +99,7 @@ class Outlay:
             submissions=Submissions(self.folder / "batches"),
         )
         worker.watched, worker.revive, worker.delivery = self.watched, meter.revive, herald(settings, self.home.project)
+        worker.spikes = (self.home.project, settings.spike_tags) if settings.spikes else None
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 

@@ -65,7 +65,11 @@ def _of(habit: Habit, since: int, until: int, troubles: tuple[Trouble, ...]) -> 
     for minute in range(since, until, MINUTE):
         # Seeded by the minute: what goes wrong in one changes nothing in the others.
         chance = random.Random(f"{habit.feature} {minute}")
-        now = [trouble for trouble in troubles if trouble.feature == habit.feature and trouble.since <= minute < trouble.until]
+        now = [
+            trouble
+            for trouble in troubles
+            if trouble.feature == habit.feature and trouble.since <= minute < trouble.until
+        ]
         trouble = now[0] if now else Trouble(habit.feature, since, until)
         day = 1 + 0.5 * math.cos((minute % DAY / DAY - 0.58) * 2 * math.pi)
         for number in range(_poisson(chance, habit.per_hour / 60 * day * trouble.calls)):
@@ -104,7 +108,9 @@ def _call(habit: Habit, trouble: Trouble, minute: int, number: int, chance: rand
         error_type="500" if failed else None,
         finish_reasons=() if failed else ("stop",),
         usage=usage,
-        cost=Cost(status="free", amount=0) if failed else Cost(status="priced", amount=sum(parts.values()), by_class=parts, model=model),
+        cost=Cost(status="free", amount=0)
+        if failed
+        else Cost(status="priced", amount=sum(parts.values()), by_class=parts, model=model),
     )
 
 

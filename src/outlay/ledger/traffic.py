@@ -190,5 +190,5 @@ def read_watching(database: sqlite3.Connection, after: int, last: int) -> Iterat
         " FROM entries e JOIN labels l ON l.number = e.label"
         f" WHERE e.seq > ? AND e.seq <= ? AND {_ENDED} ORDER BY e.seq"
     )
-    for *row, capped, unpriced, failed in database.execute(sql, (after, last)):
-        yield Watching(*row, bool(capped), bool(unpriced), bool(failed))
+    for row in database.execute(sql, (after, last)):
+        yield Watching(*row[:10], *map(bool, row[10:]))

@@ -52,10 +52,10 @@ def alert_of(event: Event, cause: Cause | None, now: int, project: str = "") -> 
         at=now,
         since=incident.opened,
         subject=incident.id,
-        title=_title(event),
+        title=_title(event, _amount(incident, cause)),
         text=_text(event, cause),
         advice=f"Look: `outlay spikes show {incident.id}`; it is fine: `outlay spikes dismiss {incident.id}`.",
-        amount=incident.excess_pico,
+        amount=_amount(incident, cause),
         drivers=() if cause is None else cause.carriers,
         facts={
             "event": event.what,
@@ -79,13 +79,18 @@ def _severity(event: Event) -> Severity:
     return "critical" if incident.rate >= CRITICAL else "warning"
 
 
-def _title(event: Event) -> str:
+def _amount(incident: Incident, cause: Cause | None) -> int:
+    """Return what the incident cost beyond the usual: what the parts of its explanation add up to."""
+    return incident.excess_pico if cause is None else max(0, cause.explanation.difference)
+
+
+def _title(event: Event, excess: int) -> str:
     incident = event.incident
-    what, amount = title_of(incident.subject), dollars(incident.excess_pico)
+    what, amount = title_of(incident.subject), dollars(excess)
     rise = f"{CHANNELS[incident.driver]} rose"
     if event.what == "closed":
         return f"{what}: over, {amount} beyond the usual"
-    if incident.driver in FREE and incident.excess_pico == 0:
+    if incident.driver in FREE:
         return f"{what}: {rise} at {moment(incident.opened)}"
     return f"{what}: {amount} beyond the usual since {moment(incident.opened)}, {rise}"
 

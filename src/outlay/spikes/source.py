@@ -34,6 +34,9 @@ class Book(Source, Protocol):
     def take_lease(self, name: str, holder: str, now: int, length: int) -> bool:
         """Return whether ``holder`` may do it until ``now + length`` (ns)."""
 
+    def drop_lease(self, name: str, holder: str) -> None:
+        """Let the lease go."""
+
     def last_seq(self) -> int:
         """Return the number of the latest call."""
 

@@ -5,6 +5,7 @@ One process of all that share a ledger does it, elected by a lease; its state is
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -29,7 +30,7 @@ HISTORY = 28 * DAY
 """How far back the ledger is read when the watch is new."""
 LEASE = 60 * SECOND
 SAVE = 6
-"""Buckets after which all states are kept, where nothing happens before. After a crash, what came since is read again."""
+"""Buckets after which all states are kept, at the latest. What came since is read again after a crash."""
 RECENT = 20_000
 """Calls that guards learn from when the watch is new."""
 _STATE = "watch"
@@ -57,15 +58,22 @@ class Watch:
     """One process's part in the watch over a ledger."""
 
     def __init__(
-        self, ledger: Book, sink: Sink, *, holder: str, tags: tuple[str, ...] = (), project: str = "", limits: Limits
+        self,
+        ledger: Book,
+        sink: Sink,
+        *,
+        holder: str = "",
+        tags: tuple[str, ...] = (),
+        project: str = "",
+        limits: Limits | None = None,
     ) -> None:
-        """Watch ``ledger`` as ``holder``, by the values of ``tags`` too; tell ``sink``."""
+        """Watch ``ledger`` as ``holder`` (any name), by the values of ``tags`` too; tell ``sink``."""
         self._ledger = ledger
         self._sink = sink
-        self._holder = holder
+        self._holder = holder or f"{os.getpid()}-{os.urandom(4).hex()}"
         self._tags = tags
         self._project = project
-        self._limits = limits
+        self._limits = limits or Limits()
         self._board: Board | None = None
         self._warming: Iterator[None] | None = None
         self._lease_until = 0
@@ -85,10 +93,11 @@ class Watch:
         self._read()
         return self._close(now, deadline)
 
-    def save(self) -> None:
-        """Keep the states now: the process ends."""
-        if self._board is not None and self._warming is None:
-            self._save()
+    def leave(self) -> None:
+        """Let another process watch: this one ends. What was not kept yet is read again."""
+        self._ledger.drop_lease("spikes", self._holder)
+        self._board = None
+        self._lease_until = 0
 
     # What follows happens in this order.
 
