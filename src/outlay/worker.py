@@ -85,7 +85,7 @@ class Worker:
         self.due = 0
         """The clock from which on whoever makes a call wakes the worker, rather than to let it wait for its turn."""
         self._prune_at = 0.0
-        self._look_at = 0.0
+        self._look_at = time.monotonic() + LOOK  # a short program need not look at all
         turns.calm()
         self._stop = threading.Event()
         self._look = threading.Event()
