@@ -10,6 +10,7 @@ import msgspec
 
 from outlay.spikes.detector import Bucket, Detector
 from outlay.spikes.state import pack, unpack
+from outlay.traffic import Traffic
 
 Key = tuple[str, ...]
 """``("whole",)``, ``("feature", F)``, ``("model", F, M)``, ``("tag", NAME, VALUE)``, or ``("other",)``."""
@@ -122,6 +123,24 @@ def gather(parts: Iterable[tuple[Key, Bucket]]) -> dict[Key, Bucket]:
         for each in keys:
             found[each] = add(found[each], bucket) if each in found else bucket
     return found
+
+
+Pending = dict[int, dict[Key, Bucket]]
+"""Buckets that are not over, by slot."""
+
+
+def dimensions(tags: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the fields by which the ledger's traffic is asked for."""
+    return [("feature", "model"), *((f"tag:{tag}",) for tag in tags)]
+
+
+def collect(pending: Pending, by: tuple[str, ...], rows: Iterable[Traffic], slot: int) -> None:
+    """Add ``rows`` of the traffic by the fields ``by`` to ``pending``; what is from before ``slot`` counts in it."""
+    for row in rows:
+        key = ("model", *row.key) if len(by) == 2 else ("tag", by[0].removeprefix("tag:"), *row.key)
+        buckets = pending.setdefault(max(row.slot, slot), {})
+        bucket = Bucket(row.calls, row.errors, row.input, row.cached, row.output, row.cost / PICO, row.seconds)
+        buckets[key] = add(buckets[key], bucket) if key in buckets else bucket
 
 
 def name_of(key: Key) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -18,9 +18,8 @@ from outlay.spikes.detector import Bucket
 from outlay.spikes.guards import Guards, Limits
 from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
 from outlay.spikes.message import alert_of, alert_of_finding
-from outlay.spikes.series import Key, add, gather, name_of
+from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name_of
 from outlay.spikes.source import Book
-from outlay.traffic import Traffic
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -112,7 +111,7 @@ class Watch:
     def _load(self, now: int) -> None:
         states, seq = self._ledger.states(), self._ledger.watch_cursor()
         kept = states.pop(_STATE, None)
-        self._pending: dict[int, dict[Key, Bucket]] = {}
+        self._pending: Pending = {}
         self._unsaved: list[Told] = []
         self._closed = 0
         if kept is None or seq is None:
@@ -134,8 +133,9 @@ class Watch:
         for _ in self._guards.watch(self._ledger.watched_calls(max(0, last - RECENT), last), self._limits):
             pass
         for since in range(now - HISTORY, now, DAY):
-            for by in self._dimensions():
-                self._gather(by, self._ledger.traffic_between(by, since, min(since + DAY, now), last))
+            for by in dimensions(self._tags):
+                rows = self._ledger.traffic_between(by, since, min(since + DAY, now), last)
+                collect(self._pending, by, rows, self._slot)
             while (self._slot + 1) * BUCKET <= min(since + DAY, now):
                 board.close(self._slot, gather(self._pending.pop(self._slot, {}).items()))
                 self._slot += 1
@@ -150,26 +150,15 @@ class Watch:
         self._save()
         return True
 
-    def _dimensions(self) -> list[tuple[str, ...]]:
-        return [("feature", "model"), *((f"tag:{tag}",) for tag in self._tags)]
-
     def _read(self) -> None:
         last = self._ledger.last_seq()
         if last == self._seq:
             return
-        for by in self._dimensions():
-            self._gather(by, self._ledger.traffic_after(by, self._seq, last))
+        for by in dimensions(self._tags):
+            collect(self._pending, by, self._ledger.traffic_after(by, self._seq, last), self._slot)
         for finding in self._guards.watch(self._ledger.watched_calls(self._seq, last), self._limits):
             self._sink(alert_of_finding(finding, finding.at, self._project))
         self._seq = last
-
-    def _gather(self, by: tuple[str, ...], rows: Iterable[Traffic]) -> None:
-        """Add rows to the buckets that are not closed; what comes late counts now."""
-        for row in rows:
-            key = ("model", *row.key) if len(by) == 2 else ("tag", by[0].removeprefix("tag:"), *row.key)
-            buckets = self._pending.setdefault(max(row.slot, self._slot), {})
-            bucket = Bucket(row.calls, row.errors, row.input, row.cached, row.output, row.cost / 1e12, row.seconds)
-            buckets[key] = add(buckets[key], bucket) if key in buckets else bucket
 
     def _close(self, now: int, deadline: float | None) -> bool:
         """Judge the buckets that are over."""
