@@ -158,6 +158,18 @@ def read_carriers(
     return found
 
 
+def read_course(
+    database: sqlite3.Connection, filters: Mapping[str, str | None], since: int, until: int
+) -> list[tuple[int, int]]:
+    """Return what calls cost by the bucket in which they ended: (buckets since 1970, pico-USD)."""
+    where, more = conditions(database, filters)
+    sql = (
+        f'SELECT e."end" / {BUCKET}, sum(e.cost / {MILLI}), sum(e.cost % {MILLI}) FROM entries e'  # noqa: S608  own words
+        f" WHERE e.start >= ? AND e.start < ?{where} GROUP BY 1 ORDER BY 1"
+    )
+    return [(slot, milli * MILLI + pico) for slot, milli, pico in database.execute(sql, (since, until, *more))]
+
+
 def read_examples(
     database: sqlite3.Connection, since: int, until: int, filters: Mapping[str, str | None], order: str, limit: int = 3
 ) -> list[str]:

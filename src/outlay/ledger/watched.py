@@ -70,6 +70,10 @@ class Watched:
         """Return what calls that began from ``since`` to ``until`` were and cost, by (provider, model)."""
         return traffic.read_spent(self._database, since, until, filters)
 
+    def courses(self, filters: Mapping[str, str | None], since: int, until: int) -> list[tuple[int, int]]:
+        """Return (bucket, pico-USD) of the calls with ``filters`` that began from ``since`` to ``until``."""
+        return traffic.read_course(self._database, filters, since, until)
+
     def carriers(
         self,
         name: str,

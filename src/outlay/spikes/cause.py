@@ -10,7 +10,7 @@ from outlay.alerts.alert import Driver
 from outlay.spikes.explanation import Cells, Explanation, explain
 from outlay.spikes.incidents import HOUR, Incident
 from outlay.spikes.series import filters_of, name_of
-from outlay.spikes.source import Source, Time
+from outlay.spikes.source import Filters, Source, Time
 
 DAY = 24 * HOUR
 DIMENSIONS = ("feature", "site", "model", "release", "tag:user")
@@ -49,7 +49,7 @@ def find_cause(source: Source, incident: Incident) -> Cause:
     scale = _scale(incident, usual)
     return Cause(
         explanation=explain(usual, source.spent(*time, filters), scale),
-        carriers=_carriers(source, incident, before, scale),
+        carriers=carriers_between(source, (before, time), filters, scale),
         examples=tuple(source.examples(*time, filters, _ORDERS.get(incident.driver, "dearest"))),
         marks=tuple((mark.at, mark.name) for mark in source.marks(incident.opened - HOUR, incident.last)),
     )
@@ -64,16 +64,17 @@ def _scale(incident: Incident, usual: Cells) -> Fraction:
     return Fraction(round(expected * 1000), billed * 1000)
 
 
-def _carriers(source: Source, incident: Incident, before: Time, scale: Fraction) -> tuple[Driver, ...]:
-    """Return who carries more than was expected of them, the largest share first."""
-    filters, time = filters_of(incident.subject), (incident.opened, incident.last)
+def carriers_between(
+    source: Source, times: tuple[Time, Time], filters: Filters, scale: Fraction = Fraction(1)
+) -> tuple[Driver, ...]:
+    """Return who costs more in the second of ``times`` than ``scale`` times in the first: the largest of each kind."""
     found = []
     for name in DIMENSIONS:
         if name in filters:
             continue
         more = {
             value: now - round(was * scale)
-            for value, (was, now) in source.carriers(name, (before, time), filters).items()
+            for value, (was, now) in source.carriers(name, times, filters).items()
             if value
         }
         if more and max(more.values()) > 0:

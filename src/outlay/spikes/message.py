@@ -52,10 +52,10 @@ def alert_of(event: Event, cause: Cause | None, now: int, project: str = "") -> 
         at=now,
         since=incident.opened,
         subject=incident.id,
-        title=_title(event, _amount(incident, cause)),
+        title=_title(event, excess_of(incident, cause)),
         text=_text(event, cause),
         advice=f"Look: `outlay spikes show {incident.id}`; it is fine: `outlay spikes dismiss {incident.id}`.",
-        amount=_amount(incident, cause),
+        amount=excess_of(incident, cause),
         drivers=() if cause is None else cause.carriers,
         facts={
             "event": event.what,
@@ -79,7 +79,7 @@ def _severity(event: Event) -> Severity:
     return "critical" if incident.rate >= CRITICAL else "warning"
 
 
-def _amount(incident: Incident, cause: Cause | None) -> int:
+def excess_of(incident: Incident, cause: Cause | None) -> int:
     """Return what the incident cost beyond the usual: what the parts of its explanation add up to."""
     return incident.excess_pico if cause is None else max(0, cause.explanation.difference)
 
