@@ -38,7 +38,7 @@ def show_incident(out: Console, ledger: Ledger, told: Told, words: dict[tuple[st
     """Print an incident."""
     incident, cause = told.incident, told.cause
     out.print(f"{incident.id}  {title_of(incident.subject)}: {CHANNELS[incident.driver]} rose", style="bold")
-    for name, value in _facts(told, words, zone):
+    for name, value in _facts(ledger, told, words, zone):
         out.print(f"{name:>13}  {value}")
     if cause is not None:
         out.print()
@@ -48,7 +48,7 @@ def show_incident(out: Console, ledger: Ledger, told: Told, words: dict[tuple[st
     _show_course(out, ledger, incident, zone)
 
 
-def _facts(told: Told, words: dict[tuple[str, str], str], zone: tzinfo) -> list[tuple[str, str]]:
+def _facts(ledger: Ledger, told: Told, words: dict[tuple[str, str], str], zone: tzinfo) -> list[tuple[str, str]]:
     incident, cause = told.incident, told.cause
     said = ", ".join(words[incident.id, kind] for kind in ("state", "judgement") if (incident.id, kind) in words)
     facts = [
@@ -60,11 +60,9 @@ def _facts(told: Told, words: dict[tuple[str, str], str], zone: tzinfo) -> list[
         ("said", said),
     ]
     if cause is not None:
-        facts += [
-            ("function", cause.site),
-            ("before it", ", ".join(f"{name} at {when(at, zone)[:-3]}" for at, name in cause.marks)),
-            ("examples", ", ".join(cause.examples)),
-        ]
+        facts += [("function", cause.site), ("examples", ", ".join(cause.examples))]
+    marks = ledger.marks(incident.opened - HOUR, incident.last)
+    facts.append(("deployed", ", ".join(f"{mark.name} at {when(mark.at, zone)[:-3]}" for mark in marks)))
     return [(name, value) for name, value in facts if value]
 
 

@@ -26,6 +26,8 @@ _PAIRED = 14.0
 """Limit of two channels together: twice as much can happen by chance."""
 _BOTH = 1.5
 """Evidence that each of a pair must bring."""
+_OFF = 4.0
+"""Usual calls of a bucket from which on none at all is no chance."""
 _SCALE = 1e6
 """Makes dollars per token a number of the size of one."""
 
@@ -76,7 +78,8 @@ class Detector:
         usual = self.calls.rate(*place)
         factor = self.habits.factor(at // BUCKET)
         self.usual_calls = usual * factor * exp(self.calls.wander)
-        self.calls.update(calls, usual * factor, calls, learn=factor == 1.0)
+        off = not calls and usual > _OFF  # an application that is stopped says nothing of what is usual
+        self.calls.update(calls, usual * factor, calls, learn=factor == 1.0 and not off)
         self.habits.note(self.calls, calls, usual)
         if not calls:
             for channel in self.channels[1:]:

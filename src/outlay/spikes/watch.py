@@ -112,7 +112,7 @@ class Watch:
         states, seq = self._ledger.states(), self._ledger.watch_cursor()
         kept = states.pop(_STATE, None)
         self._pending: Pending = {}
-        self._unsaved: list[Told] = []
+        self._over: list[Told] = []
         self._closed = 0
         if kept is None or seq is None:
             self._board, self._incidents, self._guards = Board(), Incidents(), Guards()
@@ -166,6 +166,7 @@ class Watch:
         assert board is not None  # noqa: S101 - step has made it
         while (self._slot + 1) * BUCKET + GRACE <= now:
             slot = self._slot
+            self._hear()
             alarms = board.close(slot, gather(self._pending.pop(slot, {}).items()))
             self._slot += 1
             self._closed += 1
@@ -184,23 +185,28 @@ class Watch:
         incident = event.incident
         cause = find_cause(self._ledger, incident)
         reviews = self._ledger.reviews()
-        judgement, _ = reviews.get((incident.id, "judgement"), ("", 0))
         word, until = reviews.get((incident.id, "state"), ("", 0))
-        if judgement == "dismissed":
-            self._dismiss(incident)
-        quiet = judgement == "dismissed" or (word == "muted" and until > now)
-        if not (quiet or (word == "acknowledged" and event.what == "grown")):
+        if not ((word == "muted" and until > now) or (word == "acknowledged" and event.what == "grown")):
             self._sink(alert_of(event, cause, now, self._project))
-        told(incident, (self._slot) * BUCKET)
-        self._unsaved.append(Told(incident=incident, cause=cause))
+        told(incident, self._slot * BUCKET)
+        if incident.closed is not None:
+            self._over.append(Told(incident=incident, cause=cause))
 
-    def _dismiss(self, incident: Incident) -> None:
-        """Take what is now for the usual."""
+    def _hear(self) -> None:
+        """End the incidents of which somebody said that all is well: what is now is the usual."""
         board = self._board
         assert board is not None  # noqa: S101 - step has made it
-        for key in incident.series:
-            if key in board.series:
-                board.series[key].detector.accept()
+        if not self._incidents.open:
+            return
+        reviews = self._ledger.reviews()
+        for incident in list(self._incidents.open):
+            if reviews.get((incident.id, "judgement"), ("", 0))[0] == "dismissed":
+                self._incidents.open.remove(incident)
+                incident.closed = incident.last
+                self._over.append(Told(incident=incident, cause=find_cause(self._ledger, incident)))
+                for key in incident.series:
+                    if key in board.series:
+                        board.series[key].detector.accept()
 
     def _save(self) -> None:
         board = self._board
@@ -208,11 +214,12 @@ class Watch:
         pending = [(slot, key, part) for slot, parts in self._pending.items() for key, part in parts.items()]
         state = _State(slot=self._slot, pending=pending, open=self._incidents.open, guards=self._guards)
         states = board.states() | {_STATE: msgspec.msgpack.encode(state)}
+        open_ones = [Told(incident=one, cause=find_cause(self._ledger, one)) for one in self._incidents.open]
         rows = [
-            (told.incident.id, told.incident.opened, told.incident.closed, msgspec.json.encode(told))
-            for told in self._unsaved
+            (one.incident.id, one.incident.opened, one.incident.closed, msgspec.json.encode(one))
+            for one in (*self._over, *open_ones)
         ]
         self._ledger.save_states(states, [name_of(key) for key in board.gone], self._seq, rows)
         board.gone.clear()
-        self._unsaved.clear()
+        self._over.clear()
         self._closed = 0
