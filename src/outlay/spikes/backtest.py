@@ -41,6 +41,8 @@ def replay(book: Book, since: int, until: int, tags: tuple[str, ...] = ()) -> It
     for start in range(slot * BUCKET, until, DAY):
         for by in dimensions(tags):
             collect(pending, by, book.traffic_between(by, start, min(start + DAY, until), last), slot)
+        if not pending and not board.begun:
+            slot = min(start + DAY, until) // BUCKET  # nothing was called yet
         while (slot + 1) * BUCKET <= min(start + DAY, until):
             alarms = board.close(slot, gather(pending.pop(slot, {}).items()))
             amounts = {key: series.amounts[-1] for key, series in board.series.items()}

@@ -48,6 +48,11 @@ class Board:
             if (series := Series.unpack(key, state)) is not None:
                 self.series[key] = series
 
+    @property
+    def begun(self) -> bool:
+        """Whether a bucket was taken in."""
+        return self.series[WHOLE].detector.hour >= 0
+
     def close(self, slot: int, buckets: Mapping[Key, Bucket]) -> list[Alarm]:
         """Take in the bucket ``slot`` of all series, those without calls too; return which are in alarm."""
         self._admit(buckets)

@@ -142,9 +142,9 @@ class Channel(Windows):
         down = -rise - 0.03
         return down > 0.0 and down * down > 16.0 * (noise + self.variances[-1])
 
-    def accept(self) -> None:
-        """Take the mean of the last hours for the new level."""
-        seen, expected, _ = self.window(_ACCEPTED)
+    def accept(self, buckets: int = _ACCEPTED) -> None:
+        """Take the mean of the last ``buckets`` for the new level."""
+        seen, expected, _ = self.window(min(buckets, LONGEST))
         self.wander = 0.0
         if seen > 0.0 and expected > 0.0:
             factor = seen / expected

@@ -115,10 +115,10 @@ class Detector:
         """Days of history that the expectation rests on, as far as the calls tell."""
         return self.calls.clock * BUCKET / 86_400
 
-    def accept(self) -> None:
-        """Take what is now for the usual: somebody said that it is all right."""
+    def accept(self, buckets: int) -> None:
+        """Take the last ``buckets`` for the usual: somebody said that all is well."""
         for channel in self.channels:
-            channel.accept()
+            channel.accept(buckets)
 
     def _turn(self, hour: int) -> None:
         before = self.hour

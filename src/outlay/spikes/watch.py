@@ -73,7 +73,8 @@ class Watch:
         self._tags = tags
         self._project = project
         self._limits = limits or Limits()
-        self._board: Board | None = None
+        self.board: Board | None = None
+        """The series; None while another process watches."""
         self._warming: Iterator[None] | None = None
         self._lease_until = 0
 
@@ -83,9 +84,9 @@ class Watch:
         Returns whether something is left to do.
         """
         if not self._elected(now):
-            self._board = None
+            self.board = None
             return False
-        if self._board is None:
+        if self.board is None:
             self._load(now)
         if self._warming is not None and not self._warm(deadline):
             return True
@@ -95,13 +96,13 @@ class Watch:
     def leave(self) -> None:
         """Let another process watch: this one ends. What was not kept yet is read again."""
         self._ledger.drop_lease("spikes", self._holder)
-        self._board = None
+        self.board = None
         self._lease_until = 0
 
     # What follows happens in this order.
 
     def _elected(self, now: int) -> bool:
-        if now + LEASE // 2 > self._lease_until or self._board is None:
+        if now + LEASE // 2 > self._lease_until or self.board is None:
             if not self._ledger.take_lease("spikes", self._holder, now, LEASE):
                 self._lease_until = 0
                 return False
@@ -115,20 +116,20 @@ class Watch:
         self._over: list[Told] = []
         self._closed = 0
         if kept is None or seq is None:
-            self._board, self._incidents, self._guards = Board(), Incidents(), Guards()
+            self.board, self._incidents, self._guards = Board(), Incidents(), Guards()
             self._seq = self._ledger.last_seq()
             self._slot = (now - HISTORY) // BUCKET
             self._warming = self._replay(now)
             return
         state = msgspec.msgpack.decode(kept, type=_State)
-        self._board, self._incidents, self._guards = Board(states), Incidents(state.open), state.guards
+        self.board, self._incidents, self._guards = Board(states), Incidents(state.open), state.guards
         self._seq, self._slot, self._warming = seq, state.slot, None
         for slot, key, bucket in state.pending:
             self._pending.setdefault(slot, {})[key] = bucket
 
     def _replay(self, now: int) -> Iterator[None]:
         """Learn from the ledger's history, a bucket at a time; nothing of it is told."""
-        board, last = self._board, self._seq
+        board, last = self.board, self._seq
         assert board is not None  # noqa: S101 - _load has made it
         for _ in self._guards.watch(self._ledger.watched_calls(max(0, last - RECENT), last), self._limits):
             pass
@@ -136,6 +137,8 @@ class Watch:
             for by in dimensions(self._tags):
                 rows = self._ledger.traffic_between(by, since, min(since + DAY, now), last)
                 collect(self._pending, by, rows, self._slot)
+            if not self._pending and not board.begun:
+                self._slot = min(since + DAY, now) // BUCKET  # nothing was called yet
             while (self._slot + 1) * BUCKET <= min(since + DAY, now):
                 board.close(self._slot, gather(self._pending.pop(self._slot, {}).items()))
                 self._slot += 1
@@ -162,7 +165,7 @@ class Watch:
 
     def _close(self, now: int, deadline: float | None) -> bool:
         """Judge the buckets that are over."""
-        board = self._board
+        board = self.board
         assert board is not None  # noqa: S101 - step has made it
         while (self._slot + 1) * BUCKET + GRACE <= now:
             slot = self._slot
@@ -194,7 +197,7 @@ class Watch:
 
     def _hear(self) -> None:
         """End the incidents of which somebody said that all is well: what is now is the usual."""
-        board = self._board
+        board = self.board
         assert board is not None  # noqa: S101 - step has made it
         if not self._incidents.open:
             return
@@ -206,10 +209,10 @@ class Watch:
                 self._over.append(Told(incident=incident, cause=find_cause(self._ledger, incident)))
                 for key in incident.series:
                     if key in board.series:
-                        board.series[key].detector.accept()
+                        board.series[key].detector.accept(self._slot - incident.opened // BUCKET)
 
     def _save(self) -> None:
-        board = self._board
+        board = self.board
         assert board is not None  # noqa: S101 - step has made it
         pending = [(slot, key, part) for slot, parts in self._pending.items() for key, part in parts.items()]
         state = _State(slot=self._slot, pending=pending, open=self._incidents.open, guards=self._guards)

@@ -127,7 +127,7 @@ class Windows:
                 self._calibrate(place, length, far * far / (noise + variance))
             if rise <= traits.least or rise * rise < noise + variance:
                 continue
-            if length >= 8 and rises[place - 2] < _STILL * rise:
+            if length >= 8 and min(rises[place - 2], rises[2]) < _STILL * rise:
                 continue
             found = of_count(seen, expected, variance) if traits.counts else of_ratio(rise, noise + variance, number)
             evidence[place] = found * self.weights[place] / self.calibration[place]
