@@ -1,4 +1,4 @@
-"""Measure outlay's spike detector on made-up streams with labelled incidents: what it finds, how soon, and what it cries.
+"""Measure outlay's spike detector on made-up streams with labelled incidents: what it finds, how soon, how rightly.
 
     python -m benchmarks.spikes --seeds 5000-5031
 
@@ -144,8 +144,7 @@ def report(result: Result, streams: int) -> str:
         f"false alerts a week         {result.false / result.weeks:.2f}  {dict(result.false_drivers)}",
         f"in weeks 1 and 2            {result.cold / (2 * streams):.2f}",
         f"delay, minutes              p50 {np.percentile(found, 50):.0f}, p90 {np.percentile(found, 90):.0f}",
-        f"USD before the alert        {100 * sum(lost for lost, _ in paid) / sum(whole for _, whole in paid):.1f} % of all, "
-        f"{100 * statistics.mean(lost / whole for lost, whole in paid):.1f} % mean",
+        f"USD before the alert        {_share(paid)} % of all, {_mean(paid)} % mean",
         f"right channel named         {100 * result.named / max(1, result.alerts):.1f} % of {result.alerts} alerts",
         f"a bucket                    {statistics.median(result.microseconds):.0f} µs",
         f"a series kept               {max(result.states):,} bytes at most",
@@ -156,6 +155,14 @@ def report(result: Result, streams: int) -> str:
         middle = f"median {statistics.median(seen):.0f} min" if seen else ""
         lines.append(f"  {kind:<24}  {len(seen)} of {len(times)}  {middle}")
     return "\n".join(lines)
+
+
+def _share(paid: Sequence[tuple[float, float]]) -> str:
+    return f"{100 * sum(lost for lost, _ in paid) / sum(whole for _, whole in paid):.1f}"
+
+
+def _mean(paid: Sequence[tuple[float, float]]) -> str:
+    return f"{100 * statistics.mean(lost / whole for lost, whole in paid):.1f}"
 
 
 def _run(seed: int) -> tuple[Stream, Course]:

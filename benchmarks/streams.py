@@ -1,9 +1,9 @@
 """Six weeks of made-up LLM traffic with labelled incidents: what the watch for spikes is measured on.
 
-One stream is one series, simulated by the minute and summed up in buckets of five. Base 0.5 to 150 calls a minute, a day of
-two harmonics, weekends, growth, a slow wander, bursts, log-normal call sizes; benign: batches at night or once a week,
-deploys, batches out of the order. Incidents come in weeks 3 to 6. The order in which chance is asked makes the stream:
-a seed gives the same one for ever, so nothing here may be moved.
+One stream is one series, simulated by the minute and summed up in buckets of five. Base 0.5 to 150 calls a minute, a
+day of two harmonics, weekends, growth, a slow wander, bursts, log-normal call sizes; benign: batches at night or once a
+week, deploys, batches out of the order. Incidents come in weeks 3 to 6. The order in which chance is asked makes the
+stream: a seed gives the same one for ever, so nothing here may be moved.
 """
 
 from __future__ import annotations
@@ -194,12 +194,12 @@ def _strike(chance: Chance, rates: _Rates, kind: str, at: int) -> tuple[int, flo
     least, most, mild, grave = _SHAPES[kind]
     length = int(chance.integers(least, most)) if kind == "slow_leak" else int(_between(chance, least, most))
     factor = _between(chance, mild, grave) if grave else 0.0
-    time = slice(at, at + length)
+    time, left = slice(at, at + length), MINUTES - at
     if kind == "agent_loop":
         ramp = int(chance.integers(3, 30))
         growth = 1 + (factor - 1) * np.minimum(1, np.arange(length) / ramp)
-        rates.calls[time] *= np.sqrt(growth)
-        rates.input[time] *= np.sqrt(growth)
+        rates.calls[time] *= np.sqrt(growth)[:left]
+        rates.input[time] *= np.sqrt(growth)[:left]
     elif kind == "retry_storm":
         rates.calls[time] *= factor
         rates.errors[time] = np.maximum(0.15, 1 - 1 / factor) * chance.uniform(0.6, 1)
@@ -209,7 +209,7 @@ def _strike(chance: Chance, rates: _Rates, kind: str, at: int) -> tuple[int, flo
     elif kind == "error_burst":
         rates.errors[time] = np.minimum(0.95, rates.errors[time] * factor)
     elif kind == "slow_leak":
-        rates.input[time] *= np.exp(np.log(factor) * np.arange(length) / length)
+        rates.input[time] *= np.exp(np.log(factor) * np.arange(length) / length)[:left]
     else:
         _MOVED[kind](rates)[time] *= factor
     return length, factor

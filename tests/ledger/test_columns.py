@@ -30,6 +30,11 @@ TABLES = (
     "alerts",
     "deliveries",
     "channels",
+    "spike_states",
+    "spike_incidents",
+    "spike_reviews",
+    "marks",
+    "leases",
     *SMALL,
 )
 

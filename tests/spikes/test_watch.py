@@ -14,7 +14,7 @@ from outlay.ledger.ledger import Ledger
 from outlay.money import pico
 from outlay.spikes.guards import Pace
 from outlay.spikes.message import alert_of_pace
-from outlay.spikes.series import WHOLE
+from outlay.spikes.series import WHOLE, key_of
 from outlay.spikes.watch import LEASE, Told, Watch
 from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, SHOP, Habit, Trouble, calls
 
@@ -204,3 +204,20 @@ def test_a_pace_is_told_with_the_moment_it_breaks() -> None:
     alert = alert_of_pace("team", Pace(BEGIN, 90 * 10**12), spent=40 * 10**12, limit=50 * 10**12, now=BEGIN - HOUR)
     assert (alert.kind, alert.amount, alert.limit) == ("budget", 40 * 10**12, 50 * 10**12)
     assert "$50.00 are spent at 2026-09-11 00:00 UTC" in alert.title
+
+
+def test_who_is_forgotten_is_no_series_any_more(ledger: Ledger) -> None:
+    """Not in the states, not in the incidents, and not by the hand of a watch that runs meanwhile: it learns anew."""
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR + 15 * MINUTE, SURGE)
+    assert made.board is not None
+    assert ("tag", "user", "u-2") in {key_of(name) for name in ledger.states() if name != "watch"} | set(
+        made.board.series
+    )
+    ledger.forget({"user": "u-2"})
+    assert ledger.incidents(0) == []
+    live(ledger, made, BEGIN + 10 * HOUR + 15 * MINUTE, BEGIN + 11 * HOUR, habits=HABITS[:1])
+    kept = b"".join([*ledger.states().values(), *(name.encode() for name in ledger.states())])
+    assert b"u-2" not in kept
+    assert ledger.watch_cursor() is not None

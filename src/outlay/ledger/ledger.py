@@ -230,6 +230,7 @@ class Ledger(Reviews, Alerting, Watched):
 
         Their money stays. Ingest the spool before, so that nothing of theirs waits there.
         """
+        self.unwatch(tags.values())
         return forget(self._database, tags, self._labels)
 
 

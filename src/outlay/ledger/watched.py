@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from outlay.ledger import traffic
 from outlay.ledger.database import in_use, transaction
 from outlay.traffic import Mark, Model, Spent, Traffic, Watching
@@ -101,14 +103,34 @@ class Watched:
         gone: Iterable[str],
         seq: int,
         incidents: Iterable[tuple[str, int, int | None, bytes]],
-    ) -> None:
-        """Keep what was seen up to the call ``seq``: all of it or nothing."""
+        *,
+        first: bool,
+    ) -> bool:
+        """Keep what was seen up to the call ``seq``, all of it or nothing; ``first``: nothing was kept before.
+
+        Returns whether it was kept: not where somebody was forgotten meanwhile, who could be in it.
+        """
         with in_use, transaction(self._database):
+            if not first and self.watch_cursor() is None:
+                return False
             self._database.executemany("DELETE FROM spike_states WHERE name = ?", [(name,) for name in gone])
             self._database.executemany("INSERT OR REPLACE INTO spike_states VALUES (?, ?)", states.items())
             self._database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (CURSOR, seq))
             for incident in incidents:
                 self._database.execute("INSERT OR REPLACE INTO spike_incidents VALUES (?, ?, ?, ?)", incident)
+        return True
+
+    def unwatch(self, values: Iterable[str]) -> None:
+        """Forget what the watch knows where one of ``values`` is in it: it learns anew from the calls as they are now."""
+        named = [msgspec.json.encode(value) for value in values]
+        with in_use, transaction(self._database):
+            for value in named:
+                self._database.execute("DELETE FROM spike_incidents WHERE instr(body, ?)", (value,))
+            raw = [value[1:-1] for value in named]
+            found = "SELECT 1 FROM spike_states WHERE instr(CAST(name AS BLOB), ?) OR instr(state, ?)"
+            if any(self._database.execute(found, (value, value)).fetchone() for value in raw):
+                self._database.execute("DELETE FROM spike_states")
+                self._database.execute("DELETE FROM cursors WHERE name = ?", (CURSOR,))
 
     def incidents(self, since: int | None = None) -> list[Kept]:
         """Return the incidents that are open, or were closed after ``since``, the latest first."""

@@ -61,8 +61,13 @@ class Book(Source, Protocol):
         gone: Iterable[str],
         seq: int,
         incidents: Iterable[tuple[str, int, int | None, bytes]],
-    ) -> None:
-        """Keep all of it, and that calls up to ``seq`` were watched, or nothing."""
+        *,
+        first: bool,
+    ) -> bool:
+        """Keep all of it, and that calls up to ``seq`` were watched; return whether it was kept.
+
+        It is not where the ledger has let go of what was kept before: somebody was forgotten.
+        """
 
     def reviews(self) -> dict[tuple[str, str], tuple[str, int]]:
         """Return what people said of incidents: by id and kind of word, the word, and until when (ns) it holds."""

@@ -115,6 +115,7 @@ class Watch:
         self._pending: Pending = {}
         self._over: list[Told] = []
         self._closed = 0
+        self._first = kept is None or seq is None
         if kept is None or seq is None:
             self.board, self._incidents, self._guards = Board(), Incidents(), Guards()
             self._seq = self._ledger.last_seq()
@@ -179,6 +180,8 @@ class Watch:
                 self._tell(event, now)
             if events or self._closed >= SAVE:
                 self._save()
+            if self.board is None:
+                return True
             if deadline is not None and time.monotonic() >= deadline:
                 return True
         return False
@@ -222,7 +225,11 @@ class Watch:
             (one.incident.id, one.incident.opened, one.incident.closed, msgspec.json.encode(one))
             for one in (*self._over, *open_ones)
         ]
-        self._ledger.save_states(states, [name_of(key) for key in board.gone], self._seq, rows)
+        gone = [name_of(key) for key in board.gone]
+        if not self._ledger.save_states(states, gone, self._seq, rows, first=self._first):
+            self.board = None  # the next step learns anew
+            return
+        self._first = False
         board.gone.clear()
         self._over.clear()
         self._closed = 0
