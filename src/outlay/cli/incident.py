@@ -12,6 +12,7 @@ from outlay.cli.explanations import explanation_data, show_carriers, show_explan
 from outlay.cli.output import money, when
 from outlay.ledger.ledger import Ledger
 from outlay.money import usd
+from outlay.spikes.detector import THRESHOLD
 from outlay.spikes.incidents import BUCKET, Incident
 from outlay.spikes.message import CHANNELS, excess_of
 from outlay.spikes.series import Key, filters_of, title_of
@@ -55,7 +56,7 @@ def _facts(ledger: Ledger, told: Told, words: dict[tuple[str, str], str], zone: 
         ("since", f"{when(incident.opened, zone)[:-3]}, known at {when(incident.raised, zone)[:-3]}"),
         ("until", "it goes on" if incident.closed is None else when(incident.last, zone)[:-3]),
         ("beyond usual", f"{money(usd(excess_of(incident, cause)))}, {money(usd(incident.rate))} an hour"),
-        ("evidence", f"score {incident.score:.2f} of 0.50, by {incident.days_known:.1f} days of history"),
+        ("evidence", f"score {incident.score:.2f} (told from {THRESHOLD:.2f} on), by {incident.days_known:.1f} days of history"),
         ("seen in", ", ".join(map(title_of, incident.series))),
         ("said", said),
     ]

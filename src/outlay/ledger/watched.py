@@ -121,7 +121,7 @@ class Watched:
         return True
 
     def unwatch(self, values: Iterable[str]) -> None:
-        """Forget what the watch knows where one of ``values`` is in it: it learns anew from the calls as they are now."""
+        """Forget what the watch knows if one of ``values`` is in it: it learns anew from the calls as they are now."""
         named = [msgspec.json.encode(value) for value in values]
         with in_use, transaction(self._database):
             for value in named:

@@ -69,10 +69,10 @@ INPUT = Traits("input", floor=0.005, least=0.03, hours=0.03, hours_drift=2e-6, l
 OUTPUT = Traits("output", floor=0.005, least=0.03, hours=0.03, hours_drift=2e-6, limit=11.0)
 """Tokens written per call that was answered."""
 
-PRICE = Traits("price", spread=0.05, spread_least=1e-4, floor=0.05)
+PRICE = Traits("price", spread=0.05, spread_least=0.005, floor=0.05)
 """Dollars per token, weighted as most price lists do: it moves with the model and its tier, hardly with the mix."""
 
-MISSES = Traits("misses", spread=0.1, spread_least=1e-4, floor=0.05)
+MISSES = Traits("misses", spread=0.1, spread_least=0.02, floor=0.05)
 """The share of the input that came from no cache."""
 
 LATENCY = Traits("latency", spread=0.4, hours=0.12, hours_drift=1e-4)
