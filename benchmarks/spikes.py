@@ -80,10 +80,12 @@ def watch(made: Stream) -> Course:
     names = ("calls", "errors", "input", "cached", "output", "cost", "latency")
     rows = zip(*(getattr(made, name).tolist() for name in names), strict=True)
     began = time.process_time()
-    for at, (calls, errors, *rest, latency) in enumerate(rows):
+    for at, (calls, errors, read, cached, written, cost, latency) in enumerate(rows):
         # The stream has the mean latency of all calls, outlay's ledger the time of those that were answered.
         course.scores.append(
-            detector.update(START + at * BUCKET * 60, Bucket(calls, errors, *rest, latency * (calls - errors)))
+            detector.update(
+                START + at * BUCKET * 60, Bucket(calls, errors, read, cached, written, cost, latency * (calls - errors))
+            )
         )
         course.drivers.append(detector.driver)
     course.microseconds = (time.process_time() - began) / len(course.scores) * 1e6

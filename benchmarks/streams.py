@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Chance = np.random.Generator
+Floats: TypeAlias = NDArray[np.float64]
+Chance: TypeAlias = np.random.Generator
 
 START = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
 """Seconds since the epoch at which every stream begins: a Monday."""
@@ -121,7 +122,8 @@ def _hours() -> Floats:
 
 
 def _summed(column: Floats) -> Floats:
-    return column.reshape(-1, BUCKET).sum(1)
+    summed: Floats = column.reshape(-1, BUCKET).sum(1)
+    return summed
 
 
 def _usual(chance: Chance) -> tuple[float, float, _Rates]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +66,17 @@ def decks() -> Decks:
         openai.OpenAI(base_url=host.openai_url, api_key="none") as client,
         outlay.tags(user="u-7"),
     ):
-        for name, run in (
-            ("answer", lambda words: answer(client, words)),
-            ("answer, grown", lambda words: answer(client, 3 * words)),
-            ("research", lambda words: research(client, words)),
-            ("research, looping", lambda words: research(client, 4 * words)),
-            ("summarise", lambda words: summarise(client, words)),
-            ("summarise, gpt-4o", lambda words: summarise(client, words, "gpt-4o")),
+        for name, run, more in (
+            ("answer", answer, 1),
+            ("answer, grown", answer, 3),
+            ("research", research, 1),
+            ("research, looping", research, 4),
+            ("summarise", summarise, 1),
+            ("summarise, gpt-4o", partial(summarise, model="gpt-4o"), 1),
         ):
             seen.clear()
             for words in range(300, 540, 10):
-                run(words)
+                run(client, more * words)
             made[name] = list(seen.calls)
     assert all(len(deck) == 24 and all(call.cost.amount for call in deck) for deck in made.values())
     return made

@@ -51,12 +51,13 @@ def show_incident(out: Console, ledger: Ledger, told: Told, words: dict[tuple[st
 
 def _facts(ledger: Ledger, told: Told, words: dict[tuple[str, str], str], zone: tzinfo) -> list[tuple[str, str]]:
     incident, cause = told.incident, told.cause
+    known = f"{incident.days_known:.1f} days of history"
     said = ", ".join(words[incident.id, kind] for kind in ("state", "judgement") if (incident.id, kind) in words)
     facts = [
         ("since", f"{when(incident.opened, zone)[:-3]}, known at {when(incident.raised, zone)[:-3]}"),
         ("until", "it goes on" if incident.closed is None else when(incident.last, zone)[:-3]),
         ("beyond usual", f"{money(usd(excess_of(incident, cause)))}, {money(usd(incident.rate))} an hour"),
-        ("evidence", f"score {incident.score:.2f} (told from {THRESHOLD:.2f} on), by {incident.days_known:.1f} days of history"),
+        ("evidence", f"score {incident.score:.2f} (told from {THRESHOLD:.2f} on), by {known}"),
         ("seen in", ", ".join(map(title_of, incident.series))),
         ("said", said),
     ]
