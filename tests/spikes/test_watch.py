@@ -221,3 +221,18 @@ def test_who_is_forgotten_is_no_series_any_more(ledger: Ledger) -> None:
     kept = b"".join([*ledger.states().values(), *(name.encode() for name in ledger.states())])
     assert b"u-2" not in kept
     assert ledger.watch_cursor() is not None
+
+
+def test_a_gross_surge_is_told_within_minutes(ledger: Ledger) -> None:
+    """Before its first bucket is over, and once: the bucket's end changes nothing."""
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, SURGE.since)
+    flood = (Trouble("answer", SURGE.since, SURGE.until, calls=12, input=3),)
+    for at in range(SURGE.since, SURGE.since + 20 * MINUTE, MINUTE):
+        ledger.write(calls(at, at + MINUTE, HABITS, flood))
+        made.step(at + MINUTE + 10 * SECOND)
+    opened, *others = [alert for alert in spikes(told) if alert.facts["event"] == "opened"]
+    assert opened.at - SURGE.since <= 3 * MINUTE
+    assert opened.facts["series"] == "answer on gpt-4o-mini"
+    assert others == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from outlay.spikes.detector import THRESHOLD, Bucket
+from outlay.spikes.detector import BUCKET, THRESHOLD, Bucket
 from outlay.spikes.series import OTHER, WHOLE, Amount, Key, Series, States, add, key_of, name_of
 
 MOST = 256
@@ -74,6 +74,19 @@ class Board:
                 amounts = tuple(series.amounts[-began:])
                 found.append(Alarm(key, slot, score, detector.driver, began, amounts, detector.days_known))
         self._release()
+        return found
+
+    def peek(self, slot: int, buckets: Mapping[Key, Bucket]) -> list[Alarm]:
+        """Return the series whose calls and cost are too many already, though the bucket ``slot`` is not over."""
+        found = []
+        for key, bucket in buckets.items():
+            if (series := self.series.get(key)) is None:
+                continue
+            detector = series.detector
+            score = detector.peek(slot * BUCKET, bucket.calls, bucket.cost)
+            if score >= THRESHOLD:
+                amount = Amount(bucket.cost, detector.usual_cost(), detector.usual_calls)
+                found.append(Alarm(key, slot, score, "calls", 1, (amount,), detector.days_known))
         return found
 
     def states(self) -> dict[str, bytes]:

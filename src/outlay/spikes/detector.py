@@ -9,6 +9,7 @@ from math import exp
 from typing import NamedTuple
 
 from outlay.spikes.channel import Channel, Rates
+from outlay.spikes.evidence import of_count
 from outlay.spikes.habits import Habits
 from outlay.spikes.traits import CALLS, ERRORS, INPUT, LATENCY, MISSES, OUTPUT, PRICE
 
@@ -26,6 +27,8 @@ _PAIRED = 14.0
 """Limit of two channels together: twice as much can happen by chance."""
 _BOTH = 1.5
 """Evidence that each of a pair must bring."""
+_BUSY = 20.0
+"""Usual calls of a bucket from which on a part of one can tell something."""
 _OFF = 4.0
 """Usual calls of a bucket from which on none at all is no chance."""
 _SCALE = 1e6
@@ -71,9 +74,7 @@ class Detector:
         hour = at // 3600
         if hour != self.hour:
             self._turn(hour)
-        first, part = divmod((at + BUCKET / 2) / 3600 - 0.5, 1.0)
-        left = int(first) % 24
-        place = self._place = (left, (left + 1) % 24, part, _weekday(hour))
+        place = self._place = _place(at)
         calls, errors, read, cached, written, cost, seconds = bucket
         usual = self.calls.rate(*place)
         factor = self.habits.factor(at // BUCKET)
@@ -94,6 +95,20 @@ class Detector:
         self.latency.update(seconds, answered * self.latency.rate(*place), answered)
         self.errors.update(errors, calls * self.errors.rate(*place), calls)
         return self._judge()
+
+    def peek(self, at: int, calls: float, cost: float) -> float:
+        """Return the score of the bucket that began ``at`` and is not over, if it holds too much for a whole one.
+
+        Its calls and its cost (USD) alone, since both can only grow. The detector learns nothing from it.
+        """
+        if not self.calls.known or calls < _BUSY or calls <= self.usual_calls or cost <= self.usual_cost():
+            return 0.0
+        usual = self.calls.rate(*_place(at)) * self.habits.factor(at // BUCKET) * exp(self.calls.wander)
+        if usual < _BUSY or calls <= usual:
+            return 0.0
+        variance = self.calls.variances[0] + self.input.spread / calls
+        found = of_count(calls, usual, variance) / self.calls.calibration[0] / self.calls.traits.limit
+        return found / (1.0 + found)
 
     def began(self) -> int:
         """Return how many buckets ago what is in alarm most likely began."""
@@ -143,6 +158,13 @@ class Detector:
         self.driver, self._window = driver, place
         self.score = best / (1.0 + best)
         return self.score
+
+
+def _place(at: int) -> tuple[int, int, float, int]:
+    """Return the hours whose middles a bucket lies between, how far from the first to the second, and the weekday."""
+    first, part = divmod((at + BUCKET / 2) / 3600 - 0.5, 1.0)
+    left = int(first) % 24
+    return left, (left + 1) % 24, part, _weekday(at // 3600)
 
 
 def _weekday(hour: int) -> int:

@@ -48,6 +48,8 @@ class Incident(msgspec.Struct, kw_only=True):
     """When it was last told of."""
     told_excess: int = 0
     """Pico-USD of excess that was told."""
+    early: int = 0
+    """The bucket that it was found in before that was over, and that is counted."""
 
     @property
     def subject(self) -> Key:
@@ -144,9 +146,24 @@ class Incidents:
                 self.open.remove(incident)
                 events.append(Event("closed", incident))
             else:
-                incident.follow(amounts, fresh.get(incident.id, ()))
+                if incident.early != slot:
+                    incident.follow(amounts, fresh.get(incident.id, ()))
                 if _is_news(incident, now):
                     events.append(Event("grown", incident))
+        return events
+
+    def peek(self, alarms: Iterable[Alarm]) -> list[Event]:
+        """Take in the alarms of a bucket that is not over: they open incidents, and change none that are open."""
+        events = []
+        for alarm in sorted(alarms, key=lambda alarm: -depth(alarm.key)):
+            incident = self._home(alarm)
+            if incident is None:
+                incident = _begin(alarm)
+                incident.early = alarm.slot
+                self.open.append(incident)
+                events.append(Event("opened", incident))
+            if incident.early == alarm.slot:
+                incident.add(alarm)
         return events
 
     def _home(self, alarm: Alarm) -> Incident | None:

@@ -22,6 +22,7 @@ from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name
 from outlay.spikes.source import Book
 
 SECOND = 10**9
+MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 GRACE = 10 * SECOND
 """Nanoseconds after its end at which a bucket is judged: by then the calls of all processes have come."""
@@ -91,7 +92,7 @@ class Watch:
         if self._warming is not None and not self._warm(deadline):
             return True
         self._read()
-        return self._close(now, deadline)
+        return self._close(now, deadline) or self._peek(now)
 
     def leave(self) -> None:
         """Let another process watch: this one ends. What was not kept yet is read again."""
@@ -184,6 +185,17 @@ class Watch:
                 return True
             if deadline is not None and time.monotonic() >= deadline:
                 return True
+        return False
+
+    def _peek(self, now: int) -> bool:
+        """Look at the bucket that is not over, from its first minute on; nothing is left to do."""
+        if self.board is not None and now // BUCKET == self._slot and now % BUCKET >= MINUTE:
+            alarms = self.board.peek(self._slot, gather(self._pending.get(self._slot, {}).items()))
+            events = self._incidents.peek(alarms)
+            for event in events:
+                self._tell(event, now)
+            if events:
+                self._save()
         return False
 
     def _tell(self, event: Event, now: int) -> None:
