@@ -124,6 +124,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "budgets": ('[{"name": "month", "limit": 200}]', ({"name": "month", "limit": 200},)),
     "budget_rewrites": ("off", False),
     "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
+    "spikes": ("no", False),
+    "spike_tags": ('["team"]', ("team",)),
     "retention_days": ("0", 0),
     "retention_megabytes": (" 500 ", 500),
     "alert_channels": (
