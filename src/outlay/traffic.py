@@ -41,7 +41,6 @@ class Watching(NamedTuple):
     output: int
     capped: bool
     """Whether the answer ended at its output limit."""
-    unpriced: bool
     failed: bool
 
 

@@ -28,7 +28,6 @@ def call(number: int, *, cost: int = CENT, run: str = "", **given: object) -> Wa
         "input": 1000 + number,
         "output": 100,
         "capped": False,
-        "unpriced": False,
         "failed": False,
     }
     return Watching(**usual | given)  # type: ignore[arg-type]  # the names are Watching's own
@@ -83,12 +82,6 @@ def test_answers_that_are_cut_off_are_told() -> None:
     assert (finding.rule, finding.count) == ("output_limit", 10)
 
 
-def test_a_model_without_a_price_is_told_once() -> None:
-    """It is missing in every sum."""
-    told = found(Guards(), [call(number, model="house-7b", unpriced=True) for number in range(10)])
-    assert [(one.rule, one.key) for one in told] == [("unpriced", "unpriced:openai:house-7b")]
-
-
 def test_a_model_that_a_feature_never_used_is_told() -> None:
     """After a day and a hundred calls with others; before that every model is new."""
     guards = Guards()
@@ -102,7 +95,7 @@ def test_a_model_that_a_feature_never_used_is_told() -> None:
 def test_what_guards_know_is_bounded() -> None:
     """However many functions and runs there are."""
     guards = Guards()
-    found(guards, [call(number, feature=f"f{number}", unpriced=True, model=f"m{number}") for number in range(3 * MOST)])
+    found(guards, [call(number, feature=f"f{number}", cost=LIMITS.call) for number in range(3 * MOST)])
     assert max(len(guards.functions), len(guards.runs), len(guards.told)) <= MOST
 
 

@@ -198,7 +198,7 @@ def read_watching(database: sqlite3.Connection, after: int, last: int) -> Iterat
         "SELECT e.id, e.\"end\", e.trace_id, l.feature, coalesce(l.site, ''), l.provider, l.model, e.cost,"  # noqa: S608  own words
         f" {_INPUT}, e.output + e.other_output,"
         " l.finish_reasons LIKE '%length%' OR l.finish_reasons LIKE '%max_tokens%',"
-        " l.cost_status IN ('unknown', 'partial') AND l.outcome IN ('ok', 'abandoned'), e.failed"
+        " e.failed"
         " FROM entries e JOIN labels l ON l.number = e.label"
         f" WHERE e.seq > ? AND e.seq <= ? AND {_ENDED} ORDER BY e.seq"
     )

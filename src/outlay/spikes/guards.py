@@ -12,7 +12,7 @@ from outlay.traffic import Watching
 CENT = 10**10
 """Pico-USD in a cent."""
 
-Rule = Literal["dear_call", "dear_run", "loop", "output_limit", "unpriced", "new_model"]
+Rule = Literal["dear_call", "dear_run", "loop", "output_limit", "new_model"]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,8 +171,6 @@ class Guards(msgspec.Struct):
 
 
 def _look_at_model(call: Watching, function: Function) -> Iterator[Finding]:
-    if call.unpriced:
-        yield _finding("unpriced", f"unpriced:{call.provider}:{call.model}", call)
     if call.failed or call.model in function.models:
         return
     if function.models and function.calls.count >= 100 and call.end - function.since >= DAY:

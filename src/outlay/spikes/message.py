@@ -128,19 +128,19 @@ def _signed(amount: int) -> str:
     return ("+" if amount > 0 else "-") + dollars(abs(amount))
 
 
-_SEVERITIES: dict[Rule, Severity] = {"unpriced": "warning", "new_model": "info"}
+_SEVERITIES: dict[Rule, Severity] = {"new_model": "info"}
 
 
 def alert_of_finding(finding: Finding, now: int, project: str = "") -> Alert:
     """Return the alert that tells of what a guard found."""
     return Alert(
         key=finding.key,
-        kind="unpriced" if finding.rule == "unpriced" else "spike",
+        kind="spike",
         severity=_SEVERITIES.get(finding.rule, "warning"),
         project=project,
         at=now,
         since=finding.at,
-        subject=finding.model if finding.rule in ("unpriced", "new_model") else finding.call,
+        subject=finding.model if finding.rule == "new_model" else finding.call,
         title=_sentence(finding),
         text=f"Feature {finding.feature or '(none)'}, {finding.site or 'in no function'}, {moment(finding.at)}.",
         advice=_ADVICE[finding.rule].format(call=finding.call, model=finding.model),
@@ -154,7 +154,6 @@ _ADVICE: dict[Rule, str] = {
     "dear_run": "See its latest call: `outlay calls {call}`.",
     "loop": "See its latest call: `outlay calls {call}`.",
     "output_limit": "Raise the limit, or ask for less: answers that are cut off are paid for all the same.",
-    "unpriced": "Give it a price in your price book, or run `outlay prices update`: `outlay prices {model}`.",
     "new_model": "See its latest call: `outlay calls {call}`.",
 }
 
@@ -168,7 +167,6 @@ def _sentence(finding: Finding) -> str:
         "dear_run": f"{what}: one run has cost {amount} in {finding.count} calls{usual}",
         "loop": f"{what}: one run made {finding.count} calls of the same size, {amount} so far",
         "output_limit": f"{what}: {finding.count} of the last 20 answers ended at the output limit",
-        "unpriced": f"{finding.model} has no (full) price: what it costs is missing in every sum",
         "new_model": f"{what} used {finding.model}, which it never did before",
     }[finding.rule]
 
