@@ -125,7 +125,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "budget_rewrites": ("off", False),
     "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
     "spikes": ("no", False),
-    "spike_tags": ('["team"]', ("team",)),
+    "spike_tags": ("team, plan", ("team", "plan")),
     "retention_days": ("0", 0),
     "retention_megabytes": (" 500 ", 500),
     "alert_channels": (
