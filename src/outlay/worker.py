@@ -18,9 +18,11 @@ from outlay.wire.exchange import settle_waiting
 from outlay.wire.recognise import Recogniser
 
 if TYPE_CHECKING:
+    from outlay.alerts.alert import Alert
     from outlay.alerts.delivery import Delivery
     from outlay.ledger.inflight import Revive
     from outlay.ledger.ledger import Ledger
+    from outlay.spikes.watch import Watch
 
 TICK = 1.0
 """Seconds between two looks at the spool and at the patches. A record is safe before, and who reports carries it first;
@@ -40,8 +42,12 @@ NEVER = 2**63
 
 DAY = 86_400 * 10**9
 
+LOOK = 10.0
+"""Seconds between two looks for spikes, whose buckets are minutes."""
+
 _working = guard("carrying calls to the ledger")
 _alerting = guard("sending alerts")
+_watching = guard("looking for spikes")
 
 
 class Watched(Protocol):
@@ -64,6 +70,8 @@ class Worker:
         self._spool = spool
         self._recogniser = recogniser
         self.watched: Watched | None = None
+        self.spikes: tuple[str, tuple[str, ...]] | None = None
+        """Whose spikes are told of, and the tags whose values are watched beside features; None: nothing is."""
         self.revive: Revive | None = None
         """Reads what a killed process had noted."""
         self.carried: Callable[[], None] | None = None
@@ -80,6 +88,7 @@ class Worker:
         self.due = 0
         """The clock from which on whoever makes a call wakes the worker, rather than to let it wait for its turn."""
         self._prune_at = 0.0
+        self._look_at = time.monotonic() + LOOK  # a short program need not look at all
         turns.calm()
         self._stop = threading.Event()
         self._look = threading.Event()
@@ -87,6 +96,7 @@ class Worker:
         self._at_work = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ledger: Ledger | None = None
+        self._spikes: Watch | None = None
         self._hurried = False
         if self.delivery is not None:
             self.delivery.forked()
@@ -148,6 +158,10 @@ class Worker:
         """Close the database, if something was carried there."""
         with _working:
             if self._ledger is not None:
+                with _watching:
+                    if self._spikes is not None:
+                        self._spikes.leave()
+                self._spikes = None
                 self._ledger.close()
                 self._ledger = None
 
@@ -176,9 +190,31 @@ class Worker:
             self.watched.watch()
         if self._ledger is not None and self.trouble is None:
             self._ledger.sum_up(time.time_ns(), time.monotonic() + SPARE)
+            with _watching:
+                self._look_for_spikes(self._ledger)
         if time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_TICK
             self._prune()
+
+    def _look_for_spikes(self, ledger: Ledger) -> None:
+        if self.spikes is None or time.monotonic() < self._look_at:
+            return
+        if self._spikes is None:
+            from outlay.spikes.watch import Watch  # with the first look
+
+            project, tags = self.spikes
+            self._spikes = Watch(ledger, self._raise, tags=tags, project=project)
+        if not self._spikes.step(time.time_ns(), time.monotonic() + SPARE):
+            self._look_at = time.monotonic() + LOOK
+
+    def _raise(self, alert: Alert) -> None:
+        """Keep an alert for those that bring it to people; say it, where there are none."""
+        if self._ledger is not None:
+            self._ledger.put([alert], alert.at)
+        if self.delivery is None:
+            from outlay.spikes.voice import say
+
+            say(alert)
 
     def _carry(self, deadline: float | None) -> tuple[int, int]:
         """Return (records carried, bytes left)."""

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from outlay.alerts import Alert
 from outlay.cli.times import nanoseconds
 from outlay.config.channels import Address
@@ -13,6 +15,10 @@ from outlay.ledger.ledger import Ledger
 from outlay.money import PICO
 from outlay.pricing import Prices
 from outlay.records import Call, Cost, Coverage, Record, Usage
+from outlay.spikes.cause import find_cause
+from outlay.spikes.incidents import Incident
+from outlay.spikes.series import Amount, name_of
+from outlay.spikes.watch import Told
 
 BEGIN = datetime(2026, 10, 1, 9, tzinfo=UTC)
 DAYS = 50
@@ -61,6 +67,7 @@ def write(folder: Path) -> None:
     with Ledger.open(folder / "ledger.db") as ledger:
         ledger.write(records())
         tell(ledger)
+        _spike(ledger)
 
 
 def tell(ledger: Ledger) -> None:
@@ -85,6 +92,28 @@ def tell(ledger: Ledger) -> None:
                     address.name, claimed, trouble="HTTP 503 Service Unavailable", due=due, now=now + 10**9
                 )
     ledger.alert(None, last + 7_200 * 10**9)
+
+
+def _spike(ledger: Ledger) -> None:
+    """Keep that answers became dearer in November: ten calls a day are too few for the watch to say so itself."""
+    began = nanoseconds(BEGIN + timedelta(days=31))
+    end = began + 3_600 * 10**9
+    key = ("feature", "answer")
+    incident = Incident(
+        id="5e1f0a7c",
+        series=[key, ("whole",)],
+        driver="calls",
+        opened=began,
+        raised=began + 600 * 10**9,
+        last=end,
+        closed=end,
+        score=0.71,
+        days_known=31.0,
+        excess={name_of(key): 0.0198, name_of(("whole",)): 0.0198},
+        usual={name_of(key): Amount(0.0394, 0.0196, 6.0), name_of(("whole",)): Amount(0.0475, 0.0277, 9.0)},
+    )
+    body = msgspec.json.encode(Told(incident=incident, cause=find_cause(ledger, incident)))
+    ledger.save_states({}, [], ledger.last_seq(), [(incident.id, began, end, body)], first=True)
 
 
 def _call(

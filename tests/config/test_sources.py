@@ -126,6 +126,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "budget_slice": ("said.signed", "said.signed"),
     "budget_rewrites": ("off", False),
     "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
+    "spikes": ("no", False),
+    "spike_tags": ("team, plan", ("team", "plan")),
     "retention_days": ("0", 0),
     "retention_megabytes": (" 500 ", 500),
     "alert_channels": (

@@ -33,6 +33,11 @@ TABLES = (
     "exporters",
     "queued",
     "set_aside",
+    "spike_states",
+    "spike_incidents",
+    "spike_reviews",
+    "marks",
+    "leases",
     *SMALL,
 )
 

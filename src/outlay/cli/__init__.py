@@ -20,12 +20,16 @@ COMMANDS = {
     "demo": "Run a small application against model hosts on this machine, and show its report.",
     "doctor": "Show what is metered here and what is not, proven by calls through each SDK.",
     "export": "Show and command what is delivered to exporters.",
+    "explain": "Say why spend changed from one time to another.",
     "forget": "Take a person out of the ledger, and leave the money in.",
+    "mark": "Note that something was deployed, so that spikes show it.",
     "prices": "Show what is known of a model's price, since when and whence.",
     "prune": "Delete calls from the ledger: the old, the many, or a project's.",
     "report": "Show what was spent: by model, feature, user, day, …",
     "reprice": "Price recorded calls anew, beside what was recorded.",
     "run": "Run a program, unchanged, with its calls metered.",
+    "spikes": "Show what rose, why, and who carries it.",
+    "trends": "Show what a request costs over time, by function, feature or model.",
 }
 
 

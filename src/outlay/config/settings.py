@@ -56,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The signed value of ``outlay.share()``: the part of a parent's budget that this process spends."""
     budget_rewrites: bool = True
     """Let budgets change requests: their model, their output limit."""
+    spikes: bool = True
+    """Watch what is spent, and tell when it rises: see docs/spikes.md."""
+    spike_tags: tuple[str, ...] = ("user", "tenant")
+    """Tags whose values are watched each for itself, from a dollar a day on."""
     retention_days: int = 400
     """Days that calls are kept; 0 for ever."""
     retention_megabytes: int = 0

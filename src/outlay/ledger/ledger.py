@@ -28,11 +28,12 @@ from outlay.ledger.retention import forget, prune, remove
 from outlay.ledger.reviews import Reviews
 from outlay.ledger.rollups import Known
 from outlay.ledger.spool import Spool
+from outlay.ledger.watched import Watched
 from outlay.ledger.writing import write
 from outlay.records import Call, Record, Span
 
 
-class Ledger(Reviews, Alerting, Backlogs):
+class Ledger(Reviews, Alerting, Backlogs, Watched):
     """An open ledger; use it from one thread at a time."""
 
     def __init__(self, database: sqlite3.Connection, path: str, revive: Revive | None = None) -> None:
@@ -230,6 +231,7 @@ class Ledger(Reviews, Alerting, Backlogs):
 
         Their money stays. Ingest the spool before, so that nothing of theirs waits there.
         """
+        self.unwatch(tags.values())
         return forget(self._database, tags, self._labels)
 
 

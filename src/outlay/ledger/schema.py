@@ -9,6 +9,7 @@ from collections.abc import Callable
 from outlay.errors import LedgerError
 from outlay.ledger import backlog_tables
 from outlay.ledger.alert_tables import ALERTS
+from outlay.ledger.spike_tables import TABLES as _SPIKES
 from outlay.ledger.view import CALLS
 
 _SUMS = """\
@@ -238,11 +239,16 @@ def _exporters(database: sqlite3.Connection) -> None:
     _run(database, backlog_tables.TABLES)
 
 
+def _spikes(database: sqlite3.Connection) -> None:
+    _run(database, _SPIKES)
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("first tables", _first),
     ("restated costs", _restated),
     ("alerts", _alerts),
     ("exporters", _exporters),
+    ("spikes", _spikes),
 )
 """What brings a ledger from version n to n + 1, at index n; each runs in one transaction."""
 

@@ -1,0 +1,224 @@
+"""Guards: what is wrong with a single call or run can be seen without a history of the series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from outlay.traffic import Watching
+
+CENT = 10**10
+"""Pico-USD in a cent."""
+
+Rule = Literal["dear_call", "dear_run", "loop", "output_limit", "new_model"]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on guards speak up. Amounts are pico-USD."""
+
+    call: int = 500 * CENT
+    """A call that costs so much is told of, whatever is usual."""
+    times: int = 10
+    """How many times its function's usual cost a call or a run must reach."""
+    call_least: int = 10 * CENT
+    """Cheaper calls are never told of."""
+    run_least: int = 50 * CENT
+    known: int = 20
+    """Calls or runs from which on the usual is known."""
+    repeats: int = 20
+    """Calls with the same fingerprint in one run that make a loop."""
+    capped: int = 10
+    """Answers of a function's last 20 that ended at the output limit."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a guard has to say."""
+
+    rule: Rule
+    key: str
+    """What makes it one: it is told once."""
+    at: int
+    feature: str
+    site: str = ""
+    model: str = ""
+    call: str = ""
+    amount: int | None = None
+    usual: int | None = None
+    count: int = 0
+
+
+class Usual(msgspec.Struct):
+    """What calls or runs of a function cost: the mean and the dearest, both of late."""
+
+    count: int = 0
+    mean: float = 0.0
+    most: float = 0.0
+
+    def learn(self, cost: int) -> None:
+        """Take in one cost; what is far out moves the mean only so far."""
+        self.count += 1
+        bounded = min(cost, 10 * self.mean) if self.count > 20 else cost
+        self.mean += max(1 / self.count, 0.01) * (bounded - self.mean)
+        self.most = max(float(cost), self.most * 0.999)
+
+    def exceeded(self, cost: int, limits: Limits) -> bool:
+        """Return whether ``cost`` is far out of the usual: of its mean, and of its dearest."""
+        return self.count >= limits.known and cost >= limits.times * self.mean and cost >= 3 * self.most
+
+
+class Run(msgspec.Struct):
+    """The calls of one outermost span so far."""
+
+    feature: str
+    site: str
+    last: int
+    cost: int = 0
+    calls: int = 0
+    fingerprints: dict[str, int] = {}
+
+
+class Function(msgspec.Struct):
+    """What is usual in a feature."""
+
+    since: int
+    calls: Usual = msgspec.field(default_factory=Usual)
+    runs: Usual = msgspec.field(default_factory=Usual)
+    models: list[str] = []
+    recent: int = 0
+    """One bit for each of the last 20 answers: whether it ended at its limit."""
+    capped: float = 0.0
+    """Share of answers that usually do."""
+
+
+DAY = 86_400 * 10**9
+IDLE = 600 * 10**9
+"""Nanoseconds without a call after which a run is taken to be over."""
+MOST = 1_000
+"""Functions, runs and models that are known at a time."""
+_LAST = (1 << 20) - 1
+
+
+class Guards(msgspec.Struct):
+    """What the guards know: bounded, and kept with the ledger."""
+
+    functions: dict[str, Function] = {}
+    runs: dict[str, Run] = {}
+    told: dict[str, int] = {}
+
+    def watch(self, calls: Iterable[Watching], limits: Limits) -> list[Finding]:
+        """Look at calls in their order; return what is to be told, each once."""
+        found: list[Finding] = []
+        for call in calls:
+            for finding in self._look(call, limits):
+                if finding.key not in self.told:
+                    self.told[finding.key] = finding.at
+                    found.append(finding)
+            if len(self.told) > MOST:
+                del self.told[next(iter(self.told))]
+        return found
+
+    def _look(self, call: Watching, limits: Limits) -> Iterator[Finding]:
+        name = f"{call.feature}\n{call.site}"
+        function = self.functions.pop(name, None) or Function(since=call.end)
+        self.functions[name] = function  # the latest last: the oldest goes first
+        if len(self.functions) > MOST:
+            del self.functions[next(iter(self.functions))]
+        yield from self._look_at_call(call, function, limits)
+        yield from self._look_at_run(call, function, limits)
+        yield from _look_at_model(call, function)
+        yield from _look_at_limit(call, function, limits)
+
+    def _look_at_call(self, call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
+        dear = call.cost >= limits.call_least and function.calls.exceeded(call.cost, limits)
+        if dear or call.cost >= limits.call:
+            usual = round(function.calls.mean) if function.calls.count else None
+            # Once an hour for each function: a dear function is one thing, not a thousand.
+            key = f"guard:dear_call:{call.feature}:{call.site}:{call.end // (3600 * 10**9)}"
+            yield _finding("dear_call", key, call, amount=call.cost, usual=usual)
+        if not call.failed:
+            function.calls.learn(call.cost)
+
+    def _look_at_run(self, call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
+        run = self.runs.pop(call.trace_id, None) or Run(feature=call.feature, site=call.site, last=call.end)
+        self.runs[call.trace_id] = run
+        run.last = call.end
+        run.cost += call.cost
+        run.calls += 1
+        fingerprint = f"{call.model}:{call.input}"
+        if call.input and (fingerprint in run.fingerprints or len(run.fingerprints) < 64):
+            run.fingerprints[fingerprint] = run.fingerprints.get(fingerprint, 0) + 1
+        usual = self.functions.get(f"{run.feature}\n{run.site}", function).runs
+        if run.cost >= limits.run_least and usual.exceeded(run.cost, limits):
+            key = f"guard:dear_run:{call.trace_id}"
+            yield _finding("dear_run", key, call, amount=run.cost, usual=round(usual.mean), count=run.calls)
+        if (repeated := run.fingerprints.get(fingerprint, 0)) >= limits.repeats:
+            yield _finding("loop", f"guard:loop:{call.trace_id}", call, amount=run.cost, count=repeated)
+        self._end_runs(call.end)
+
+    def _end_runs(self, now: int) -> None:
+        """Learn from runs that are over: the oldest stand first."""
+        while self.runs:
+            name = next(iter(self.runs))
+            run = self.runs[name]
+            if now - run.last < IDLE and len(self.runs) <= MOST:
+                return
+            del self.runs[name]
+            function = self.functions.get(f"{run.feature}\n{run.site}")
+            if function is not None:
+                function.runs.learn(run.cost)
+
+
+def _look_at_model(call: Watching, function: Function) -> Iterator[Finding]:
+    if call.failed or call.model in function.models:
+        return
+    if function.models and function.calls.count >= 100 and call.end - function.since >= DAY:
+        yield _finding("new_model", f"guard:new_model:{call.feature}:{call.site}:{call.model}", call)
+    function.models = [*function.models[-31:], call.model]
+
+
+def _look_at_limit(call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
+    if call.failed:
+        return
+    function.recent = (function.recent << 1 | call.capped) & _LAST
+    capped = function.recent.bit_count()
+    if capped >= limits.capped and function.capped < 0.2:
+        key = f"guard:output_limit:{call.feature}:{call.site}:{call.end // DAY}"
+        yield _finding("output_limit", key, call, count=capped)
+    function.capped += 0.005 * (call.capped - function.capped)
+
+
+def _finding(
+    rule: Rule, key: str, call: Watching, *, amount: int | None = None, usual: int | None = None, count: int = 0
+) -> Finding:
+    return Finding(
+        rule=rule,
+        key=key,
+        at=call.end,
+        feature=call.feature,
+        site=call.site,
+        model=call.model,
+        call=call.id,
+        amount=amount,
+        usual=usual,
+        count=count,
+    )
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """When a budget ends at the pace of the last hour."""
+
+    at: int
+    """Nanoseconds since the epoch at which the limit is reached."""
+    projected: int
+    """Pico-USD that the window will have cost at its end."""
+
+
+def breaking_pace(*, spent: int, limit: int, rate: int, now: int, end: int) -> Pace | None:
+    """Return when a limit breaks before its window's end (ns) at ``rate`` pico-USD an hour; None where it holds."""
+    hour = 3_600 * 10**9
+    projected = spent + rate * max(0, end - now) // hour
+    if projected <= limit or rate <= 0:
+        return None
+    return Pace(now + max(0, limit - spent) * hour // rate, projected)

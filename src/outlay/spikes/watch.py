@@ -1,0 +1,247 @@
+"""The watch: what comes into the ledger is taken apart by series, judged when a bucket is over, and told.
+
+One process of all that share a ledger does it, elected by a lease; its state is kept there, so another one can go on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from outlay.alerts.alert import Alert
+from outlay.spikes.board import Board
+from outlay.spikes.cause import Cause, find_cause
+from outlay.spikes.detector import Bucket
+from outlay.spikes.guards import Guards, Limits
+from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
+from outlay.spikes.message import alert_of, alert_of_finding
+from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name_of
+from outlay.spikes.source import Book
+
+SECOND = 10**9
+MINUTE = 60 * SECOND
+DAY = 86_400 * SECOND
+GRACE = 10 * SECOND
+"""Nanoseconds after its end at which a bucket is judged: by then the calls of all processes have come."""
+HISTORY = 28 * DAY
+"""How far back the ledger is read when the watch is new."""
+LEASE = 60 * SECOND
+SAVE = 6
+"""Buckets after which all states are kept, at the latest. What came since is read again after a crash."""
+RECENT = 20_000
+"""Calls that guards learn from when the watch is new."""
+_STATE = "watch"
+
+Sink = Callable[[Alert], None]
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """An incident with its cause, as the ledger keeps it."""
+
+    incident: Incident
+    cause: Cause | None = None
+
+
+class _State(msgspec.Struct, kw_only=True):
+    """What the watch keeps beside the series."""
+
+    slot: int
+    pending: list[tuple[int, Key, Bucket]]
+    open: list[Incident]
+    guards: Guards
+
+
+class Watch:
+    """One process's part in the watch over a ledger."""
+
+    def __init__(
+        self,
+        ledger: Book,
+        sink: Sink,
+        *,
+        holder: str = "",
+        tags: tuple[str, ...] = (),
+        project: str = "",
+        limits: Limits | None = None,
+    ) -> None:
+        """Watch ``ledger`` as ``holder`` (any name), by the values of ``tags`` too; tell ``sink``."""
+        self._ledger = ledger
+        self._sink = sink
+        self._holder = holder or f"{os.getpid()}-{os.urandom(4).hex()}"
+        self._tags = tags
+        self._project = project
+        self._limits = limits or Limits()
+        self.board: Board | None = None
+        """The series; None while another process watches."""
+        self._warming: Iterator[None] | None = None
+        self._lease_until = 0
+
+    def step(self, now: int, deadline: float | None = None) -> bool:
+        """Take in what has come until ``now`` (ns since the epoch), as far as ``deadline`` (monotonic) allows.
+
+        Returns whether something is left to do.
+        """
+        if not self._elected(now):
+            self.board = None
+            return False
+        if self.board is None:
+            self._load(now)
+        if self._warming is not None and not self._warm(deadline):
+            return True
+        self._read()
+        return self._close(now, deadline) or self._peek(now)
+
+    def leave(self) -> None:
+        """Let another process watch: this one ends. What was not kept yet is read again."""
+        self._ledger.drop_lease("spikes", self._holder)
+        self.board = None
+        self._lease_until = 0
+
+    # What follows happens in this order.
+
+    def _elected(self, now: int) -> bool:
+        if now + LEASE // 2 > self._lease_until or self.board is None:
+            if not self._ledger.take_lease("spikes", self._holder, now, LEASE):
+                self._lease_until = 0
+                return False
+            self._lease_until = now + LEASE
+        return True
+
+    def _load(self, now: int) -> None:
+        states, seq = self._ledger.states(), self._ledger.watch_cursor()
+        kept = states.pop(_STATE, None)
+        self._pending: Pending = {}
+        self._over: list[Told] = []
+        self._closed = 0
+        self._first = kept is None or seq is None
+        if kept is None or seq is None:
+            self.board, self._incidents, self._guards = Board(), Incidents(), Guards()
+            self._seq = self._ledger.last_seq()
+            self._slot = (now - HISTORY) // BUCKET
+            self._warming = self._replay(now)
+            return
+        state = msgspec.msgpack.decode(kept, type=_State)
+        self.board, self._incidents, self._guards = Board(states), Incidents(state.open), state.guards
+        self._seq, self._slot, self._warming = seq, state.slot, None
+        for slot, key, bucket in state.pending:
+            self._pending.setdefault(slot, {})[key] = bucket
+
+    def _replay(self, now: int) -> Iterator[None]:
+        """Learn from the ledger's history, a bucket at a time; nothing of it is told."""
+        board, last = self.board, self._seq
+        assert board is not None  # noqa: S101 - _load has made it
+        for _ in self._guards.watch(self._ledger.watched_calls(max(0, last - RECENT), last), self._limits):
+            pass
+        for since in range(now - HISTORY, now, DAY):
+            for by in dimensions(self._tags):
+                rows = self._ledger.traffic_between(by, since, min(since + DAY, now), last)
+                collect(self._pending, by, rows, self._slot)
+            if not self._pending and not board.begun:
+                self._slot = min(since + DAY, now) // BUCKET  # nothing was called yet
+            while (self._slot + 1) * BUCKET <= min(since + DAY, now):
+                board.close(self._slot, gather(self._pending.pop(self._slot, {}).items()))
+                self._slot += 1
+                yield
+
+    def _warm(self, deadline: float | None) -> bool:
+        assert self._warming is not None  # noqa: S101 - step has looked
+        for _ in self._warming:
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+        self._warming = None
+        self._save()
+        return True
+
+    def _read(self) -> None:
+        last = self._ledger.last_seq()
+        if last == self._seq:
+            return
+        for by in dimensions(self._tags):
+            collect(self._pending, by, self._ledger.traffic_after(by, self._seq, last), self._slot)
+        for finding in self._guards.watch(self._ledger.watched_calls(self._seq, last), self._limits):
+            self._sink(alert_of_finding(finding, finding.at, self._project))
+        self._seq = last
+
+    def _close(self, now: int, deadline: float | None) -> bool:
+        """Judge the buckets that are over."""
+        board = self.board
+        assert board is not None  # noqa: S101 - step has made it
+        while (self._slot + 1) * BUCKET + GRACE <= now:
+            slot = self._slot
+            self._hear()
+            alarms = board.close(slot, gather(self._pending.pop(slot, {}).items()))
+            self._slot += 1
+            self._closed += 1
+            amounts = {key: series.amounts[-1] for key, series in board.series.items()}
+            events = self._incidents.take(slot, alarms, amounts)
+            for event in events:
+                self._tell(event, now)
+            if events or self._closed >= SAVE:
+                self._save()
+            if self.board is None:
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return True
+        return False
+
+    def _peek(self, now: int) -> bool:
+        """Look at the bucket that is not over, from its first minute on; nothing is left to do."""
+        if self.board is not None and now // BUCKET == self._slot and now % BUCKET >= MINUTE:
+            alarms = self.board.peek(self._slot, gather(self._pending.get(self._slot, {}).items()))
+            events = self._incidents.peek(alarms)
+            for event in events:
+                self._tell(event, now)
+            if events:
+                self._save()
+        return False
+
+    def _tell(self, event: Event, now: int) -> None:
+        """Find out why, keep it, and hand it on unless somebody said not to."""
+        incident = event.incident
+        cause = find_cause(self._ledger, incident)
+        reviews = self._ledger.reviews()
+        word, until = reviews.get((incident.id, "state"), ("", 0))
+        if not ((word == "muted" and until > now) or (word == "acknowledged" and event.what == "grown")):
+            self._sink(alert_of(event, cause, now, self._project))
+        told(incident, self._slot * BUCKET)
+        if incident.closed is not None:
+            self._over.append(Told(incident=incident, cause=cause))
+
+    def _hear(self) -> None:
+        """End the incidents of which somebody said that all is well: what is now is the usual."""
+        board = self.board
+        assert board is not None  # noqa: S101 - step has made it
+        if not self._incidents.open:
+            return
+        reviews = self._ledger.reviews()
+        for incident in list(self._incidents.open):
+            if reviews.get((incident.id, "judgement"), ("", 0))[0] == "dismissed":
+                self._incidents.open.remove(incident)
+                incident.closed = incident.last
+                self._over.append(Told(incident=incident, cause=find_cause(self._ledger, incident)))
+                for key in incident.series:
+                    if key in board.series:
+                        board.series[key].detector.accept(self._slot - incident.opened // BUCKET)
+
+    def _save(self) -> None:
+        board = self.board
+        assert board is not None  # noqa: S101 - step has made it
+        pending = [(slot, key, part) for slot, parts in self._pending.items() for key, part in parts.items()]
+        state = _State(slot=self._slot, pending=pending, open=self._incidents.open, guards=self._guards)
+        states = board.states() | {_STATE: msgspec.msgpack.encode(state)}
+        open_ones = [Told(incident=one, cause=find_cause(self._ledger, one)) for one in self._incidents.open]
+        rows = [
+            (one.incident.id, one.incident.opened, one.incident.closed, msgspec.json.encode(one))
+            for one in (*self._over, *open_ones)
+        ]
+        gone = [name_of(key) for key in board.gone]
+        if not self._ledger.save_states(states, gone, self._seq, rows, first=self._first):
+            self.board = None  # the next step learns anew
+            return
+        self._first = False
+        board.gone.clear()
+        self._over.clear()
+        self._closed = 0

@@ -1,0 +1,78 @@
+"""What calls add up to, as the ledger tells and the watch for spikes takes it: plain rows, amounts in pico-USD."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Traffic(NamedTuple):
+    """What the calls of one key were in one bucket of five minutes: the one in which they ended."""
+
+    slot: int
+    """Buckets since 1970."""
+    key: tuple[str, ...]
+    calls: int
+    errors: int
+    retries: int
+    input: int
+    """Tokens read, cached ones included."""
+    cached: int
+    """Those of them that came from a cache."""
+    output: int
+    cost: int
+    seconds: float
+    """Time that the answered calls took, added up."""
+
+
+class Watching(NamedTuple):
+    """What guards look at of one call."""
+
+    id: str
+    end: int
+    """Nanoseconds since the epoch."""
+    trace_id: str
+    feature: str
+    site: str
+    provider: str
+    model: str
+    cost: int
+    """0 where it is unknown."""
+    input: int
+    output: int
+    capped: bool
+    """Whether the answer ended at its output limit."""
+    failed: bool
+
+
+Model = tuple[str, str]
+"""Provider and model."""
+Classes = dict[str, tuple[int, int]]
+"""Tokens and what they cost, by disjoint class."""
+NONE: Classes = {}
+"""No tokens; not to be changed."""
+
+
+class Spent(NamedTuple):
+    """What the calls to one model were in a time."""
+
+    first: int = 0
+    """Requests: attempts that are no retry."""
+    billed: int = 0
+    """Attempts that used tokens or cost something."""
+    cost: int = 0
+    read: Classes = NONE
+    written: Classes = NONE
+
+    @property
+    def other(self) -> int:
+        """What was paid for something else than tokens."""
+        split = (*self.read.values(), *self.written.values())
+        return self.cost - sum(amount for tokens, amount in split if tokens)
+
+
+class Mark(NamedTuple):
+    """A moment that somebody marked, or at which a release was first seen."""
+
+    at: int
+    """Nanoseconds since the epoch."""
+    name: str

@@ -1,0 +1,165 @@
+"""The detector: silent where nothing is wrong, soon and right about the reason where something is."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from outlay.spikes.detector import BUCKET, THRESHOLD, Bucket, Detector
+from outlay.spikes.state import pack, unpack
+
+DAY = 288
+LEARNED = 9 * DAY
+"""Buckets of history before anything goes wrong."""
+START = 20_457 * 86_400
+"""A Monday."""
+
+Change = Callable[[Bucket], Bucket]
+
+
+def usual(at: int, calls: float = 40.0) -> Bucket:
+    """Return an ordinary bucket: a day and a week of calls, and calls that are not alike."""
+    chance = random.Random(at)
+    day = 1 + 0.5 * math.cos((at % DAY / DAY - 0.6) * 2 * math.pi)
+    week = 0.4 if at // DAY % 7 >= 5 else 1.0
+    mean = calls * day * week
+    number = max(0, round(chance.gauss(mean, math.sqrt(mean + 0.004 * mean * mean))))
+    noise = 1 / math.sqrt(max(number, 1))
+    errors = sum(chance.random() < 0.01 for _ in range(number))
+    read = number * 2000 * math.exp(chance.gauss(0, 0.8 * noise))
+    written = (number - errors) * 300 * math.exp(chance.gauss(0, 0.6 * noise))
+    return priced(
+        Bucket(
+            number,
+            errors,
+            read,
+            0.6 * read,
+            written,
+            0.0,
+            (number - errors) * 2 * math.exp(chance.gauss(0, 0.4 * noise)),
+        )
+    )
+
+
+def priced(bucket: Bucket) -> Bucket:
+    """Return a bucket with what it costs."""
+    cost = (bucket.input - bucket.cached) * 2.5e-6 + bucket.cached * 0.25e-6 + bucket.output * 1e-5
+    return bucket._replace(cost=cost)
+
+
+def times(factor: float, bucket: Bucket) -> Bucket:
+    """Return so many times the bucket."""
+    return Bucket(*[factor * part for part in bucket])
+
+
+TROUBLES: dict[str, tuple[str, Change]] = {
+    "twice the calls": ("calls", lambda b: times(2, b)),
+    "prompts half as long again": ("input", lambda b: priced(b._replace(input=1.5 * b.input, cached=0.9 * b.input))),
+    "answers twice as long": ("output", lambda b: priced(b._replace(output=2 * b.output))),
+    "a dearer model": ("price", lambda b: b._replace(cost=1.6 * b.cost)),
+    "a cache that is lost": ("misses", lambda b: priced(b._replace(cached=0.0))),
+    "answers that take twice as long": ("latency", lambda b: b._replace(seconds=2 * b.seconds)),
+    "a fifth of the calls failing": ("errors", lambda b: b._replace(errors=round(0.2 * b.calls))),
+}
+
+
+def scores(detector: Detector, since: int, until: int, change: Change | None = None) -> Iterator[float]:
+    """Yield the scores of buckets, changed from the first to the last by ``change``."""
+    for at in range(since, until):
+        bucket = usual(at)
+        yield detector.update(START + at * BUCKET, bucket if change is None else change(bucket))
+
+
+@pytest.fixture(scope="module")
+def learned() -> bytes:
+    """Return a detector that has seen nine usual days, as bytes."""
+    detector = Detector()
+    assert max(scores(detector, 0, LEARNED)) < THRESHOLD
+    return pack(detector)
+
+
+def waken(state: bytes) -> Detector:
+    """Return the detector."""
+    detector = unpack(state)
+    assert detector is not None
+    return detector
+
+
+def test_nothing_is_said_in_usual_weeks(learned: bytes) -> None:
+    """The first day, week and weekend are not known, and silent all the same; so are the days after."""
+    assert max(scores(waken(learned), LEARNED, LEARNED + 7 * DAY)) < THRESHOLD
+
+
+@pytest.mark.parametrize(("driver", "change"), TROUBLES.values(), ids=list(TROUBLES))
+def test_a_rise_is_found_within_half_an_hour_and_named(learned: bytes, driver: str, change: Change) -> None:
+    """In a channel of its own, with the bucket in which it began."""
+    detector = waken(learned)
+    since = LEARNED + DAY // 2
+    assert max(scores(detector, LEARNED, since)) < THRESHOLD
+    delay = next(at for at, score in enumerate(scores(detector, since, since + 6, change)) if score >= THRESHOLD)
+    assert (detector.driver, detector.began()) == (driver, delay + 1)
+
+
+def test_what_is_over_is_silent_soon(learned: bytes) -> None:
+    """An hour after the last bad bucket, though the windows still hold it."""
+    detector = waken(learned)
+    list(scores(detector, LEARNED, LEARNED + 12, TROUBLES["twice the calls"][1]))
+    assert max(list(scores(detector, LEARNED + 12, LEARNED + 60))[12:]) < THRESHOLD
+
+
+def test_a_new_level_that_stays_becomes_the_usual_one(learned: bytes) -> None:
+    """A prompt that is longer for good alarms for half a day, and not for ever; nor does its end alarm."""
+    detector = waken(learned)
+    change = TROUBLES["prompts half as long again"][1]
+    first = list(scores(detector, LEARNED, LEARNED + DAY, change))
+    assert first[10] >= THRESHOLD
+    assert max(first[-DAY // 3 :]) < THRESHOLD
+    assert max(scores(detector, LEARNED + DAY, LEARNED + 2 * DAY)) < THRESHOLD
+
+
+def test_a_nightly_batch_is_told_of_once(learned: bytes) -> None:
+    """The second night, the same burst at the same time is a habit."""
+    detector = waken(learned)
+    nights = []
+    for day in range(3):
+        begin = LEARNED + day * DAY
+        list(scores(detector, begin, begin + 24))
+        batch = ((at, usual(at, 160.0)) for at in range(begin + 24, begin + 36))
+        nights.append(max(detector.update(START + at * BUCKET, bucket) for at, bucket in batch))
+        list(scores(detector, begin + 36, begin + DAY))
+    assert nights[0] >= THRESHOLD > max(nights[1:])
+
+
+def test_few_calls_are_no_evidence() -> None:
+    """A tenant with a call an hour does not scream over one long prompt, or three calls at once."""
+    detector = Detector()
+    chance = random.Random(3)
+    found = []
+    for at in range(14 * DAY):
+        number = int(chance.random() < 1 / 12) + (2 if at == 10 * DAY else 0)
+        read = number * 2000 * math.exp(chance.gauss(0, 1))
+        found.append(
+            detector.update(START + at * BUCKET, priced(Bucket(number, 0, read, 0, number * 300, 0, number * 2)))
+        )
+    assert max(found) < THRESHOLD
+
+
+def test_a_detector_goes_on_where_it_was_kept(learned: bytes) -> None:
+    """A restart changes no score, and a series takes no more than 8 KB."""
+    assert len(learned) <= 8 * 1024
+    whole, restarted = waken(learned), waken(learned)
+    change = TROUBLES["twice the calls"][1]
+    for at in range(LEARNED, LEARNED + DAY, 12):
+        restarted = waken(pack(restarted))
+        pairs = itertools.zip_longest(scores(whole, at, at + 12, change), scores(restarted, at, at + 12, change))
+        assert all(math.isclose(one, other, abs_tol=1e-3) for one, other in pairs)
+
+
+def test_a_damaged_state_is_learned_anew(learned: bytes) -> None:
+    """Nobody is told of it: the watch begins again."""
+    assert unpack(learned[:-10]) is None
+    assert unpack(b"") is None

@@ -1,0 +1,238 @@
+"""The watch over a ledger: what goes wrong in a day is told within minutes, once, with a reason that adds up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from outlay.alerts.alert import Alert
+from outlay.ledger.ledger import Ledger
+from outlay.money import pico
+from outlay.spikes.guards import Pace
+from outlay.spikes.message import alert_of_pace
+from outlay.spikes.series import WHOLE, key_of
+from outlay.spikes.watch import LEASE, Told, Watch
+from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, SHOP, Habit, Trouble, calls
+
+BEGIN = MONDAY + 4 * DAY
+"""A Friday, with four days of history."""
+HABITS = SHOP[:2]
+SURGE = Trouble("research", BEGIN + 10 * HOUR, BEGIN + 12 * HOUR, calls=5, input=2)
+
+
+@pytest.fixture(scope="module")
+def history() -> bytes:
+    """Return a ledger of four days that were watched, as SQLite serialises it: each test has its own."""
+    with Ledger.open(":memory:") as made:
+        made.write(calls(MONDAY, BEGIN, HABITS))
+        first = Watch(made, lambda alert: pytest.fail(alert.title), holder="one", tags=("user",))
+        assert not first.step(BEGIN)
+        first.leave()
+        return made._database.serialize()  # noqa: SLF001 - writing it for each test takes seconds
+
+
+@pytest.fixture
+def ledger(history: bytes) -> Iterator[Ledger]:
+    """Yield the ledger."""
+    with Ledger.open(":memory:") as made:
+        made._database.deserialize(history)  # noqa: SLF001 - see above
+        yield made
+
+
+def watch(ledger: Ledger, told: list[Alert], holder: str = "one") -> Watch:
+    """Return a watch that knows what is usual."""
+    return Watch(ledger, told.append, holder=holder, tags=("user",))
+
+
+def live(
+    ledger: Ledger, made: Watch, since: int, until: int, *troubles: Trouble, habits: tuple[Habit, ...] = HABITS
+) -> None:
+    """Let time pass: write the calls of each bucket, and look."""
+    for at in range(since, until, 5 * MINUTE):
+        ledger.write(calls(at, at + 5 * MINUTE, habits, troubles))
+        made.step(at + 5 * MINUTE + 20 * SECOND)
+
+
+def spikes(told: list[Alert]) -> list[Alert]:
+    """Return those that tell of incidents."""
+    return [alert for alert in told if alert.key.startswith("spike:")]
+
+
+def test_a_quiet_day_is_a_quiet_day(ledger: Ledger) -> None:
+    """Nothing is told of."""
+    told: list[Alert] = []
+    live(ledger, watch(ledger, told), BEGIN, BEGIN + DAY)
+    assert told == []
+
+
+def test_a_surge_is_one_incident_from_its_first_bucket_to_its_end(ledger: Ledger) -> None:
+    """Opened within ten minutes, closed within an hour; seen in all calls, the feature and the user, told as one."""
+    told: list[Alert] = []
+    live(ledger, watch(ledger, told), BEGIN + 9 * HOUR, BEGIN + 15 * HOUR, SURGE)
+    opened, *between, closed = spikes(told)
+    assert [alert.facts["event"] for alert in told] == ["opened", *["grown"] * len(between), "closed"]
+    assert opened.at - SURGE.since <= 11 * MINUTE
+    assert opened.since == SURGE.since
+    assert opened.facts["channel"] in ("calls", "input")
+    assert opened.facts["series"] == "research on gpt-4o-mini"
+    assert len(between) <= 1
+    (kept,) = ledger.incidents(0)
+    incident = msgspec.json.decode(kept.body, type=Told).incident
+    assert {key[0] for key in incident.series} == {"model", "feature", "tag", "whole"}
+    assert incident.closed is not None
+    assert incident.closed - SURGE.until <= HOUR
+    assert closed.severity == "info"
+
+
+def test_the_parts_of_an_alert_add_up_to_its_amount(ledger: Ledger) -> None:
+    """And its carriers, function and examples are those of the surge."""
+    told: list[Alert] = []
+    live(ledger, watch(ledger, told), BEGIN + 9 * HOUR, BEGIN + 11 * HOUR, SURGE)
+    alert = spikes(told)[-1]
+    parts = {name: amount for name, amount in alert.facts.items() if name.endswith("_usd")}
+    assert sum(pico(Decimal(str(amount))) for amount in parts.values()) == alert.amount
+    assert pico(Decimal(str(parts["volume_usd"]))) > 0 < pico(Decimal(str(parts["input_usd"])))
+    assert {(driver.dimension, driver.value) for driver in alert.drivers} >= {
+        ("site", "shop/research.py:8"),
+        ("user", "u-2"),
+    }
+    told_ids = [call.id for call in ledger.calls("latest", 10_000, filters={"feature": "research"}, since=SURGE.since)]
+    incident = ledger.incidents(0)[0]
+    cause = msgspec.json.decode(incident.body, type=Told).cause
+    assert cause is not None
+    assert len(cause.examples) == 3
+    assert set(cause.examples) <= set(told_ids)
+
+
+def test_another_process_goes_on_where_one_ended(ledger: Ledger) -> None:
+    """In the middle of an incident: nothing is told twice, and its end is told."""
+    told: list[Alert] = []
+    first = watch(ledger, told)
+    live(ledger, first, BEGIN + 9 * HOUR, BEGIN + 11 * HOUR, SURGE)
+    first.leave()
+    live(ledger, watch(ledger, told, "two"), BEGIN + 11 * HOUR, BEGIN + 15 * HOUR, SURGE)
+    keys = [alert.key for alert in spikes(told)]
+    assert len(set(keys)) == len(keys)
+    assert [alert.facts["event"] for alert in spikes(told) if alert.facts["event"] != "grown"] == ["opened", "closed"]
+
+
+def test_a_crash_loses_nothing_of_the_calls(ledger: Ledger) -> None:
+    """What came after the state was kept is read again: both end with the same state."""
+    told: list[Alert] = []
+    crashed = watch(ledger, told)
+    live(ledger, crashed, BEGIN + 9 * HOUR, BEGIN + 9 * HOUR + 50 * MINUTE)  # saved in between, not at the end
+    again = Watch(ledger, told.append, holder="two", tags=("user",))
+    live(ledger, again, BEGIN + 9 * HOUR + 50 * MINUTE, BEGIN + 10 * HOUR + 30 * MINUTE)
+    assert told == []
+    assert again.board is not None
+    amounts = again.board.series[WHOLE].amounts[-18:]
+    until = BEGIN + 10 * HOUR + 30 * MINUTE
+    spent = sum(
+        cost for slot, cost in ledger.courses({}, BEGIN + 8 * HOUR, until) if slot * 5 * MINUTE >= until - 90 * MINUTE
+    )
+    assert math.isclose(sum(amount.cost for amount in amounts), spent / 1e12, rel_tol=1e-5)
+
+
+def test_one_process_of_many_watches(ledger: Ledger) -> None:
+    """The others wait until it is gone, or its lease has run out."""
+    told: list[Alert] = []
+    now = BEGIN + 9 * HOUR
+    one, two = watch(ledger, told), watch(ledger, told, "two")
+    one.step(now)
+    assert ledger.take_lease("spikes", "one", now, LEASE)
+    two.step(now + SECOND)
+    assert not ledger.take_lease("spikes", "two", now + SECOND, LEASE)
+    one.leave()
+    two.step(now + 2 * SECOND)
+    assert not ledger.take_lease("spikes", "one", now + 3 * SECOND, LEASE)
+    assert ledger.take_lease("spikes", "one", now + 2 * LEASE, LEASE)
+
+
+def test_calls_that_come_late_count(ledger: Ledger) -> None:
+    """From a machine whose spool waited: in the bucket that is open when they come."""
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR)
+    for at in range(BEGIN + 10 * HOUR, BEGIN + 12 * HOUR, 5 * MINUTE):
+        made.step(at + MINUTE)
+    ledger.write(calls(BEGIN + 10 * HOUR, BEGIN + 12 * HOUR, HABITS))
+    made.step(BEGIN + 12 * HOUR + MINUTE)
+    assert {alert.facts["channel"] for alert in spikes(told)} == {"calls"}
+
+
+@pytest.mark.parametrize(("word", "events"), [("acknowledged", ["closed"]), ("muted", []), ("dismissed", [])])
+def test_what_people_say_is_heard(ledger: Ledger, word: str, events: list[str]) -> None:
+    """Acknowledged: told when it is over. Muted: nothing. Dismissed: nothing, and it is the usual from then on."""
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR + 30 * MINUTE, SURGE)
+    ledger.review(spikes(told)[0].subject, word, 2**62)  # type: ignore[arg-type]  # one of the words
+    told.clear()
+    live(ledger, made, BEGIN + 10 * HOUR + 30 * MINUTE, BEGIN + 15 * HOUR, SURGE)
+    assert [alert.facts["event"] for alert in spikes(told)] == events
+
+
+def test_a_deploy_shortly_before_is_named(ledger: Ledger) -> None:
+    """One that was marked, and one that the calls' release tells."""
+    told: list[Alert] = []
+    ledger.mark(SURGE.since - 5 * MINUTE, "new prompt")
+    ledger.write(
+        [msgspec.structs.replace(calls(SURGE.since - 4 * MINUTE, SURGE.since, HABITS)[0], id="0" * 16, release="1.4")]
+    )
+    live(ledger, watch(ledger, told), BEGIN + 9 * HOUR, BEGIN + 11 * HOUR, SURGE)
+    assert "new prompt at" in spikes(told)[0].text
+    assert "release 1.4 at" in spikes(told)[0].text
+
+
+def test_a_look_ends_when_its_time_is_up() -> None:
+    """Learning from history is done a little at a time, and is done in the end."""
+    with Ledger.open(":memory:") as ledger:
+        ledger.write(calls(MONDAY, MONDAY + DAY, HABITS[1:]))
+        made, looks = watch(ledger, []), 1
+        while made.step(MONDAY + DAY, deadline=0.0):
+            looks += 1
+        assert looks == 288 + 1
+        assert ledger.watch_cursor() == ledger.last_seq()
+
+
+def test_a_pace_is_told_with_the_moment_it_breaks() -> None:
+    """The budget's own window and limit are given."""
+    alert = alert_of_pace("team", Pace(BEGIN, 90 * 10**12), spent=40 * 10**12, limit=50 * 10**12, now=BEGIN - HOUR)
+    assert (alert.kind, alert.amount, alert.limit) == ("budget", 40 * 10**12, 50 * 10**12)
+    assert "$50.00 are spent at 2026-09-11 00:00 UTC" in alert.title
+
+
+def test_who_is_forgotten_is_no_series_any_more(ledger: Ledger) -> None:
+    """Not in the states, not in the incidents, and not by the hand of a watch that runs meanwhile: it learns anew."""
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR + 15 * MINUTE, SURGE)
+    assert made.board is not None
+    assert ("tag", "user", "u-2") in {key_of(name) for name in ledger.states() if name != "watch"} | set(
+        made.board.series
+    )
+    ledger.forget({"user": "u-2"})
+    assert ledger.incidents(0) == []
+    live(ledger, made, BEGIN + 10 * HOUR + 15 * MINUTE, BEGIN + 11 * HOUR, habits=HABITS[:1])
+    kept = b"".join([*ledger.states().values(), *(name.encode() for name in ledger.states())])
+    assert b"u-2" not in kept
+    assert ledger.watch_cursor() is not None
+
+
+def test_a_gross_surge_is_told_within_minutes(ledger: Ledger) -> None:
+    """Before its first bucket is over, and once: the bucket's end changes nothing."""
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, SURGE.since)
+    flood = (Trouble("answer", SURGE.since, SURGE.until, calls=12, input=3),)
+    for at in range(SURGE.since, SURGE.since + 20 * MINUTE, MINUTE):
+        ledger.write(calls(at, at + MINUTE, HABITS, flood))
+        made.step(at + MINUTE + 10 * SECOND)
+    opened, *others = [alert for alert in spikes(told) if alert.facts["event"] == "opened"]
+    assert opened.at - SURGE.since <= 3 * MINUTE
+    assert opened.facts["series"] == "answer on gpt-4o-mini"
+    assert others == []
