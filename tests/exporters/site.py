@@ -58,6 +58,8 @@ class Site:
         self.hang = 0.0
         self.cut = False
         """Whether connections are closed without an answer, after the request was taken."""
+        self.gone = False
+        """Whether the server has ended; who is still connected to it hears nothing more."""
 
     def asked(self, path: str) -> list[Request]:
         """Return the requests to a path that were accepted."""
@@ -87,6 +89,9 @@ def serve(site: Site, port: int = 0) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
+            if site.gone:
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             found = site.take(Request(self.command, self.path, headers, body))
             if site.cut:
@@ -115,8 +120,10 @@ def serve(site: Site, port: int = 0) -> Iterator[str]:
     with Server(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
+        site.gone = False
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
+            site.gone = True
             server.shutdown()
             thread.join()
