@@ -37,6 +37,10 @@ class Request(NamedTuple):
         }
 
 
+SILENT = 0
+"""A status for: take it, and hang up without a word."""
+
+
 class Answer(NamedTuple):
     """What to say."""
 
@@ -94,7 +98,7 @@ def serve(site: Site, port: int = 0) -> Iterator[str]:
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
             found = site.take(Request(self.command, self.path, headers, body))
-            if site.cut:
+            if site.cut or found.status == SILENT:
                 self.close_connection = True
                 return
             self.send_response(found.status)
