@@ -159,8 +159,26 @@ def deliver(folder: Path, server: Server) -> None:
     compare_run(run.info.run_id, inside)
     linked = mlflow.search_traces(run_id=run.info.run_id, return_type="list")
     assert {trace.info.trace_id for trace in linked} == {f"tr-{call.trace_id}" for call in inside}
+    show(run.info.run_id)
     (own,) = mlflow.search_runs(filter_string="tags.`outlay.project` != ''", output_format="list")
     compare_run(own.info.run_id, [call for call in calls if call not in inside])
+
+
+def show(run_id: str) -> None:
+    """Print one trace and the metrics of its run, as their users look for them."""
+    (trace,) = mlflow.search_traces(run_id=run_id, return_type="list")
+    info = trace.info
+    sys.stdout.write(f"{info.tags['mlflow.traceName']}  {info.state}  {info.token_usage}  {info.cost}\n")
+    depth: dict[str | None, int] = {None: -1}
+    for span in sorted(trace.data.spans, key=lambda one: (one.start_time_ns, one.span_type != "CHAIN")):
+        depth[span.span_id] = depth[span.parent_id] + 1
+        usage, cost = span.attributes.get("mlflow.chat.tokenUsage"), span.attributes.get("mlflow.llm.cost")
+        tokens = f"{usage['input_tokens']:>4} {usage['output_tokens']:>4}" if usage else ""
+        money = f"{cost['total_cost']:.8f}" if cost else ""
+        status = span.attributes.get("outlay.cost.status", "")
+        name = "  " * depth[span.span_id] + span.name
+        sys.stdout.write(f"{name:<26} {span.span_type:<10} {tokens:<9} {money:<11} {status}".rstrip() + "\n")
+    sys.stdout.write(f"{mlflow.get_run(run_id).data.metrics}\n")
 
 
 def main() -> None:
@@ -171,7 +189,8 @@ def main() -> None:
         deliver(folder / "data", server)
         total = len(traces())
         sys.stdout.write(
-            f"MLflow {mlflow.__version__}: {total} traces of {CALLS + SPANS} spans, each once, tokens and cost as in the ledger\n"
+            f"MLflow {mlflow.__version__}: {total} traces of {CALLS + SPANS} spans, each once; "
+            "tokens and cost as in the ledger\n"
         )
     finally:
         server.stop()

@@ -1,4 +1,4 @@
-"""A small trace for the tests of mappings: a tracked function, a call in it that has everything, and one that failed."""
+"""A small trace for tests of mappings: a tracked function, a call in it that has everything, and one that failed."""
 
 from __future__ import annotations
 

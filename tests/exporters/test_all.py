@@ -34,15 +34,15 @@ def test_one_program_goes_to_all_four(tmp_path: Path) -> None:
     with (
         ModelHost() as host,
         http_receiver(receiver) as otlp,
-        serve(mlflow) as m,
-        serve(langsmith) as l,
-        serve(weave) as w,
+        serve(mlflow) as at_mlflow,
+        serve(langsmith) as at_langsmith,
+        serve(weave) as at_weave,
     ):
         exporters: dict[str, dict[str, object]] = {
             "otlp": {"endpoint": otlp, "metrics": False},
-            "mlflow": {"tracking_uri": m},
-            "langsmith": {"endpoint": l, "api_key": "k"},
-            "weave": {"url": w, "project": "team/shop"},
+            "mlflow": {"tracking_uri": at_mlflow},
+            "langsmith": {"endpoint": at_langsmith, "api_key": "k"},
+            "weave": {"url": at_weave, "project": "team/shop"},
         }
         outlay.init(data=tmp_path, exporters=exporters, hosts={f"127.0.0.1:{host.port}": "openai"})
         spend(host)
@@ -50,7 +50,8 @@ def test_one_program_goes_to_all_four(tmp_path: Path) -> None:
         outlay.uninstrument()
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         calls = [one for _, one in ledger.calls_after(0, 100)]
-        records: dict[str, Call | Span] = {one.id: one for one in (*calls, *(s for _, s in ledger.spans_after(0, 100)))}
+        spans = [one for _, one in ledger.spans_after(0, 100)]
+    records: dict[str, Call | Span] = {**{one.id: one for one in calls}, **{one.id: one for one in spans}}
     assert len(records) == CALLS + SPANS
     by_otlp = {span.span_id.hex(): span for span in receiver.spans}
     by_mlflow, by_langsmith, by_weave = (

@@ -77,7 +77,7 @@ class Drill:
         self.records: list[Record] = []
         self._ledger = ledger
         self._exporter = self._open()
-        self.post = Post(ledger, self._exporter, asked(tree=True, batch=7))  # type: ignore[arg-type]  # a real one
+        self.post = Post(ledger, self._exporter, asked(tree=True, batch=7))
 
     def _open(self) -> Exporter:
         self.site.rule = self.case.rule
@@ -88,14 +88,14 @@ class Drill:
         """Begin as a new process would."""
         self._exporter.close()
         self._exporter = self._open()
-        self.post.recorder = self._exporter  # type: ignore[assignment]  # a real one
+        self.post.recorder = self._exporter
         self.post.again()
 
     def write(self, number: int) -> list[Record]:
         """Add that many calls in tracked functions to the ledger."""
         made: list[Record] = []
         for _ in range(number // 3):
-            outer = span(f"{random.getrandbits(63) + 1:016x}", feature="f", path="f")  # noqa: S311 - an id
+            outer = span(f"{random.getrandbits(63) + 1:016x}", feature="f", path="f")
             made += [outer, *(call(parent_id=outer.id, trace_id=outer.trace_id, path="f", start=SECOND) for _ in "ab")]
         self._ledger.write(made)
         self.records += made

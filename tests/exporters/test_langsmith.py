@@ -43,7 +43,7 @@ def site() -> Site:
 def exporter(site: Site, tmp_path: Path) -> Iterator[Exporter]:
     """Yield an exporter to ``site``."""
     with serve(site) as url:
-        options = LANGSMITH.options(endpoint=url, api_key="ls-key", project="shop")  # type: ignore[call-arg]  # its own type
+        options = LANGSMITH.options(endpoint=url, api_key="ls-key", project="shop")
         opened = LANGSMITH.open(options, Place(folder=tmp_path))
         yield opened
         opened.close()

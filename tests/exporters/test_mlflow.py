@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -49,7 +49,7 @@ def site() -> Site:
 def exporter(site: Site, tmp_path: Path) -> Iterator[Exporter]:
     """Yield an exporter to ``site``."""
     with serve(site) as url:
-        opened = MLFLOW.open(MLFLOW.options(tracking_uri=url, experiment="shop"), Place(folder=tmp_path))  # type: ignore[call-arg]  # its own type
+        opened = MLFLOW.open(MLFLOW.options(tracking_uri=url, experiment="shop"), Place(folder=tmp_path))
         yield opened
         opened.close()
 
@@ -160,7 +160,7 @@ def test_a_call_that_comes_again_changes_no_total(site: Site, tmp_path: Path) ->
     inside = [call(tags={"mlflow_run": "r1"}) for _ in range(3)]
     for _ in range(2):
         with serve(site) as url:
-            exporter = MLFLOW.open(MLFLOW.options(tracking_uri=url), Place(folder=tmp_path))  # type: ignore[call-arg]  # its own type
+            exporter = MLFLOW.open(MLFLOW.options(tracking_uri=url), Place(folder=tmp_path))
             exporter.send(batch(*inside))
             exporter.close()
     first, second = [request.json for request in site.asked("log-batch")]
@@ -200,7 +200,7 @@ def test_a_run_that_was_deleted_holds_nothing_up(exporter: Exporter, site: Site)
 )
 def test_the_answer_decides(exporter: Exporter, site: Site, answer: Answer, expected: type) -> None:
     """Batches are taken whole or not at all: what is refused is split by who delivers."""
-    site.rule = lambda request: answer
+    site.rule = lambda _: answer
     result = exporter.send(batch())
     assert isinstance(result, expected)
     assert [request.path for request in site.requests[2:]] == ["/v1/traces"], "once, and no metrics"
@@ -214,7 +214,7 @@ def test_an_address_that_is_no_server_is_said(
     """With what to do about it."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(ValueError, match=sentence):
-        MLFLOW.open(MLFLOW.options(tracking_uri=uri), Place(folder=tmp_path))  # type: ignore[call-arg]  # its own type
+        MLFLOW.open(MLFLOW.options(tracking_uri=uri), Place(folder=tmp_path))
 
 
 def test_the_environment_of_its_ecosystem_configures_it(
@@ -237,7 +237,7 @@ def test_the_active_run_is_noted_when_a_call_begins(
 ) -> None:
     """Where mlflow is loaded, and whatever the allow-list of tags says; a run that was tagged by hand wins."""
     run = SimpleNamespace(info=SimpleNamespace(run_id="r9"))
-    monkeypatch.setitem(sys.modules, "mlflow.tracking.fluent", SimpleNamespace(active_run=lambda: run))  # type: ignore[arg-type]  # a stand-in
+    monkeypatch.setitem(sys.modules, "mlflow.tracking.fluent", SimpleNamespace(active_run=lambda: run))
     with serve(site) as url:
         outlay.init(data=tmp_path, exporters={"mlflow": {"tracking_uri": url, "tags": ["team"]}})
         outlay.record(provider="openai", model="gpt-4o-mini", input_tokens=10, tags={"user": "u-1"})
@@ -253,6 +253,7 @@ def test_the_active_run_is_noted_when_a_call_begins(
 AMOUNTS = st.integers(0, 10**20)
 
 
+@settings(max_examples=10)  # each writes to the disk for good, many times
 @given(st.lists(st.tuples(AMOUNTS, st.integers(0, 10**7)), max_size=12), st.randoms())
 def test_totals_are_exact_whatever_comes_again(
     tmp_path_factory: pytest.TempPathFactory, made: list[Any], chance: Any

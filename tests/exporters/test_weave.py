@@ -43,7 +43,7 @@ def site() -> Site:
 def exporter(site: Site, tmp_path: Path) -> Iterator[Exporter]:
     """Yield an exporter to ``site``."""
     with serve(site) as url:
-        opened = WEAVE.open(WEAVE.options(url=url, project="team/shop"), Place(folder=tmp_path))  # type: ignore[call-arg]  # its own type
+        opened = WEAVE.open(WEAVE.options(url=url, project="team/shop"), Place(folder=tmp_path))
         yield opened
         opened.close()
 
@@ -214,7 +214,7 @@ def test_a_new_process_knows_what_was_told(site: Site, tmp_path: Path) -> None:
     """A price that was told but not noted is told again, which changes nothing."""
     for _ in range(2):
         with serve(site) as url:
-            exporter = WEAVE.open(WEAVE.options(url=url, project="team/shop"), Place(folder=tmp_path))  # type: ignore[call-arg]  # its own type
+            exporter = WEAVE.open(WEAVE.options(url=url, project="team/shop"), Place(folder=tmp_path))
             exporter.send(batch(priced({"input": 10, "output": 5}, PLAIN)))
             exporter.close()
     assert len(told(site)) == 1
@@ -309,4 +309,4 @@ def test_the_environment_of_its_ecosystem_configures_it(
 def test_a_project_that_is_not_said_is_asked_for(tmp_path: Path, project: str, sentence: str) -> None:
     """With what to set."""
     with pytest.raises(ValueError, match=sentence):
-        WEAVE.open(WEAVE.options(project=project), Place(folder=tmp_path))  # type: ignore[call-arg]  # its own type
+        WEAVE.open(WEAVE.options(project=project), Place(folder=tmp_path))

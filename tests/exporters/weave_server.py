@@ -37,7 +37,7 @@ from weave.trace_server.in_memory_trace_server import InMemoryTraceServer  # noq
 PROJECT = "team/shop"
 
 
-class Traces(InMemoryTraceServer):
+class Traces(InMemoryTraceServer):  # type: ignore[misc]  # where mypy runs, weave is not installed
     """The server in memory, which forgets the cache prices that it is told; ClickHouse has columns for them."""
 
     def cost_create(self, req: tsi.CostCreateReq) -> tsi.CostCreateRes:
@@ -143,10 +143,31 @@ def deliver(folder: Path) -> None:
     calls = [record for record in kept(folder) if isinstance(record, Call)]
     assert len(calls) == 3 * CALLS
     equal = compare(traces, folder)
+    show(traces)
     sys.stdout.write(
         f"weave {weave.__version__}: {len(kept(folder))} records, each once; "
         f"Weave's own cost is ours for {equal} of {len(calls)} calls, the others have no price or failed\n"
     )
+
+
+def show(traces: Traces) -> None:
+    """Print one trace, as its users query it."""
+    query = tsi.CallsQueryReq(
+        project_id=PROJECT, include_costs=True, sort_by=[{"field": "started_at", "direction": "asc"}]
+    )
+    found = list(traces.calls_query(query).calls)
+    depth: dict[str | None, int] = {None: -1}
+    for call in [one for one in found if one.trace_id == found[0].trace_id]:
+        depth[call.id] = depth[call.parent_id] + 1
+        usage: Any = next(iter(call.summary.get("usage", {}).values()), {})
+        costs: Any = next(iter((call.summary.get("weave") or {}).get("costs", {}).values()), {})
+        computed = sum(value for name, value in costs.items() if name.endswith("tokens_total_cost"))
+        own = call.attributes["outlay"]
+        told = f"{own['cost_usd']:.8f}" if "cost_usd" in own else own.get("cost_status", "")
+        name = "  " * depth[call.id] + (call.display_name or call.op_name)
+        tokens = f"{usage['input_tokens']:>4} {usage['output_tokens']:>4}" if usage else ""
+        shown = f"{computed:.8f}" if costs else ""
+        sys.stdout.write(f"{name:<26} {tokens:<9} {shown:<11} {told:<11} {call.exception or ''}".rstrip() + "\n")
 
 
 def main() -> None:
