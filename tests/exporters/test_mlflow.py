@@ -236,16 +236,23 @@ def test_the_active_run_is_noted_when_a_call_begins(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where mlflow is loaded, and whatever the allow-list of tags says; a run that was tagged by hand wins."""
-    run = SimpleNamespace(info=SimpleNamespace(run_id="r9"))
+    run: SimpleNamespace | None = SimpleNamespace(info=SimpleNamespace(run_id="r9"))
     monkeypatch.setitem(sys.modules, "mlflow.tracking.fluent", SimpleNamespace(active_run=lambda: run))
     with serve(site) as url:
         outlay.init(data=tmp_path, exporters={"mlflow": {"tracking_uri": url, "tags": ["team"]}})
         outlay.record(provider="openai", model="gpt-4o-mini", input_tokens=10, tags={"user": "u-1"})
         with outlay.tags(mlflow_run="mine"):
             outlay.record(provider="openai", model="gpt-4o-mini", input_tokens=10)
+
+        @outlay.carry
+        def work() -> None:
+            outlay.record(provider="openai", model="gpt-4o-mini", input_tokens=10)
+
+        run = None  # as on any other thread
+        work()
         assert outlay.flush(30) == 0
         outlay.uninstrument()
-    assert last(site, "r9")["input_tokens"] == 10
+    assert last(site, "r9")["input_tokens"] == 20, "what is carried to another thread has it too"
     assert last(site, "mine")["input_tokens"] == 10
     assert all("mlflow.traceTag.user" not in attributes(span) for span in spans(site).values())
 
