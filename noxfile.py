@@ -101,6 +101,28 @@ def neighbours(session: nox.Session) -> None:
 
 
 @nox.session
+def mlflow(session: nox.Session) -> None:
+    """Deliver to a real MLflow server, through outages, and read traces and run metrics back by its own client."""
+    need(session, "-e", ".[mlflow,demo]", "mlflow>=3.15")
+    session.run("python", "-m", "tests.exporters.mlflow_server", *session.posargs)
+
+
+WEAVE = (
+    "weave[trace-server]==0.53.0",  # its wheel has the trace server
+    *("azure-identity", "clickhouse-connect", "confluent-kafka", "numpy", "sqlparse"),  # that imports more than it says
+)
+
+
+@nox.session
+def weave(session: nox.Session) -> None:
+    """Deliver to the trace server in memory that weave ships, through outages, and read calls and costs back."""
+    need(session, "-e", ".[weave,demo]", *WEAVE)
+    # One of weave's dependencies installs a package `tests`, which would stand in front of ours.
+    start = "import tests; tests.__path__.insert(0, 'tests'); from tests.exporters.weave_server import main; main()"
+    session.run("python", "-c", start, env={"LITELLM_LOCAL_MODEL_COST_MAP": "True"})
+
+
+@nox.session
 def phoenix(session: nox.Session) -> None:
     """Deliver to a real Phoenix by OTLP over HTTP and gRPC, through outages, and read everything back."""
     need(session, "-e", ".[otlp,demo]", "arize-phoenix>=20")

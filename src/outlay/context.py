@@ -25,7 +25,7 @@ _keeping = guard("keeping a span")
 class Home:
     """Where spans and calls are kept, and what all of them carry; there is none before ``init()``."""
 
-    __slots__ = ("keep", "keep_all", "project", "release", "tags")
+    __slots__ = ("keep", "keep_all", "notes", "project", "release", "tags")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Home:
         self.project = project
         self.release = release
         self.tags = dict(tags)
+        self.notes: tuple[Callable[[], Mapping[str, str]], ...] = ()  # what exporters note when a call begins
 
 
 home: Home | None = None

@@ -203,6 +203,12 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a record waits for the spans around it, with ``tree``."""
     batch: int = 200
     """Records that are handed over at once, at most."""
+    note: Callable[[], Mapping[str, str]] | None = None
+    """What to note of the moment at which a call begins, as tags: the run of MLflow's that is active. Asked on the
+    caller's thread, only where the exporter was asked for, so it must take a microsecond. A tag of the same name that
+    the user has set wins."""
+    needs: tuple[str, ...] = ()
+    """Tags that the exporter gets whatever its allow-list says: what ``note`` notes."""
 
 
 class Dollars(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from outlay.context import Home, LiveSpan
 from outlay.foreign import note_others
 from outlay.guard import guarded
 from outlay.ids import getrandbits
+from outlay.noting import scope_with
 from outlay.recorder import Recorder
 from outlay.records import Call, Outcome
 from outlay.wire import noted
@@ -85,7 +86,8 @@ class Meter:
             return None
         match.requests += 1
         send = Send(host, path, outer)
-        scope = context.scope()
+        notes = self._home.notes
+        scope = scope_with(notes) if notes else context.scope()
         exchange = Exchange(
             transport, match, host, path, body, scope, self.settle, f"{getrandbits(64):016x}", time_ns(),
             perf_counter_ns(), send,

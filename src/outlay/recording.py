@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from outlay.context import Home, scope
+from outlay.context import Home
+from outlay.noting import scope_with
 from outlay.otel import foreign_trace
 from outlay.pricing import Prices
 from outlay.pricing.calculation import disjoint
@@ -39,7 +40,7 @@ class Told:
 
 def recorded(home: Home, prices: Prices, told: Told) -> Call:
     """Return the record of such a call, in the span and with the tags of now."""
-    around = scope()
+    around = scope_with(home.notes)
     span = around.span
     trace_id, parent_id = (
         (span.trace_id, span.id) if span and span.tally else foreign_trace() or (os.urandom(16).hex(), None)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 from outlay import context
 from outlay.blocks import is_lazy, within
 from outlay.context import Inside, LiveSpan, Scope, enter, leave, scope
+from outlay.noting import scope_with
 from outlay.tagging import merged
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,10 +115,11 @@ def carry(function: F) -> F:
     ``pool.submit(outlay.carry(work), item)``: every call of the result runs under the span and the tags of now, and
     sees the other context variables of now too. Of an async function or a generator, span and tags alone are bound.
     """
-    there = scope()
+    there = scope() if context.home is None else scope_with(context.home.notes)
     if is_lazy(function):  # its body runs after the call has returned, in the context of a task
         return within(function, lambda: Carried(there.span, there.tags))
     carried = contextvars.copy_context()
+    carried.run(enter, there)
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:

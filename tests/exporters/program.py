@@ -16,7 +16,7 @@ from outlay.loopback import ModelHost
 HELLO: Any = [{"role": "user", "content": "hello there"}]
 CALLS = 8
 """Calls that the program makes, one of which fails."""
-SPANS = 5
+SPANS = 6
 """Tracked functions and blocks that they happen in."""
 
 

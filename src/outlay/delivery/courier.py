@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,8 @@ def engage(settings: Settings, folder: Path, known: Sequence[str], load: Callabl
     capture = _capture(settings, folder) if settings.content and couriers else None
     for courier in couriers:
         courier.start()
-    return Couriers(tuple(couriers), Follower(lives) if lives else None, capture)
+    notes = tuple(one.backend.note for one in wanted if one.backend.note is not None)
+    return Couriers(tuple(couriers), Follower(lives) if lives else None, capture, notes)
 
 
 def _capture(settings: Settings, folder: Path) -> Capture:
@@ -159,11 +160,17 @@ class Couriers:
     """The couriers of one process."""
 
     def __init__(
-        self, couriers: tuple[Courier, ...], follower: Follower | None = None, capture: Capture | None = None
+        self,
+        couriers: tuple[Courier, ...],
+        follower: Follower | None = None,
+        capture: Capture | None = None,
+        notes: tuple[Callable[[], Mapping[str, str]], ...] = (),
     ) -> None:
         self._couriers = couriers
         self._follower = follower
         self._capture = capture
+        self.notes = notes
+        """What exporters note of the moment at which a call begins."""
         _all.add(self)
         if capture is not None:
             for courier in couriers:

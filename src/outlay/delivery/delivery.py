@@ -205,6 +205,7 @@ class Delivery:
         allowed = self._asked.common.tags
         if allowed is None or not record.tags:
             return record
+        allowed += self._asked.backend.needs
         return msgspec.structs.replace(
             record, tags={name: value for name, value in record.tags.items() if name in allowed}
         )

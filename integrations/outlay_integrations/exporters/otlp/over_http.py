@@ -6,9 +6,7 @@ the answer itself decides: ``partial_success``, the status, ``Retry-After``.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -18,10 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan
 
 from outlay.integration import Delivered, Later, Refused, Result
+from outlay_integrations.exporters.answers import trouble
 from outlay_integrations.exporters.otlp.transport import accepted
-
-REFUSALS = frozenset((400, 413, 422, 431))
-"""Statuses that blame what was sent; all others may pass: a key can be mended, a path too."""
 
 
 class _Session(requests.Session):
@@ -63,26 +59,10 @@ class Http(OTLPSpanExporter):
 
 
 def _judge(answer: requests.Response) -> Result:
-    status = answer.status_code
-    if status in REFUSALS:
-        return Refused(f"{status} {answer.reason}: {answer.text[:200]}")
-    if status >= 300:
-        return Later(f"{status} {answer.reason}: {answer.text[:200]}", _seconds(answer.headers.get("retry-after")))
-    if "html" in answer.headers.get("content-type", ""):
-        return Later(f"{answer.url} answered with a page: that is no OTLP receiver")
+    found = trouble(answer)
+    if found is not None:
+        return found
     try:
         return accepted(ExportTraceServiceResponse.FromString(answer.content))
     except DecodeError:  # JSON, or the word OK: it was taken all the same
         return Delivered()
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Read ``Retry-After``: seconds, or a date."""
-    if not retry_after:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None

@@ -19,17 +19,23 @@ def spans(
     records: Sequence[Call | Span], content: Mapping[str, Content], resource: Resource, dialects: tuple[str, ...]
 ) -> list[ReadableSpan]:
     """Return the spans of ``records``, with the records' own ids and times."""
-    return [_span(record, content.get(record.id), resource, dialects) for record in records]
+    return [
+        span(record, genai.attributes(record, content.get(record.id), dialects), resource, record.parent_id)
+        for record in records
+    ]
 
 
-def _span(record: Call | Span, content: Content | None, resource: Resource, dialects: tuple[str, ...]) -> ReadableSpan:
+def span(
+    record: Call | Span, attributes: Mapping[str, genai.Value], resource: Resource, parent_id: str | None
+) -> ReadableSpan:
+    """Return the span of ``record``, with the attributes and the parent that a backend is to see."""
     call = isinstance(record, Call)
     return ReadableSpan(
         name=genai.name(record),
         context=_context(record.trace_id, record.id),
-        parent=None if record.parent_id is None else _context(record.trace_id, record.parent_id),
+        parent=None if parent_id is None else _context(record.trace_id, parent_id),
         resource=resource,
-        attributes=genai.attributes(record, content, dialects),
+        attributes=attributes,
         kind=SpanKind.CLIENT if call else SpanKind.INTERNAL,
         status=_status(record),
         start_time=record.start,

@@ -1,0 +1,1 @@
+"""LangSmith: runs, by its client's batched multipart route."""
