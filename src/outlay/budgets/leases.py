@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from outlay.budgets.journal import FIGURES, Journal
 from outlay.budgets.trade import Account
+from outlay.guard import logger
 from outlay.ids import span_id
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class Leases:
         self.wanting = False
         """Whether a lease has become low, or has something to tell."""
         self._journal = journal
+        self._without = False
+        """Whether it was said that the journal can't be written."""
 
     def reserve(
         self, parts: list[tuple[Lease, int]], risk: int = 0, *, force: bool = False, late: bool = False
@@ -125,7 +128,7 @@ class Leases:
                     return short
             for lease, amount in parts:
                 if force and lease.account not in self.live:
-                    self.live[lease.account] = lease
+                    self.enter(lease)
                 lease.flight += amount
                 lease.free -= amount
                 lease.risk += risk
@@ -156,9 +159,16 @@ class Leases:
     def enter(self, lease: Lease) -> None:
         """Have a lease that is about to hold something written to the journal. The lock is held."""
         self.live[lease.account] = lease
-        if self._journal is not None and lease.memory is None:
+        if self._journal is None or lease.memory is not None:
+            return
+        try:
             lease.memory, lease.offset = self._journal.enter(lease.id, lease.account)
-            _write(lease.memory, lease.offset, lease.total, lease.flight)
+        except OSError as error:
+            if not self._without:
+                self._without = True
+                logger.warning("outlay can't note what budgets hold (%s): if it is killed, that stays charged.", error)
+            return
+        _write(lease.memory, lease.offset, lease.total, lease.flight)
 
     def leave(self, lease: Lease) -> None:
         """Forget a lease that holds nothing any more. The lock is held."""
