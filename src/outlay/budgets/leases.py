@@ -28,7 +28,7 @@ class Lease:
     """This process's part of one account."""
 
     __slots__ = (
-        "account", "asked", "closing", "day", "denied", "denied_until", "end", "expires", "flight",
+        "account", "asked", "closing", "denied", "denied_until", "end", "expires", "flight",
         "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
         "offset", "opening", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
         "soft", "start", "told", "total", "values", "wish",
@@ -40,7 +40,6 @@ class Lease:
         self.soft = not plan.budget.blocks
         self.start: int = 0
         self.end: int | None = None
-        self.day = 0
         self.opening: int | None = None
         self.seq = self.hold = self.reported = self.total = self.flight = self.free = self.risk = 0
         self.settled = self.leased = self.flight_elsewhere = self.limit = self.told = 0
@@ -100,7 +99,8 @@ class Leases:
 
     def __init__(self, journal: Journal | None = None) -> None:
         self.lock = threading.Lock()
-        self.live: dict[Account, Lease] = {}
+        self.live: set[Lease] = set()
+        """Those that hold something, or have something to tell."""
         self.generation = 0
         self.wanting = False
         """Whether a lease has become low, or has something to tell."""
@@ -127,7 +127,7 @@ class Leases:
                 if short:
                     return short
             for lease, amount in parts:
-                if force and lease.account not in self.live:
+                if force and lease not in self.live:
                     self.enter(lease)
                 lease.flight += amount
                 lease.free -= amount
@@ -158,7 +158,7 @@ class Leases:
 
     def enter(self, lease: Lease) -> None:
         """Have a lease that is about to hold something written to the journal. The lock is held."""
-        self.live[lease.account] = lease
+        self.live.add(lease)
         if self._journal is None or lease.memory is not None:
             return
         try:
@@ -172,8 +172,7 @@ class Leases:
 
     def leave(self, lease: Lease) -> None:
         """Forget a lease that holds nothing any more. The lock is held."""
-        if self.live.get(lease.account) is lease:
-            del self.live[lease.account]
+        self.live.discard(lease)
         if self._journal is not None and lease.memory is not None:
             self._journal.leave((lease.memory, lease.offset))
             lease.memory = None
@@ -189,7 +188,7 @@ class Leases:
     def forked(self) -> None:
         """Own nothing in a child: what its parent holds is its parent's."""
         self.lock = threading.Lock()
-        self.live = {}
+        self.live = set()
         self.generation += 1
         self.wanting = False
         if self._journal is not None:

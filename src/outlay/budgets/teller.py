@@ -125,7 +125,8 @@ class Teller:
             account=lease.account, lease=lease.id, seq=lease.seq, total=lease.total, flight=lease.flight,
             risk=lease.risk, give=give, need=0 if lease.soft else self._need(lease, amount), wish=wish + deficit,
             close=lease.closing, ttl=self._ttl, limit=lease.plan.limit, percent=budget.blocks_at, alerts=budget.alerts,
-            confirmed=tuple(self._confirmed.pop(lease, ())), day=lease.day, rolling=lease.plan.rolling, carry=carry,
+            confirmed=tuple(self._confirmed.pop(lease, ())), rolling=lease.plan.rolling,
+            day=lease.plan.day(lease, time_ns()), carry=carry,
             carry_since=since, opening=lease.opening if self._opening else 0,
             end=None if lease.end is None else lease.end // 10**6,
         )  # fmt: skip
