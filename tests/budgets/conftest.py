@@ -30,9 +30,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """Give the URL of a PostgreSQL that runs."""
-    with servers.postgres(tmp_path_factory) as url:
+    with servers.postgres() as url:
         yield url
 
 

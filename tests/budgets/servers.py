@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,15 +112,19 @@ class Redis:
             self._process.wait()
             self._process = None
 
+    def close(self) -> None:
+        """Stop it for good."""
+        self.stop()
+
 
 class Postgres:
     """A PostgreSQL of one's own, that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.port = free_port()
         self.url = f"postgresql://outlay@127.0.0.1:{self.port}/postgres"
-        self._folder = folder
-        self._data = folder / "data"
+        self._folder = Path(tempfile.mkdtemp(prefix="outlay-postgres-"))  # pytest's own folders are this user's alone
+        self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -131,10 +136,6 @@ class Postgres:
         if not self._data.exists():
             if user:
                 shutil.chown(self._folder, user)
-                for parent in self._folder.parents:
-                    with contextlib.suppress(OSError):
-                        if not parent.stat().st_mode & 0o001:
-                            parent.chmod(parent.stat().st_mode | 0o011)
             subprocess.run(
                 [programs / "initdb", "-D", self._data, "-U", "outlay", "-A", "trust", "--no-sync"],
                 check=True, capture_output=True, user=user, cwd="/",
@@ -163,6 +164,11 @@ class Postgres:
             self._process.wait()
             self._process = None
 
+    def close(self) -> None:
+        """Stop it for good."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
 
 def _postgres_programs() -> Path | None:
     found = shutil.which("initdb")
@@ -190,11 +196,11 @@ def redis(folders: pytest.TempPathFactory) -> Iterator[str]:
     own = Redis(folders.mktemp("redis"))
     own.start()
     yield own.url
-    own.stop()
+    own.close()
 
 
 @contextlib.contextmanager
-def postgres(folders: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Yield the URL of a PostgreSQL that runs."""
     url = os.environ.get("OUTLAY_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
     pytest.importorskip("psycopg", reason="psycopg is not installed")
@@ -202,7 +208,7 @@ def postgres(folders: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         sweep_postgres(url)
         return
-    own = Postgres(folders.mktemp("postgres"))
+    own = Postgres()
     own.start()
     yield own.url
-    own.stop()
+    own.close()

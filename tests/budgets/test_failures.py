@@ -222,6 +222,31 @@ def test_what_was_spent_while_the_store_was_down_is_told_later(gate: Opener) -> 
     assert [each.settled for each in store.figures(budgets.project)] == [30 * NANO]
 
 
+def test_a_journal_that_cannot_be_written_changes_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once."""
+    (tmp_path / "j").write_text("a file where a folder belongs", encoding="utf-8")
+    budgets = survivor(tmp_path)
+    assert spend(budgets, 60)
+    assert not spend(budgets, 60)
+    budgets.close()
+    assert caplog.text.count("can't note what budgets hold") == 1
+
+
+def test_a_store_whose_content_makes_no_sense_lets_nothing_pass(tmp_path: Path) -> None:
+    """It counts as one that is down."""
+    budgets = survivor(tmp_path)
+    assert spend(budgets, 100)
+    with sqlite3.connect(tmp_path / "b.db") as database:
+        database.execute("UPDATE accounts SET state = 'nonsense'")
+    refusal = decided(budgets, ask(1)).refusal
+    assert "makes no sense" in str(refusal)
+    with sqlite3.connect(tmp_path / "b.db") as database:
+        database.execute("DELETE FROM accounts")
+    budgets.close()
+
+
 def slowest(budgets: Budgets, calls: int = 10) -> float:
     """Return the seconds that the slowest of some decisions took."""
     took = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -141,6 +141,21 @@ def test_a_call_is_charged_to_the_window_that_it_began_in(gate: Opener, store: S
         "2026-03-28": NANO // 2,
         "2026-03-29": NANO * 9 // 10,
     }
+
+
+def test_what_is_spent_is_kept_by_day(gate: Opener, store: Store, project: str) -> None:
+    """On the day on which it is told, within the window that it is charged to: forecasts go by it."""
+    budgets = gate(Budget("month", limit=10, block=True), Budget("day", limit=10, per="day", block=True))
+    earlier = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()) * NANO
+    today = (datetime.now(UTC).date() - date(1970, 1, 1)).days
+    assert spend(budgets, 1)
+    assert spend(budgets, 2, at=earlier)
+    budgets.flush()
+    days = {(each.account.budget, each.account.window): each.days for each in store.figures(project)}
+    last = (date(2026, 3, 31) - date(1970, 1, 1)).days
+    assert days["month", "2026-03"] == {last: 2 * NANO}
+    assert days["day", "2026-03-02"] == {last - 29: 2 * NANO}
+    assert {tuple(found) for (_, window), found in days.items() if not window.startswith("2026-03")} == {(today,)}
 
 
 def test_a_soft_budget_counts_and_lets_pass(gate: Opener, store: Store, alerts: list[Alert], project: str) -> None:

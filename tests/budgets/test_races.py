@@ -105,7 +105,7 @@ def test_no_store_that_is_killed_lets_a_race_pass_the_limit(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, name: str, times: int, racers: int
 ) -> None:
     """It is started again with what it had written down, some time later."""
-    server = (servers.Redis if name == "redis" else servers.Postgres)(tmp_path_factory.mktemp(name))
+    server = servers.Redis(tmp_path_factory.mktemp(name)) if name == "redis" else servers.Postgres()
     server.start()
     over = threading.Event()
 
@@ -125,4 +125,4 @@ def test_no_store_that_is_killed_lets_a_race_pass_the_limit(
     finally:
         over.set()
         shaking.join()
-        server.stop()
+        server.close()

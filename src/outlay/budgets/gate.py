@@ -159,7 +159,7 @@ class Budgets:
         """Give back what is not spent, and stop. What calls in flight hold stays charged until evidence comes."""
         _made.discard(self)
         self._keeper.stop()
-        live = list(self._leases.live.values())
+        live = list(self._leases.live)
         try:
             if live:
                 self._teller.report(live, closing=True)

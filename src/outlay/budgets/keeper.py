@@ -81,14 +81,14 @@ class Keeper:
     def _refill(self) -> None:
         with self._leases.lock:
             self._leases.wanting = False
-            low = [(lease, 0) for lease in self._leases.live.values() if lease.asked or lease.total >= lease.report_at]
+            low = [(lease, 0) for lease in self._leases.live if lease.asked or lease.total >= lease.report_at]
         if low:
             self._teller.fetch(low, need=False)
 
     def beat(self) -> None:
         """Report every lease, and see what dead processes left behind."""
         with self._leases.lock:
-            live = list(self._leases.live.values())
+            live = list(self._leases.live)
         if live:
             self._teller.report(live)
         self.adopt()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from outlay.budgets.journal import FIGURES, Journal
 from outlay.budgets.trade import Account
+from outlay.guard import logger
 from outlay.ids import span_id
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Lease:
     """This process's part of one account."""
 
     __slots__ = (
-        "account", "asked", "closing", "day", "denied", "denied_until", "end", "expires", "flight",
+        "account", "asked", "closing", "denied", "denied_until", "end", "expires", "flight",
         "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
         "offset", "opening", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
         "soft", "start", "told", "total", "values", "wish",
@@ -39,7 +40,6 @@ class Lease:
         self.soft = not plan.budget.blocks
         self.start: int = 0
         self.end: int | None = None
-        self.day = 0
         self.opening: int | None = None
         self.seq = self.hold = self.reported = self.total = self.flight = self.free = self.risk = 0
         self.settled = self.leased = self.flight_elsewhere = self.limit = self.told = 0
@@ -99,11 +99,14 @@ class Leases:
 
     def __init__(self, journal: Journal | None = None) -> None:
         self.lock = threading.Lock()
-        self.live: dict[Account, Lease] = {}
+        self.live: set[Lease] = set()
+        """Those that hold something, or have something to tell."""
         self.generation = 0
         self.wanting = False
         """Whether a lease has become low, or has something to tell."""
         self._journal = journal
+        self._without = False
+        """Whether it was said that the journal can't be written."""
 
     def reserve(
         self, parts: list[tuple[Lease, int]], risk: int = 0, *, force: bool = False, late: bool = False
@@ -124,8 +127,8 @@ class Leases:
                 if short:
                     return short
             for lease, amount in parts:
-                if force and lease.account not in self.live:
-                    self.live[lease.account] = lease
+                if force and lease not in self.live:
+                    self.enter(lease)
                 lease.flight += amount
                 lease.free -= amount
                 lease.risk += risk
@@ -155,15 +158,21 @@ class Leases:
 
     def enter(self, lease: Lease) -> None:
         """Have a lease that is about to hold something written to the journal. The lock is held."""
-        self.live[lease.account] = lease
-        if self._journal is not None and lease.memory is None:
+        self.live.add(lease)
+        if self._journal is None or lease.memory is not None:
+            return
+        try:
             lease.memory, lease.offset = self._journal.enter(lease.id, lease.account)
-            _write(lease.memory, lease.offset, lease.total, lease.flight)
+        except OSError as error:
+            if not self._without:
+                self._without = True
+                logger.warning("outlay can't note what budgets hold (%s): if it is killed, that stays charged.", error)
+            return
+        _write(lease.memory, lease.offset, lease.total, lease.flight)
 
     def leave(self, lease: Lease) -> None:
         """Forget a lease that holds nothing any more. The lock is held."""
-        if self.live.get(lease.account) is lease:
-            del self.live[lease.account]
+        self.live.discard(lease)
         if self._journal is not None and lease.memory is not None:
             self._journal.leave((lease.memory, lease.offset))
             lease.memory = None
@@ -179,7 +188,7 @@ class Leases:
     def forked(self) -> None:
         """Own nothing in a child: what its parent holds is its parent's."""
         self.lock = threading.Lock()
-        self.live = {}
+        self.live = set()
         self.generation += 1
         self.wanting = False
         if self._journal is not None:

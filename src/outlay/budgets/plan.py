@@ -68,7 +68,7 @@ class Plan:
                 *(self._scope_value(ask, name, model) for name in self.budget.scope),
             )
         lease = self.leases.get(key)
-        return lease if lease is not None else self._made(key, window, ask.at)
+        return lease if lease is not None else self._made(key, window)
 
     def window(self, moment: int) -> Window:
         """Return the window that a moment lies in."""
@@ -85,6 +85,13 @@ class Plan:
         self._window = window
         return window
 
+    def day(self, lease: Lease, moment: int) -> int:
+        """Return the day that is charged for what a lease spends at ``moment``, one of its window's."""
+        if self.rolling:
+            return 0
+        last = moment if lease.end is None else min(moment, lease.end - 1)
+        return day_of(max(last, lease.start), self.zone)
+
     def earlier(self, lease: Lease) -> tuple[str, int]:
         """Return id and start (milliseconds) of the window whose remainder is carried over; nothing without."""
         if not self.budget.carry_over or lease.end is None:
@@ -94,13 +101,12 @@ class Plan:
         )
         return found.id, found.start // 10**6
 
-    def _made(self, key: tuple[str, ...], window: Window, moment: int) -> Lease:
+    def _made(self, key: tuple[str, ...], window: Window) -> Lease:
         values = dict(zip(self.budget.scope, key[2:], strict=True)) if self.budget.scope else {}
         scope = ",".join(f"{name}={_short(value)}" for name, value in values.items())
         name = f"run:{key[1]}" if self.budget.per == "run" else window.id
         lease = Lease(self, Account(self._project, self.budget.name, scope, name), values, key)
         lease.start, lease.end = window.start, window.end
-        lease.day = 0 if self.rolling else day_of(moment, self.zone)
         return self.leases.setdefault(key, lease)
 
     def forget(self, lease: Lease) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from time import monotonic_ns, time_ns
 
+import msgspec
+
 from outlay.alerts.alert import Alert
 from outlay.budgets.breaker import Breaker
 from outlay.budgets.leases import NEVER, Lease, Leases
@@ -25,6 +27,9 @@ FIRST_WISH = 16
 """Calls of this size that are asked for at first, where there is plenty."""
 TELL = 200
 """Part of a limit that is told at once when it was spent, so that alerts are not late."""
+
+SENSELESS = (LookupError, TypeError, ValueError, msgspec.MsgspecError)
+"""What reading an answer raises that is none: such a store is no better than one that is down."""
 
 _raising = guard("raising an alert")
 
@@ -84,10 +89,12 @@ class Teller:
         sent = monotonic_ns()
         try:
             replies = self._store.trade(steps)
-        except StoreDown as error:
+        except (StoreDown, *SENSELESS) as error:
             if self.breaker.failed(str(error)):
                 logger.warning("outlay's budgets can't reach their store: %s", error)
-            raise
+            if isinstance(error, StoreDown):
+                raise
+            raise StoreDown(f"what the store holds makes no sense ({type(error).__name__}).") from error
         self.breaker.worked()
         again: list[Lease] = []
         with self._leases.lock:
@@ -118,7 +125,8 @@ class Teller:
             account=lease.account, lease=lease.id, seq=lease.seq, total=lease.total, flight=lease.flight,
             risk=lease.risk, give=give, need=0 if lease.soft else self._need(lease, amount), wish=wish + deficit,
             close=lease.closing, ttl=self._ttl, limit=lease.plan.limit, percent=budget.blocks_at, alerts=budget.alerts,
-            confirmed=tuple(self._confirmed.pop(lease, ())), day=lease.day, rolling=lease.plan.rolling, carry=carry,
+            confirmed=tuple(self._confirmed.pop(lease, ())), rolling=lease.plan.rolling,
+            day=lease.plan.day(lease, time_ns()), carry=carry,
             carry_since=since, opening=lease.opening if self._opening else 0,
             end=None if lease.end is None else lease.end // 10**6,
         )  # fmt: skip
