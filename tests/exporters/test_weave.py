@@ -182,6 +182,20 @@ def test_what_weave_can_not_express_is_said(exporter: Exporter, site: Site, othe
     assert len(told(site)) == 1
 
 
+def test_the_log_says_once_what_weave_can_not_express(
+    exporter: Exporter, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And at the end how many calls that were; of calls without a price reports speak."""
+    caplog.set_level("INFO", "outlay")
+    reported = [call(cost=Cost(status="priced", amount=7, source="reported")) for _ in range(3)]
+    exporter.send(batch(*reported, call(cost=Cost(status="unknown"))))
+    exporter.close()
+    first, last = caplog.messages
+    assert "(reported by the provider)" in first
+    assert last == "Weave computes another cost than ours for {'reported by the provider': 3}."
+    assert site.accepted
+
+
 RATES = st.fixed_dictionaries(
     {name: st.integers(1, 10**8) for name in ("input", "output", "cache_read", "cache_write_5m")}
 )

@@ -18,7 +18,7 @@ PROVIDERS = {
     "azure.ai.openai": "azure",
     "gcp.gemini": "google_genai",
     "gcp.vertex_ai": "google_vertexai",
-    "mistral_ai": "mistralai",
+    "mistral_ai": "mistral",
     "x_ai": "xai",
 }
 """What LangSmith calls a provider, where it does not as we do."""

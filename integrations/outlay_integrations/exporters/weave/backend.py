@@ -60,8 +60,10 @@ class Weave:
         return wrong or Delivered()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and say how many calls Weave shows another cost of."""
         self._server.close()
+        if told := {reason: count for reason, count in self._said.items() if reason not in NO_PRICE}:
+            logger.info("Weave computes another cost than ours for %s.", told)
 
     def _tell(self) -> Result | None:
         prices = self._prices
@@ -80,7 +82,7 @@ class Weave:
         for reason in different.values():
             self._said[reason] += 1
             if self._said[reason] == 1 and reason not in NO_PRICE:
-                logger.info(
+                logger.warning(
                     "Weave computes another cost than ours for some calls (%s): ours is in attributes.outlay.cost_usd, "
                     "and attributes.outlay.weave_cost says why.",
                     reason,
