@@ -139,3 +139,22 @@ def test_a_budget_tells_its_thresholds_once_and_who_drove_it(ledger: Ledger, web
     assert [one["facts"]["percent"] for one in told] == [50, 80]
     assert [one["amount_usd"] for one in told] == ["6", "9"]
     assert told[1]["drivers"][0] == {"dimension": "feature", "value": "answer", "amount_usd": "9"}
+
+
+def test_an_exporter_that_gets_nothing_through_is_told_of_once_an_outage(ledger: Ledger) -> None:
+    """After a quarter of an hour and three attempts; the next outage is another one."""
+    minute = 60 * 10**9
+
+    def failed(at: int) -> list[str]:
+        backlog.fail("connection refused", now=at, retry_at=at)
+        ledger.alert(None, at)
+        return [told.alert.title for told in ledger.told() if told.alert.kind == "exporter"]
+
+    backlog = ledger.backlog("otlp")
+    backlog.begin(NOON, NOON)
+    assert failed(NOON) == failed(NOON + 2 * minute) == failed(NOON + 14 * minute) == []
+    once = ["The exporter otlp has got nothing through for 16 minutes"]
+    assert failed(NOON + 16 * minute) == failed(NOON + 40 * minute) == once
+    (told,) = ledger.told()
+    assert "connection refused" in told.alert.text
+    assert told.alert.advice.startswith("See `outlay export status`")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # only who has alerts needs what they are made of
     from outlay.ledger.outbox import Outbox
     from outlay.ledger.told import Silence, Told
 
+SECONDS_BETWEEN = 60
+"""Seconds between two looks at how exporters do."""
+
 
 class Alerting:
     """The part of ``Ledger`` that has to do with alerts."""
@@ -23,6 +26,8 @@ class Alerting:
     _known_labels = -1
     _driven = 0
     _outbox: Outbox | None = None
+    _heard = 0
+    """When exporters were last looked at."""
 
     def put(self, alerts: Iterable[Alert], now: int) -> int:
         """Keep alerts, each project and key once; return how many are new. ``now``: ns since the epoch."""
@@ -39,6 +44,7 @@ class Alerting:
         """
         with contextlib.suppress(sqlite3.OperationalError):
             self._raise_unpriced(now)
+            self._raise_silent(now)
             self._add_drivers(now)
             if delivery is None:
                 return
@@ -65,6 +71,19 @@ class Alerting:
             with in_use, transaction(self._database):
                 raise_unpriced(self._database, now)
             self._known_labels = newest
+
+    def _raise_silent(self, now: int) -> None:
+        """Raise an alert for each exporter that has got nothing through for a while, once an outage."""
+        if now - self._heard < SECONDS_BETWEEN * 10**9:
+            return
+        self._heard = now
+        from outlay.ledger.silent_exporters import raise_silent, silent
+
+        with in_use:
+            found = silent(self._database, now)
+        if found:
+            with in_use, transaction(self._database):
+                raise_silent(self._database, found, now)
 
     def _add_drivers(self, now: int) -> None:
         """Say in alerts that are new who drives them."""
