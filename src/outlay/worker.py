@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,9 +45,13 @@ DAY = 86_400 * 10**9
 LOOK = 10.0
 """Seconds between two looks for spikes, whose buckets are minutes."""
 
+FORESEE = 600.0
+"""Seconds between two looks at where budgets will end; a short program takes none."""
+
 _working = guard("carrying calls to the ledger")
 _alerting = guard("sending alerts")
 _watching = guard("looking for spikes")
+_foreseeing = guard("foreseeing budgets")
 
 
 class Watched(Protocol):
@@ -80,6 +84,8 @@ class Worker:
         """Why records wait in the spool; None while they don't."""
         self.delivery: Delivery | None = None
         """Brings alerts to people, where a channel was asked for."""
+        self.foresee: Callable[[], Iterable[Alert]] | None = None
+        """Tells of budgets that will not last."""
         self.forked()
 
     def forked(self) -> None:
@@ -89,6 +95,7 @@ class Worker:
         """The clock from which on whoever makes a call wakes the worker, rather than to let it wait for its turn."""
         self._prune_at = 0.0
         self._look_at = time.monotonic() + LOOK  # a short program need not look at all
+        self._foresee_at = time.monotonic() + FORESEE
         turns.calm()
         self._stop = threading.Event()
         self._look = threading.Event()
@@ -192,6 +199,8 @@ class Worker:
             self._ledger.sum_up(time.time_ns(), time.monotonic() + SPARE)
             with _watching:
                 self._look_for_spikes(self._ledger)
+            with _foreseeing:
+                self._look_ahead()
         if time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_TICK
             self._prune()
@@ -206,6 +215,12 @@ class Worker:
             self._spikes = Watch(ledger, self._raise, tags=tags, project=project)
         if not self._spikes.step(time.time_ns(), time.monotonic() + SPARE):
             self._look_at = time.monotonic() + LOOK
+
+    def _look_ahead(self) -> None:
+        if self.foresee is not None and time.monotonic() >= self._foresee_at:
+            self._foresee_at = time.monotonic() + FORESEE
+            for alert in self.foresee():
+                self._raise(alert)
 
     def _raise(self, alert: Alert) -> None:
         """Keep an alert for those that bring it to people; say it, where there are none."""

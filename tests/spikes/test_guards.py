@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from outlay.spikes.guards import CENT, DAY, MOST, Finding, Guards, Limits, breaking_pace
+from outlay.spikes.guards import CENT, DAY, MOST, Finding, Guards, Limits
 from outlay.traffic import Watching
 
 HOUR = 3_600 * 10**9
@@ -97,14 +94,3 @@ def test_what_guards_know_is_bounded() -> None:
     guards = Guards()
     found(guards, [call(number, feature=f"f{number}", cost=LIMITS.call) for number in range(3 * MOST)])
     assert max(len(guards.functions), len(guards.runs), len(guards.told)) <= MOST
-
-
-@given(st.integers(0, 10**15), st.integers(1, 10**15), st.integers(0, 10**14), st.integers(1, 1000))
-def test_a_pace_breaks_a_limit_when_it_reaches_it_before_the_end(spent: int, limit: int, rate: int, hours: int) -> None:
-    """And then at the moment at which spend at this rate has reached it."""
-    now, end = 10**18, 10**18 + hours * HOUR
-    pace = breaking_pace(spent=spent, limit=limit, rate=rate, now=now, end=end)
-    assert (pace is not None) == (rate > 0 and spent + rate * hours > limit)
-    if pace is not None:
-        assert now <= pace.at <= end
-        assert abs(spent + rate * (pace.at - now) // HOUR - limit) <= rate // HOUR + 1 or spent >= limit

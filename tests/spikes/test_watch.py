@@ -12,8 +12,6 @@ import pytest
 from outlay.alerts.alert import Alert
 from outlay.ledger.ledger import Ledger
 from outlay.money import pico
-from outlay.spikes.guards import Pace
-from outlay.spikes.message import alert_of_pace
 from outlay.spikes.series import WHOLE, key_of
 from outlay.spikes.watch import LEASE, Told, Watch
 from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, SHOP, Habit, Trouble, calls
@@ -197,13 +195,6 @@ def test_a_look_ends_when_its_time_is_up() -> None:
             looks += 1
         assert looks == 288 + 1
         assert ledger.watch_cursor() == ledger.last_seq()
-
-
-def test_a_pace_is_told_with_the_moment_it_breaks() -> None:
-    """The budget's own window and limit are given."""
-    alert = alert_of_pace("team", Pace(BEGIN, 90 * 10**12), spent=40 * 10**12, limit=50 * 10**12, now=BEGIN - HOUR)
-    assert (alert.kind, alert.amount, alert.limit) == ("budget", 40 * 10**12, 50 * 10**12)
-    assert "$50.00 are spent at 2026-09-11 00:00 UTC" in alert.title
 
 
 def test_who_is_forgotten_is_no_series_any_more(ledger: Ledger) -> None:

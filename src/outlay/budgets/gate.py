@@ -17,6 +17,7 @@ from outlay.budgets.journal import Journal
 from outlay.budgets.keeper import Keeper
 from outlay.budgets.learned import Learned
 from outlay.budgets.leases import Held, Lease, Leases
+from outlay.budgets.notices import foreseen
 from outlay.budgets.plan import Lacking, Plan
 from outlay.budgets.refusals import exceeded, lacking, unreachable, worthless
 from outlay.budgets.slices import Slice, Terms, here, read, signed
@@ -149,6 +150,11 @@ class Budgets:
         """Return how each limit stands in the window that is open now. Raises ``StoreDown``."""
         budgets = [plan.budget for plan in self.plans]
         return standings(budgets, self.store.figures(self.project), time_ns(), self._timezone)
+
+    def foresee(self) -> list[Alert]:
+        """Return an alert for each limit that will not last until its window ends. Raises ``StoreDown``."""
+        now = time_ns()
+        return [found for each in self.status() if (found := foreseen(each, self.project, now)) is not None]
 
     def flush(self) -> None:
         """Tell the store what was spent until now, and raise what alerts are due. Raises ``StoreDown``."""

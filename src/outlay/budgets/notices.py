@@ -1,4 +1,4 @@
-"""The alerts that budgets raise: a threshold that was reached, and processes that disagree about a limit."""
+"""The alerts that budgets raise: a threshold reached, a limit that will not last, processes that disagree about one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from outlay.alerts.alert import Alert
 from outlay.budgets.leases import Lease
+from outlay.budgets.standing import Standing
 
 
 def dollars(nano: int) -> Decimal:
@@ -48,6 +49,28 @@ def threshold(lease: Lease, percent: int, at: int) -> Alert:
         limit=limit * 1000,
         scope=None if budget.where or budget.per == "run" else dict(lease.values),  # what the ledger can tell apart
         facts={"percent": percent, "window": account.window, **lease.values},
+    )
+
+
+def foreseen(standing: Standing, project: str, at: int) -> Alert | None:
+    """Return the alert that a limit will not last until its window ends; None while one end in ten is within it."""
+    told = standing.forecast
+    if told is None or standing.status != "will exceed" or told.lower * 10**9 <= standing.limit:
+        return None
+    name = f"{standing.budget} ({standing.scope})" if standing.scope else standing.budget
+    amount, least, most = (money(round(each * 10**9)) for each in (told.amount, told.lower, told.upper))
+    return Alert(
+        key=f"budget:{standing.budget}:{standing.scope}:{standing.window}:foreseen",
+        kind="budget",
+        project=project,
+        at=at,
+        subject=standing.budget,
+        title=f"Budget {name}: {standing.sentence}, {money(standing.spent)} of {money(standing.limit)} spent",
+        text=f"As it goes {amount} will have been spent when {standing.window} is over; in eight cases of ten it is"
+        f" between {least} and {most}.",
+        advice="See what is spent on: `outlay explain --since 24h`; `outlay budgets` shows the forecast.",
+        amount=standing.spent * 1000,
+        limit=standing.limit * 1000,
     )
 
 

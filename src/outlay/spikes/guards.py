@@ -204,21 +204,3 @@ def _finding(
         usual=usual,
         count=count,
     )
-
-
-class Pace(msgspec.Struct, frozen=True):
-    """When a budget ends at the pace of the last hour."""
-
-    at: int
-    """Nanoseconds since the epoch at which the limit is reached."""
-    projected: int
-    """Pico-USD that the window will have cost at its end."""
-
-
-def breaking_pace(*, spent: int, limit: int, rate: int, now: int, end: int) -> Pace | None:
-    """Return when a limit breaks before its window's end (ns) at ``rate`` pico-USD an hour; None where it holds."""
-    hour = 3_600 * 10**9
-    projected = spent + rate * max(0, end - now) // hour
-    if projected <= limit or rate <= 0:
-        return None
-    return Pace(now + max(0, limit - spent) * hour // rate, projected)

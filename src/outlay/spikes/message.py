@@ -8,7 +8,7 @@ from outlay.alerts.alert import Alert, Severity
 from outlay.money import usd
 from outlay.spikes.cause import Cause
 from outlay.spikes.explanation import MEANINGS
-from outlay.spikes.guards import Finding, Pace, Rule
+from outlay.spikes.guards import Finding, Rule
 from outlay.spikes.incidents import Event, Incident
 from outlay.spikes.series import title_of
 
@@ -169,19 +169,3 @@ def _sentence(finding: Finding) -> str:
         "output_limit": f"{what}: {finding.count} of the last 20 answers ended at the output limit",
         "new_model": f"{what} used {finding.model}, which it never did before",
     }[finding.rule]
-
-
-def alert_of_pace(budget: str, pace: Pace, *, spent: int, limit: int, now: int, project: str = "") -> Alert:
-    """Return the alert that a budget breaks at its pace; amounts in pico-USD, times in ns since the epoch."""
-    return Alert(
-        key=f"pace:{budget}:{pace.at // _DAY}",
-        kind="budget",
-        project=project,
-        at=now,
-        subject=budget,
-        title=f"{budget}: at the pace of the last hour its {dollars(limit)} are spent at {moment(pace.at)}",
-        text=f"Spent so far: {dollars(spent)}. At the end of its window it will be {dollars(pace.projected)}.",
-        advice="See what is spent on: `outlay explain --since 24h`.",
-        amount=spent,
-        limit=limit,
-    )
