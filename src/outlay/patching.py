@@ -60,7 +60,7 @@ class Patcher:
     def uninstall(self) -> None:
         """Undo every patch that is still on top; under another tool's wrapper ours stays, as a pass-through."""
         self.active = False
-        for patch in self.installed:
+        for patch in list(self.installed):  # a module that is just imported adds one
             parent, name, current = _resolve(sys.modules[patch.module], patch.target)
             while self._is_ours(current):
                 current = current.__wrapped__

@@ -21,7 +21,7 @@ def found() -> set[tuple[str, str]]:
 
 def found_by_the_standard_library() -> set[tuple[str, str]]:
     """Return the same by ``entry_points()``, which takes many times as long."""
-    groups = ("outlay.transports", "outlay.apis", "outlay.providers")
+    groups = ("outlay.transports", "outlay.apis", "outlay.providers", "outlay.exporters")
     return {(entry.group, entry.name) for group in groups for entry in entry_points(group=group)}
 
 
