@@ -11,6 +11,8 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import aiohttp
@@ -43,12 +45,13 @@ async def _call_async(url: str) -> None:
 
 
 def opentelemetry() -> Callable[[], None]:
-    """Instrument with OpenTelemetry's contributed instrumentors."""
-    from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+    """Instrument with OpenTelemetry's contributed instrumentors, aiohttp's where it is installed."""
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
     from opentelemetry.instrumentation.requests import RequestsInstrumentor
 
-    tools = (HTTPXClientInstrumentor(), RequestsInstrumentor(), AioHttpClientInstrumentor())
+    tools: list[Any] = [HTTPXClientInstrumentor(), RequestsInstrumentor()]
+    if find_spec("opentelemetry.instrumentation.aiohttp_client"):
+        tools.append(import_module("opentelemetry.instrumentation.aiohttp_client").AioHttpClientInstrumentor())
     for tool in tools:
         tool.instrument()
 
