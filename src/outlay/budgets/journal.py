@@ -24,8 +24,8 @@ SLOT = 1024
 SLOTS = 256
 """Slots of a file; who holds more leases has more files."""
 HEAD = struct.Struct("<16s48s")
-FIGURES = struct.Struct("<qq")
-LENGTH = struct.Struct("<q")
+FIGURES = struct.Struct("=qq")
+LENGTH = struct.Struct("=q")
 MAGIC = b"outlay leases 1\n"
 SUFFIX = ".leases"
 MAKING = 60.0
@@ -38,35 +38,40 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         """Make a journal whose files are in ``folder``, the first of them with the first slot."""
         self._folder = folder
-        self._files: list[tuple[Path, int, mmap.mmap]] = []
+        self._files: list[tuple[Path, int, mmap.mmap, memoryview]] = []
         self._free: list[int] = []
 
-    def enter(self, lease: str, account: Account) -> tuple[mmap.mmap, int]:
-        """Return the place (memory, offset) at which ``FIGURES`` of a lease are to be packed. Raises OSError."""
+    def enter(self, lease: str, account: Account, spent: int, flight: int) -> tuple[memoryview, int]:
+        """Return the place (memory, index) at which a lease's figures stand: spent, and behind it in flight.
+
+        They are to be stored one by one, the one that grows first: a kill may come between any two instructions, and
+        ``struct`` clears what it packs into. Raises OSError.
+        """
         text = msgspec.json.encode((lease, account))
         if len(text) > SLOT - FIGURES.size - LENGTH.size:
             raise OSError(f"the account {account.key[:80]}… has too long a name for the journal")
         if not self._free:
             self._add()
         slot = self._free.pop()
-        memory = self._files[slot // SLOTS][2]
+        _, _, memory, figures = self._files[slot // SLOTS]
         offset = HEAD.size + slot % SLOTS * SLOT
-        FIGURES.pack_into(memory, offset, 0, 0)
+        FIGURES.pack_into(memory, offset, spent, flight)
         start = offset + FIGURES.size + LENGTH.size
         memory[start : start + len(text)] = text
         LENGTH.pack_into(memory, offset + FIGURES.size, len(text))  # last: a slot counts from here on
-        return memory, offset
+        return figures, offset // LENGTH.size
 
-    def leave(self, place: tuple[mmap.mmap, int]) -> None:
+    def leave(self, place: tuple[memoryview, int]) -> None:
         """Give a slot back: its lease is closed."""
-        memory, offset = place
-        LENGTH.pack_into(memory, offset + FIGURES.size, 0)
-        index = next(number for number, file in enumerate(self._files) if file[2] is memory)
-        self._free.append(index * SLOTS + (offset - HEAD.size) // SLOT)
+        figures, index = place
+        figures[index + FIGURES.size // LENGTH.size] = 0
+        number = next(number for number, file in enumerate(self._files) if file[3] is figures)
+        self._free.append(number * SLOTS + (index * LENGTH.size - HEAD.size) // SLOT)
 
     def close(self, *, keep: bool) -> None:
         """Let go of the files, and delete them unless they are to be ``keep``-t as evidence."""
-        for path, fd, memory in self._files:
+        for path, fd, memory, figures in self._files:
+            figures.release()
             memory.close()
             os.close(fd)
             if not keep:
@@ -75,7 +80,8 @@ class Journal:
 
     def forked(self) -> None:
         """Let go of a parent's files in its child; the lock stays with the parent, who has them open too."""
-        for _, fd, memory in self._files:
+        for _, fd, memory, figures in self._files:
+            figures.release()
             memory.close()
             os.close(fd)
         self._files, self._free = [], []
@@ -92,7 +98,7 @@ class Journal:
         memory = mmap.mmap(fd, HEAD.size + SLOT * SLOTS)
         HEAD.pack_into(memory, 0, MAGIC, boot_id())
         self._free.extend(range(len(self._files) * SLOTS, (len(self._files) + 1) * SLOTS))
-        self._files.append((path, fd, memory))
+        self._files.append((path, fd, memory, memoryview(memory).cast("q")))
 
 
 def adopt(folder: Path, recover: Callable[[Sequence[Remains]], None]) -> int:

@@ -7,12 +7,11 @@ anything else is reserved.
 
 from __future__ import annotations
 
-import mmap
 import threading
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from outlay.budgets.journal import FIGURES, Journal
+from outlay.budgets.journal import Journal
 from outlay.budgets.trade import Account
 from outlay.guard import logger
 from outlay.ids import span_id
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from outlay.budgets.plan import Plan
 
 NEVER = 2**63
-_write = FIGURES.pack_into
 
 
 class Lease:
@@ -30,7 +28,7 @@ class Lease:
     __slots__ = (
         "account", "asked", "closing", "denied", "denied_until", "end", "expires", "flight",
         "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
-        "offset", "opening", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
+        "opening", "place", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
         "soft", "start", "told", "total", "values", "wish",
     )  # fmt: skip
 
@@ -49,8 +47,8 @@ class Lease:
         if self.soft:
             self.low = -NEVER
         self.asked = self.closing = False
-        self.memory: mmap.mmap | None = None
-        self.offset = 0
+        self.memory: memoryview | None = None
+        self.place = 0
 
     @property
     def spent(self) -> int:
@@ -133,7 +131,7 @@ class Leases:
                 lease.free -= amount
                 lease.risk += risk
                 if lease.memory is not None:
-                    _write(lease.memory, lease.offset, lease.total, lease.flight)
+                    lease.memory[lease.place + 1] = lease.flight
                 if lease.free < lease.low and not lease.asked:
                     lease.asked = self.wanting = True
         return []
@@ -150,8 +148,9 @@ class Leases:
                 lease.flight -= amount
                 lease.free += amount - spent
                 lease.risk -= held.risk
-                if lease.memory is not None:
-                    _write(lease.memory, lease.offset, lease.total, lease.flight)
+                if lease.memory is not None:  # a kill in between counts the call twice, never not at all
+                    lease.memory[lease.place] = lease.total
+                    lease.memory[lease.place + 1] = lease.flight
                 if lease.total >= lease.report_at:
                     lease.report_at = NEVER
                     self.wanting = True
@@ -162,19 +161,19 @@ class Leases:
         if self._journal is None or lease.memory is not None:
             return
         try:
-            lease.memory, lease.offset = self._journal.enter(lease.id, lease.account)
+            place = self._journal.enter(lease.id, lease.account, lease.total, lease.flight)
         except OSError as error:
             if not self._without:
                 self._without = True
                 logger.warning("outlay can't note what budgets hold (%s): if it is killed, that stays charged.", error)
             return
-        _write(lease.memory, lease.offset, lease.total, lease.flight)
+        lease.memory, lease.place = place
 
     def leave(self, lease: Lease) -> None:
         """Forget a lease that holds nothing any more. The lock is held."""
         self.live.discard(lease)
         if self._journal is not None and lease.memory is not None:
-            self._journal.leave((lease.memory, lease.offset))
+            self._journal.leave((lease.memory, lease.place))
             lease.memory = None
 
     def close(self, *, keep: bool) -> None:
