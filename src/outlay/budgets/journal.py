@@ -114,7 +114,7 @@ def adopt(folder: Path, recover: Callable[[Sequence[Remains]], None]) -> int:
             continue
         try:
             if lock_exclusive(fd) and not _begun(path):
-                remains = list(_read(path))
+                remains = list(_read(path, fd))
                 recover(remains)
                 path.unlink(missing_ok=True)
                 found += len(remains)
@@ -132,8 +132,8 @@ def _begun(path: Path) -> bool:
     return not found.st_size and time.time() - found.st_mtime < MAKING
 
 
-def _read(path: Path) -> Iterator[Remains]:
-    content = path.read_bytes()
+def _read(path: Path, fd: int) -> Iterator[Remains]:
+    content = os.read(fd, os.fstat(fd).st_size)  # by its name it may be gone: its owner has just closed it
     if len(content) < HEAD.size or HEAD.unpack_from(content) != (MAGIC, boot_id()):
         return
     for offset in range(HEAD.size, len(content) - SLOT + 1, SLOT):
