@@ -258,7 +258,7 @@ def _responses(name: str, call: Any, *messages: Any, **more: Any) -> SocketShape
     given: dict[str, Any] = {
         "sdk": "openai", "make": client, "api": "openai.responses", "model": MODEL, "http": SOCKETS, "answers": (),
         "classes": {"input": 200, "cache_read": 100, "output": 20}, "reasoning": 5, "streamed": True,
-        "answered_by": RESPONSE["model"], "requests": 2,
+        "answered_by": RESPONSE["model"], "requests": 2, "needs": "responses.connect",
         # 200 x 0.15 + 100 x 0.075 + 20 x 0.60, a million
         "usd": "0.0000495",
     }  # fmt: skip
@@ -269,7 +269,7 @@ def _realtime(name: str, call: Any, replies: Answers, **more: Any) -> SocketShap
     given: dict[str, Any] = {
         "sdk": "openai", "make": client, "api": "openai.realtime", "model": VOICE, "http": SOCKETS, "answers": (),
         "classes": SPOKEN, "usd": SPOKEN_USD, "streamed": True, "answered_by": None, "requests": 3,
-        "greeting": (SESSION,), "calls": (SPOKE,),
+        "greeting": (SESSION,), "calls": (SPOKE,), "needs": "realtime.connect",
     }  # fmt: skip
     return SocketShape(name=f"realtime.connect {name}", call=call, replies=replies, **given | more)
 

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openai
+import pytest
+
 from outlay.ledger.ledger import Ledger
 from outlay.loopback import ModelHost
 
@@ -27,6 +30,7 @@ KEEP = {"OUTLAY_RETENTION_DAYS": "0"}
 """The host's answers claim to be made long ago, whatever the clock says: no call of theirs is too old to keep."""
 
 
+@pytest.mark.skipif(not hasattr(openai.OpenAI, "responses"), reason="this openai has no responses")
 def test_other_processes_polls_settle_the_call_once(tmp_path: Path) -> None:
     """One process begins it, two others see it completed: one call, with the usage that was billed."""
     with ModelHost() as host:

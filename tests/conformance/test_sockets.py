@@ -76,6 +76,7 @@ def read(connection: Any, until: str) -> None:
         pass
 
 
+@pytest.mark.skipif(not hasattr(openai.OpenAI, "realtime"), reason="this openai has no realtime")
 def test_speech_that_the_server_answers_unasked_is_a_call_and_its_transcription_another() -> None:
     """Each is priced by its own model: the session's, and the one that writes down what was said."""
     answers = replying(HEARD, *_voice(1), _spoken(1), to="input_audio_buffer.append")
