@@ -67,5 +67,6 @@ def test_the_worker_looks_ahead_and_keeps_what_it_finds(tmp_path: Path, monkeypa
         made._work()  # noqa: SLF001 - what its thread does once a second
     assert len(asked) == 2
     assert made._ledger is not None  # noqa: SLF001 - the same
-    assert [told.alert.key for told in made._ledger.told()] == ["budget:month::2026-11:foreseen"]  # noqa: SLF001
+    told = made._ledger.told()  # noqa: SLF001 - the same
+    assert [each.alert.key for each in told] == ["budget:month::2026-11:foreseen"]
     made.stop(5)
