@@ -13,7 +13,7 @@ nox.options.error_on_missing_interpreters = True  # a Python that is not here is
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
-OLDEST = ("openai==1.60.0", "anthropic==0.40.0", "httpx==0.28.0")
+OLDEST = ("openai==1.66.0", "anthropic==0.40.0", "httpx==0.28.0")
 """The oldest clients that outlay promises to meter; the floors of the `demo` and `dev` extras."""
 
 

@@ -123,7 +123,7 @@ def test_a_cap_does_not_go_below_a_thinking_budget(host: ModelHost) -> None:
     with gated(gate, host, "anthropic"):
         client.messages.create(
             model="claude-haiku-4-5", max_tokens=4096, messages=[{"role": "user", "content": "What?"}],
-            thinking={"type": "enabled", "budget_tokens": 1024},
+            extra_body={"thinking": {"type": "enabled", "budget_tokens": 1024}},  # older than its argument
         )  # fmt: skip
     client.close()
     assert host.requests[0].json()["max_tokens"] == 4096

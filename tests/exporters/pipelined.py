@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import httpx2
 import openai
 from opentelemetry import trace
@@ -51,17 +52,19 @@ def _plain(span: ReadableSpan) -> dict[str, Any]:
     }
 
 
-def instrument_http() -> None:
-    """Make a span of each request, as an instrumentation of the HTTP client does."""
-    send = httpx2.Client.send
+def instrument_http(*clients: Any) -> None:
+    """Make a span of each request, as an instrumentation of these HTTP clients does."""
+    for client in clients:
+        client.send = _traced(client.send)
 
+
+def _traced(send: Any) -> Any:
     @functools.wraps(send)
     def traced(*args: Any, **kwargs: Any) -> Any:
         with trace.get_tracer("http").start_as_current_span("POST"):
             return send(*args, **kwargs)
 
-    # Beneath outlay's own wrapper, so it must be there before outlay is started.
-    httpx2.Client.send = traced  # type: ignore[method-assign]  # what an instrumentation does
+    return traced
 
 
 def main(folder: Path, ratio: str) -> None:
@@ -70,7 +73,7 @@ def main(folder: Path, ratio: str) -> None:
         provider = TracerProvider(sampler=TraceIdRatioBased(float(ratio)))
         provider.add_span_processor(SimpleSpanProcessor(Kept()))
         trace.set_tracer_provider(provider)
-    instrument_http()
+    instrument_http(httpx.Client, httpx2.Client)  # beneath outlay's own wrapper: before outlay is started
     with ModelHost() as host:
         outlay.init(data=folder, exporters=["opentelemetry"], hosts={f"127.0.0.1:{host.port}": "openai"})
         with trace.get_tracer("app").start_as_current_span("request"):
