@@ -14,7 +14,7 @@ from outlay.errors import LedgerError
 from outlay.guard import guard, logger, newly_swallowed
 from outlay.ledger.spool import Spool
 from outlay.records import Swallowed
-from outlay.wire.exchange import settle_waiting
+from outlay.wire.exchange import OPEN, settle_waiting
 from outlay.wire.recognise import Recogniser
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ class Worker:
     def _note(self) -> None:
         """Write down what this process counts for doctor: coverage, and errors of ours."""
         now = time.time_ns()
-        for seen in self._recogniser.coverage(now):
+        for seen in self._recogniser.coverage(now, [exchange.match for exchange in list(OPEN.values())]):
             self._spool.append(seen)
         for (activity, error), count in newly_swallowed().items():
             self._spool.append(Swallowed(at=now, activity=activity, error=error, count=count))

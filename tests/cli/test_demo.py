@@ -6,10 +6,11 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+from outlay.ledger.ledger import Ledger
 from tests.cli.conftest import Cli, command
 
 
-def test_the_demo_is_metered_to_the_token(cli: Cli, tmp_path: Path) -> None:
+def test_the_demo_is_metered_to_the_token(cli: Cli, tmp_path: Path, data: Path) -> None:
     """What the hosts billed is in the ledger, exactly, or between bounds where an answer ended in mid-stream."""
     done = command("demo", "--json", folder=tmp_path)
     assert done.status == 0, done.err
@@ -27,6 +28,10 @@ def test_the_demo_is_metered_to_the_token(cli: Cli, tmp_path: Path) -> None:
     stays = json.loads(cli("report", "--json", "--by", "user").out)
     assert stays["total"]["cost_usd"] == total["cost_usd"]
     assert {line["user"] for line in stays["lines"]} == {"u-17", "u-42", "u-99", None}
+    with Ledger.open(data / "ledger.db") as ledger:
+        covered = ledger.coverage()
+    assert (sum(row.requests for row in covered), sum(row.metered for row in covered)) == (22, 22)
+    assert [row.missed for row in covered if row.missed] == []
 
 
 def test_the_demo_reads_well_and_can_be_taken_out_again(cli: Cli, tmp_path: Path) -> None:

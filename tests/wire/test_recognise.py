@@ -184,6 +184,26 @@ def test_coverage_counts_what_was_met_and_what_was_missed_once() -> None:
     assert tried.coverage(2) == []
 
 
+def test_a_call_without_an_end_yet_is_no_miss() -> None:
+    """It is counted with its end, also where the end comes in a time without any other request."""
+    tried = recogniser()
+    match = tried.find("POST", "api.openai.com", "/v1/responses")
+    assert match is not None
+    match.requests += 3
+    match.metered += 1
+    (seen,) = tried.coverage(1, in_flight=[match, match])
+    assert (seen.requests, seen.metered) == (1, 1)
+    match.metered += 1
+    (seen,) = tried.coverage(2, in_flight=[match])
+    assert (seen.requests, seen.metered) == (1, 1)
+    (seen,) = tried.coverage(3)
+    assert (seen.requests, seen.metered) == (1, 0), "lost: its end was seen, and no call came of it"
+    match.metered += 1
+    (seen,) = tried.coverage(4)
+    assert (seen.requests, seen.metered) == (0, 1), "an answer that the worker read after its end was counted"
+    assert tried.coverage(5) == []
+
+
 def test_no_count_is_lost_when_the_memory_of_paths_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many identifiers are many paths, and one template."""
     monkeypatch.setattr(recognise, "CACHED", 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
@@ -144,12 +145,17 @@ class Recogniser:
             billed = self._providers.get(provider) or Provider(name=provider, hosts=())
         return Match(_reader(known), billed, "POST", "", "", poll=False)
 
-    def coverage(self, at: int) -> list[Coverage]:
-        """Return what was seen since the last time, and start anew. Counts are lost to no one but a race of one."""
+    def coverage(self, at: int, in_flight: Iterable[Match] = ()) -> list[Coverage]:
+        """Return what was seen since the last time, and start anew. Counts are lost to no one but a race of one.
+
+        ``in_flight``: the matches of the calls that have no end yet; they are counted once they have.
+        """
         taken = []
+        unended = Counter(id(match) for match in in_flight)
         for match in list(self._kinds.values()):
-            if match.requests and match.provider is not UNKNOWN:
-                seen, match.requests = match.requests, 0
+            seen = match.requests - unended[id(match)]
+            if (seen or match.metered) and match.provider is not UNKNOWN:
+                match.requests -= seen
                 metered, match.metered = match.metered, 0
                 free = seen - metered if match.poll else 0  # asking again costs nothing
                 where = (match.provider.name, match.host, match.method, match.path)
