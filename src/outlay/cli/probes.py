@@ -114,6 +114,7 @@ def probes(sdks: Collection[str] = ()) -> Iterator[Probe]:
     With ``sdks``, only through these.
     """
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # a proxy would not find this machine's own host
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its library logs the end of our server into doctor's own lines
     for made in CALLS:
         if (not sdks or made.sdk in sdks) and (found := _version(made.sdk)):
             yield _probe(made, found)
