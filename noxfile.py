@@ -134,6 +134,14 @@ def phoenix(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("provider", ["logfire", "ddtrace"])
+def pipelines(session: nox.Session, provider: str) -> None:
+    """Be in the pipeline of an application that traces by Logfire or ddtrace: one tree, the ids of the ledger."""
+    need(session, "-e", ".", provider, "httpx", "opentelemetry-sdk", "opentelemetry-instrumentation-httpx")
+    session.run("python", "-m", "tests.exporters.pipelines", provider)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run the core suite and print which lines and branches it never took."""
     need(session, "-e", ".[dev]")

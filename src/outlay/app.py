@@ -222,7 +222,7 @@ def init(**arguments: Any) -> Outlay | None:
         if settings.exporters:
             courier = importlib.import_module("outlay.delivery.courier")  # for those who asked
             made.couriers = courier.engage(settings, made.folder, plugins.exporter_names(), plugins.exporter)
-            made.home.notes = made.couriers.notes
+            made.couriers.attend(made.home)
         if settings.budgets:
             importlib.import_module("outlay.budgets.tables").budgets_of(settings.budgets)  # the same
         made.watched = patcher() if settings.instrument else None

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from sys import modules
 from time import perf_counter_ns, time_ns
-from typing import Self
+from typing import Protocol, Self
 
 from outlay.guard import guard
 from outlay.money import Spend
@@ -22,10 +22,26 @@ PATH_LENGTH = 1024
 _keeping = guard("keeping a span")
 
 
+class Watch(Protocol):
+    """Who follows spans while they are open: the tracer of an application, where an exporter goes there."""
+
+    def begin(self, span: LiveSpan) -> None:
+        """Note that ``span`` has begun; ``span.adopt`` gives it the ids of another tracer."""
+
+    def end(self, span: LiveSpan) -> None:
+        """Note that ``span`` has ended."""
+
+    def swap(self) -> Callable[[], None]:
+        """Return what puts the tracer's context of now in place of the one it finds, which it keeps for the next time.
+
+        Code that runs in steps has a context of its own, and so has whoever runs the steps.
+        """
+
+
 class Home:
     """Where spans and calls are kept, and what all of them carry; there is none before ``init()``."""
 
-    __slots__ = ("keep", "keep_all", "notes", "project", "release", "tags")
+    __slots__ = ("keep", "keep_all", "notes", "project", "release", "tags", "watch")
 
     def __init__(
         self,
@@ -41,6 +57,7 @@ class Home:
         self.release = release
         self.tags = dict(tags)
         self.notes: tuple[Callable[[], Mapping[str, str]], ...] = ()  # what exporters note when a call begins
+        self.watch: Watch | None = None
 
 
 home: Home | None = None
@@ -152,12 +169,16 @@ class LiveSpan(Scope):
         self._process = _process
         enter(self)
         self._began = perf_counter_ns()
+        if home is not None and home.watch is not None:
+            home.watch.begin(self)
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.ended = perf_counter_ns()
         self._error = None if error is None else type(error).__qualname__
         leave(self)
+        if home is not None and home.watch is not None:
+            home.watch.end(self)
         if self._tally is not None:
             self._keep()
 
@@ -185,6 +206,25 @@ class LiveSpan(Scope):
         self._epoch = time_ns() - perf_counter_ns()
         self._kept = False
         self.id = os.urandom(8).hex()
+
+    @property
+    def start(self) -> int:
+        """Nanoseconds since the epoch at the begin."""
+        return time_ns() - perf_counter_ns() + self._began
+
+    def adopt(self, id: str, trace_id: str, around: str | None, start: int) -> None:  # noqa: A002 - a record's name
+        """Take the ids and the start of another tracer's span, which is in its span ``around``, in place of our own.
+
+        Not where that is another trace than the one of the span around this one: the ledger's tree stays whole.
+        """
+        if self.parent is not None:
+            self.parent.identify()
+            if self.parent.trace_id != trace_id:
+                return
+        self._foreign = trace_id, around
+        self.take_id()
+        self._epoch = start - self._began
+        self.id = id
 
     @property
     def tally(self) -> Tally:
@@ -233,9 +273,10 @@ class LiveSpan(Scope):
         if home is None or kept or self._process != _process:
             return
         with _keeping:
-            home.keep(self._record(home))
+            home.keep(self.record(home))
 
-    def _record(self, home: Home) -> Span:
+    def record(self, home: Home) -> Span:
+        """Return the record of this span, which has its ids and has ended."""
         return Span(
             id=self.id,
             trace_id=self.trace_id,

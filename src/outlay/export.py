@@ -154,21 +154,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Following(Protocol):
-    """One call that is followed while it is made."""
+    """One call or tracked function that is followed while it happens."""
 
     id: str
-    """16 hex digits: the id that the call's record takes."""
+    """16 hex digits: the id that the record takes."""
     trace_id: str
     parent_id: str | None
 
     def enter(self) -> None:
-        """Note that the request is about to be sent, in this context."""
+        """Note that the request is about to be sent, or the function to run, in this context."""
 
     def leave(self) -> None:
-        """Note that the send has returned, in the same context or another."""
+        """Note that the send, or the function, has returned, in the same context or another."""
 
-    def end(self, call: Call) -> None:
-        """Note the call's record, on any thread, when the call has ended or a second later."""
+    def end(self, record: Call | Span) -> None:
+        """Note the record: a call's on any thread, when it has ended or a second later."""
 
 
 class Live(Protocol):
@@ -177,9 +177,22 @@ class Live(Protocol):
     def begin(self, operation: str, provider: str, start: int) -> Following | None:
         """Begin to follow a call, on the caller's thread; None where it need not be followed."""
 
+    def open(self, name: str, feature: str, start: int) -> Following | None:
+        """Begin to follow a tracked function or block, on its thread; None where it need not be followed."""
+
+    def here(self) -> Any:
+        """Return what is current in this context, for ``put``."""
+
+    def put(self, current: Any) -> None:
+        """Make that the current one which ``here`` returned, in the same context or another."""
+
 
 class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The options of a backend that has none, beside those that every exporter has."""
+
+
+def _follows(_options: Any, _place: Place) -> Exporter:
+    raise ValueError("nothing is delivered to a backend that follows calls where they are made")
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,10 +200,10 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     """What people ask for it by; also the name of its entry point."""
-    open: Callable[[Any, Place], Exporter]
+    open: Callable[[Any, Place], Exporter] = _follows
     """Import what is needed, connect, and return the exporter. It may raise: it is tried again, after a pause."""
     live: Callable[[Any], Live] | None = None
-    """For a backend that nothing is delivered to, since it follows calls; ``open`` is never called then."""
+    """In place of ``open``, for a backend that nothing is delivered to, since it follows calls while they are made."""
     options: type[msgspec.Struct] = NoOptions
     """What can be set under ``[exporters.NAME]``, with its types and defaults. A value may come as text."""
     modules: tuple[str, ...] = ()
@@ -209,6 +222,15 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     the user has set wins."""
     needs: tuple[str, ...] = ()
     """Tags that the exporter gets whatever its allow-list says: what ``note`` notes."""
+
+    def __post_init__(self) -> None:
+        if (self.open is _follows) == (self.live is None):
+            raise ValueError(f"the backend {self.name!r} needs one of the two: open, or live where it follows calls")
+
+    @property
+    def delivers(self) -> bool:
+        """Whether records are delivered to it; otherwise it follows calls where they are made."""
+        return self.live is None
 
 
 class Dollars(msgspec.Struct, frozen=True):

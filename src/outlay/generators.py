@@ -10,49 +10,62 @@ from typing import Any
 
 from wrapt import FunctionWrapper
 
+from outlay import context
 from outlay.context import enter, scope
 
 Block = AbstractContextManager[Any]
 
 
-class Stepped:
-    """A stretch of code that runs in steps, anywhere: each step takes up the scope that the one before it left."""
+def _nothing_follows() -> None:
+    pass
 
-    __slots__ = ("_inner", "_outer")
+
+class Stepped:
+    """A stretch of code that runs in steps, anywhere: each step takes up the scope that the one before it left.
+
+    So it does with the current span of the application's tracer, where our spans are in its pipeline.
+    """
+
+    __slots__ = ("_inner", "_outer", "_swap")
 
     def __init__(self) -> None:
         self._inner = self._outer = scope()
+        home = context.home
+        self._swap = _nothing_follows if home is None or home.watch is None else home.watch.swap()
 
     def __enter__(self) -> None:
         self._outer = scope()
         enter(self._inner)
+        self._swap()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """End a step."""
         self._inner = scope()
         enter(self._outer)
+        self._swap()
 
 
-class Body:
+class Body(Stepped):
     """A generator's body: its steps run inside ``block``, which ends with the step that raises, returns or is last."""
 
-    __slots__ = ("_block", "_inner", "_last", "_outer")
+    __slots__ = ("_block", "_last")
 
     def __init__(self, block: Block) -> None:
+        super().__init__()
         self._block = block
         self._last = False
-        self._outer = scope()
         block.__enter__()
-        self._inner = scope()
-        enter(self._outer)
+        self.leave()
 
     def last(self) -> Body:
         """Make the next step the last one: its consumer closes the generator."""
         self._last = True
         return self
-
-    def __enter__(self) -> None:
-        self._outer = scope()
-        enter(self._inner)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -60,8 +73,7 @@ class Body:
         if error is not None or self._last:
             finished = error is None or isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit))
             self._block.__exit__(*((None, None, None) if finished else (kind, error, trace)))
-        self._inner = scope()
-        enter(self._outer)
+        self.leave()
 
 
 class GeneratorFunction(FunctionWrapper[..., Any]):

@@ -85,6 +85,19 @@ def test_a_wrong_name_is_said_with_the_right_ones(cli: Cli, data: Path) -> None:
     assert "No exporter was asked for" in cli("export", "status", *here).out
 
 
+@pytest.mark.usefixtures("shop_ledger")
+def test_nothing_is_delivered_to_what_follows_calls(cli: Cli, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence each; nobody waits for a delivery that can't be."""
+    monkeypatch.setenv("OUTLAY_EXPORTERS", "opentelemetry")
+    here = ("--data", str(data))
+    shown = cli("export", "status", *here).out
+    assert shown == "opentelemetry: nothing is delivered to it, since it follows calls where they are made.\n"
+    for words in (("run", "--once"), ("backfill", "--since", "7d", "--to", "opentelemetry")):
+        done = cli("export", *words, *here)
+        assert done.status == 2
+        assert "nothing is delivered to opentelemetry: it follows calls where they are made." in done.err
+
+
 def test_doctor_speaks_of_what_a_backend_does_not_take(cli: Cli, data: Path, shop_ledger: Path, tmp_path: Path) -> None:
     """And of a backend that has taken nothing for a while."""
     with Ledger.open(shop_ledger / "ledger.db") as ledger:

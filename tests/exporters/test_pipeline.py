@@ -9,6 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from outlay.export import Backend, Place
+from outlay_integrations.exporters.pipeline import OPENTELEMETRY
+from tests.delivery.backends import Recorder
+from tests.exporters import pipelines
+
 
 def run(folder: Path, ratio: str) -> dict[str, Any]:
     """Run the application; return its spans and calls."""
@@ -53,3 +60,30 @@ def test_without_a_provider_nothing_is_made(tmp_path: Path) -> None:
     found = run(tmp_path, "-")
     assert found["spans"] == []
     assert len(found["calls"]) == 5
+
+
+def test_tracked_functions_are_parents_and_requests_are_children(tmp_path: Path) -> None:
+    """By the SDK and the httpx instrumentor: functions, generators, tasks and threads, in the application's trace."""
+    pipelines.compare(pipelines.run(tmp_path, "sdk"))
+
+
+@pytest.mark.parametrize("provider", ["unsampled", "none"])
+def test_what_is_not_traced_is_metered(tmp_path: Path, provider: str) -> None:
+    """Dropped by the sampler, or with no provider to trace: calls, functions, their tree and cost are there."""
+    found = pipelines.run(tmp_path, provider)
+    assert found["spans"] == []
+    assert (len(found["calls"]), len(found["tracked"])) == (pipelines.CALLS, pipelines.TRACKED)
+    tracked = {record["id"]: record for record in found["tracked"]}
+    assert all(tracked[call["parent"]]["trace"] == call["trace"] for call in found["calls"])
+    assert found["usd"] > 0
+
+
+def test_a_backend_is_one_that_is_delivered_to_or_one_that_follows() -> None:
+    """Not both, and not neither; to open one that follows is an error of whoever tries."""
+    with pytest.raises(ValueError, match="needs one of the two"):
+        Backend(name="x")
+    with pytest.raises(ValueError, match="needs one of the two"):
+        Backend(name="x", open=lambda _options, _place: Recorder(), live=OPENTELEMETRY.live)
+    with pytest.raises(ValueError, match="follows calls where they are made"):
+        OPENTELEMETRY.open(OPENTELEMETRY.options(), Place(folder=Path()))
+    assert not OPENTELEMETRY.delivers

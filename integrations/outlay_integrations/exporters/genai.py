@@ -93,6 +93,11 @@ def attributes(record: Call | Span, content: Content | None = None, dialects: tu
     return {key: value for key, value in found.items() if value is not None}
 
 
+def has_failed(record: Call | Span) -> bool:
+    """Return whether the record's span has the status ERROR."""
+    return record.outcome in FAILED if isinstance(record, Call) else record.error_type is not None
+
+
 def server(host: str) -> tuple[str | None, int | None]:
     """Return (address, port) of a call's host, as the conventions have them apart."""
     address, _, port = host.rpartition(":")

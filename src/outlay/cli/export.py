@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from outlay import plugins
 from outlay.cli.books import data_option, opened
 from outlay.cli.export_run import backfill, run
 from outlay.cli.output import ago, as_json, console, count, counted, print_json
@@ -36,7 +37,14 @@ def status(data: Path | None, *, as_json: bool) -> None:
         return
     _show(found, now)
     for name in asked:
-        click.echo(f"{name}: no program has delivered to it yet.")
+        if _follows(settings.exporters[name].get("kind") or name):
+            click.echo(f"{name}: nothing is delivered to it, since it follows calls where they are made.")
+        else:
+            click.echo(f"{name}: no program has delivered to it yet.")
+
+
+def _follows(kind: str) -> bool:
+    return kind in plugins.exporter_names() and not plugins.exporter(kind).delivers
 
 
 def _show(found: list[Standing], now: int) -> None:

@@ -15,7 +15,7 @@ from outlay.cli.books import data_option, opened
 from outlay.cli.output import as_json, count, counted, print_json, progress, when
 from outlay.cli.times import nanoseconds, period, zone_named, zone_option
 from outlay.config import Settings
-from outlay.delivery.asked import Asked, asked
+from outlay.delivery.asked import Asked, asked, delivered
 from outlay.delivery.courier import Courier, Couriers
 from outlay.delivery.lease import note_asked
 from outlay.delivery.station import Station, lock_of
@@ -112,7 +112,12 @@ def run(names: tuple[str, ...], data: Path | None, *, once: bool) -> int:
 
 
 def _asked(settings: Settings, names: Sequence[str]) -> tuple[Asked, ...]:
-    """Return the exporters ``names``, with the options that the settings have for them."""
-    if not names:
+    """Return the exporters ``names`` that are delivered to, with the options that the settings have for them."""
+    found = asked(
+        {name: settings.exporters.get(name, {}) for name in names}, plugins.exporter_names(), plugins.exporter
+    )
+    if not delivered(found):
+        if found:
+            raise click.UsageError(f"nothing is delivered to {found[0].name}: it follows calls where they are made.")
         raise click.UsageError("no exporter is set: name one with --to, or write  exporters = [...]  in outlay.toml.")
-    return asked({name: settings.exporters.get(name, {}) for name in names}, plugins.exporter_names(), plugins.exporter)
+    return delivered(found)

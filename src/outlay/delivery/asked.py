@@ -76,6 +76,11 @@ def _asked(
     return Asked(name, backend, _converted(place, own, backend.options), common)
 
 
+def delivered(wanted: Sequence[Asked]) -> tuple[Asked, ...]:
+    """Return those that are delivered to; the others follow calls where they are made."""
+    return tuple(one for one in wanted if one.backend.delivers)
+
+
 def check_installed(backend: Backend) -> None:
     """Raise MissingExtra where a module that ``backend`` needs can't be found; none of them is imported."""
     missing = [module for module in backend.modules if not _is_there(module)]

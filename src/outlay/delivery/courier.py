@@ -16,7 +16,7 @@ from outlay.config import Settings
 from outlay.content.capture import Capture
 from outlay.content.store import Store
 from outlay.context import Home
-from outlay.delivery.asked import Asked, asked
+from outlay.delivery.asked import Asked, asked, delivered
 from outlay.delivery.following import Follower
 from outlay.delivery.lease import note_asked
 from outlay.delivery.station import Station, lock_of
@@ -134,11 +134,10 @@ def engage(settings: Settings, folder: Path, known: Sequence[str], load: Callabl
     """
     wanted = asked(settings.exporters, known, load)
     lives = [one.backend.live(one.options) for one in wanted if one.backend.live is not None]
-    delivered = [one for one in wanted if one.backend.live is None]
     now = time.time_ns()
-    for one in delivered:
+    for one in delivered(wanted):
         note_asked(lock_of(folder, one.name), now)
-    couriers = [Courier(one, folder, project=settings.project, release=settings.release) for one in delivered]
+    couriers = [Courier(one, folder, project=settings.project, release=settings.release) for one in delivered(wanted)]
     capture = _capture(settings, folder) if settings.content and couriers else None
     for courier in couriers:
         courier.start()
@@ -166,15 +165,21 @@ class Couriers:
         capture: Capture | None = None,
         notes: tuple[Callable[[], Mapping[str, str]], ...] = (),
     ) -> None:
+        """Lead ``couriers``; ``notes`` are what exporters note of the moment at which a call begins."""
         self._couriers = couriers
         self._follower = follower
         self._capture = capture
-        self.notes = notes
-        """What exporters note of the moment at which a call begins."""
+        self._notes = notes
         _all.add(self)
         if capture is not None:
             for courier in couriers:
                 courier.prepare = capture.drain
+
+    def attend(self, home: Home) -> None:
+        """Be told what begins at ``home``: exporters note things at calls, and some follow spans."""
+        home.notes = self._notes
+        if self._follower is not None:
+            self._follower.watch(home)
 
     def serve(self, meter: Any, worker: Any, home: Home) -> None:
         """Be told what comes to the ledger, and have calls followed by those backends that do so."""
@@ -210,9 +215,11 @@ class Couriers:
                 )
 
     def forked(self) -> None:
-        """Start afresh in a child."""
+        """Start afresh in a child; what is followed is its parent's."""
         for courier in self._couriers:
             courier.forked()
+        if self._follower is not None:
+            self._follower.forget()
 
 
 _all: weakref.WeakSet[Couriers] = weakref.WeakSet()

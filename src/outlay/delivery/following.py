@@ -1,12 +1,15 @@
-"""Following calls while they happen, for backends that live in the process that makes them: a tracer's pipeline."""
+"""Following calls and tracked functions while they happen, for backends that live in the process: a tracer's pipeline.
+
+Of several such backends a call's record takes the ids of the first that follows it, and no other is told of it.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from outlay.context import Home
+from outlay.context import Home, LiveSpan
 from outlay.export import Following, Live
 from outlay.guard import guard
 from outlay.records import Call, Record
@@ -33,12 +36,69 @@ class FollowedSend(Send):
                     self.following.leave()
 
 
+class Spans:
+    """Between tracked functions and those who follow them (``context.Watch``)."""
+
+    def __init__(self, lives: Sequence[Live], home: Home) -> None:
+        self._lives = lives
+        self._home = home
+        self._open: dict[str, Following] = {}
+
+    def begin(self, span: LiveSpan) -> None:
+        """Have a span followed; it takes the ids that it has there."""
+        with _following:
+            start = span.start
+            for live in self._lives:
+                following = live.open(span.name, span.feature, start)
+                if following is not None:
+                    span.adopt(following.id, following.trace_id, following.parent_id, start)
+                    span.identify()  # where it could not take those
+                    self._open[span.id] = following
+                    following.enter()
+                    return
+
+    def end(self, span: LiveSpan) -> None:
+        """Tell who follows the span that it has ended."""
+        following = self._open.pop(span.id, None)
+        if following is not None:
+            with _following:
+                following.leave()
+                following.end(span.record(self._home))
+
+    def forget(self) -> None:
+        """Let go of what is open."""
+        self._open.clear()
+
+    def swap(self) -> Callable[[], None]:
+        """Return what exchanges the context of now with the one that it finds."""
+        kept = [live.here() for live in self._lives]
+
+        def swapped() -> None:
+            with _following:
+                for place, live in enumerate(self._lives):
+                    kept[place], found = live.here(), kept[place]
+                    live.put(found)
+
+        return swapped
+
+
 class Follower:
     """Between the meter and those who follow calls."""
 
     def __init__(self, lives: Sequence[Live]) -> None:
         self._lives = lives
         self._open: OrderedDict[str, Following] = OrderedDict()
+        self._spans: Spans | None = None
+
+    def watch(self, home: Home) -> None:
+        """Have every span that is opened from now on followed."""
+        self._spans = home.watch = Spans(self._lives, home)
+
+    def forget(self) -> None:
+        """Let go of what is open: it is the parent process's, which has forked this one."""
+        self._open.clear()
+        if self._spans is not None:
+            self._spans.forget()
 
     def follow(self, meter: Any, home: Home) -> None:
         """Have every call that ``meter`` begins followed, until its record is kept at ``home``."""
@@ -80,6 +140,7 @@ class Follower:
             self._open[following.id] = following
             while len(self._open) > MOST:
                 self._open.popitem(last=False)
+            return
 
     def _end(self, record: Record) -> None:
         if isinstance(record, Call):

@@ -50,5 +50,4 @@ def _context(trace: str, span: str) -> SpanContext:
 
 
 def _status(record: Call | Span) -> Status:
-    failed = record.outcome in genai.FAILED if isinstance(record, Call) else record.error_type is not None
-    return Status(StatusCode.ERROR, record.error_type) if failed else Status()
+    return Status(StatusCode.ERROR, record.error_type) if genai.has_failed(record) else Status()
