@@ -13,6 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
+    LogsServiceServicer,
+    add_LogsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -36,6 +41,11 @@ class Receiver:
         self.spans: list[Span] = []
         self.resources: list[Any] = []
         self.metrics: list[Any] = []
+        self.logs: list[Any] = []
+        """Log records, as they were accepted."""
+        self.answer_logs: Callable[[int], Answer] = lambda _: ACCEPTED
+        """From the number of the request for logs, counted from 0, to its answer; only 200 keeps them."""
+        self.log_requests = 0
         self.headers: list[dict[str, str]] = []
         self.answer: Callable[[int], Answer] = lambda _: ACCEPTED
         """From the number of the request, counted from 0, to its answer; only 200 keeps the spans."""
@@ -59,6 +69,16 @@ class Receiver:
         if status == 200:
             self.keep(ExportTraceServiceRequest.FromString(body))
         return status, headers, answer
+
+    def take_logs(self, request: ExportLogsServiceRequest) -> Answer:
+        """Decide about a request for logs."""
+        number, self.log_requests = self.log_requests, self.log_requests + 1
+        found = self.answer_logs(number)
+        if found[0] == 200:
+            self.logs += [
+                one for resource in request.resource_logs for scope in resource.scope_logs for one in scope.log_records
+            ]
+        return found
 
     def keep(self, request: ExportTraceServiceRequest) -> None:
         """Keep the spans of a request."""
@@ -86,6 +106,8 @@ def http_receiver(receiver: Receiver, port: int = 0) -> Iterator[str]:
             if self.path == "/v1/metrics":
                 receiver.metrics.append(ExportMetricsServiceRequest.FromString(body))
                 status, headers, answer = ACCEPTED
+            elif self.path == "/v1/logs":
+                status, headers, answer = receiver.take_logs(ExportLogsServiceRequest.FromString(body))
             else:
                 status, headers, answer = receiver.take(body)
             if receiver.cut:
@@ -120,7 +142,11 @@ def http_receiver(receiver: Receiver, port: int = 0) -> Iterator[str]:
             thread.join()
 
 
-CODES = {400: grpc.StatusCode.INVALID_ARGUMENT, 429: grpc.StatusCode.RESOURCE_EXHAUSTED}
+CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    404: grpc.StatusCode.UNIMPLEMENTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 
 
 @contextmanager
@@ -138,8 +164,19 @@ def grpc_receiver(receiver: Receiver) -> Iterator[str]:
                 context.abort(CODES.get(status, grpc.StatusCode.UNAVAILABLE), str(status))
             return ExportTraceServiceResponse.FromString(answer)  # type: ignore[no-any-return]  # generated code has no types
 
+    class LogsServicer(LogsServiceServicer):
+        """Hands requests for logs on."""
+
+        def Export(self, request: ExportLogsServiceRequest, context: Any) -> ExportLogsServiceResponse:  # noqa: N802 - the service's own name
+            """Take log records."""
+            status, _, answer = receiver.take_logs(request)
+            if status != 200:
+                context.abort(CODES.get(status, grpc.StatusCode.UNAVAILABLE), str(status))
+            return ExportLogsServiceResponse.FromString(answer)  # type: ignore[no-any-return]  # generated code has no types
+
     pool = futures.ThreadPoolExecutor(2)
     server = grpc.server(pool)
+    add_LogsServiceServicer_to_server(LogsServicer(), server)  # type: ignore[no-untyped-call]  # generated code has no types
     add_TraceServiceServicer_to_server(Servicer(), server)  # type: ignore[no-untyped-call]  # generated code has no types
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -47,13 +47,15 @@ def opened(protocol: str, receiver: Receiver, tmp_path: Path) -> Iterator[Any]:
         exporter.close()
 
 
-def attributes(span: Sent) -> dict[str, Any]:
-    """Return a span's attributes as Python has them."""
+def attributes(span: Any) -> dict[str, Any]:
+    """Return the attributes of a span or a log record as Python has them."""
     return {pair.key: _plain(pair.value) for pair in span.attributes}
 
 
 def _plain(value: Any) -> Any:
     kind = value.WhichOneof("value")
+    if kind == "kvlist_value":
+        return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
     return [_plain(one) for one in value.array_value.values] if kind == "array_value" else getattr(value, kind)
 
 
@@ -127,6 +129,21 @@ def test_a_call_is_a_span_by_the_conventions(opened: Any, receiver: Receiver) ->
     }
     assert receiver.headers[0]["x-team"] == "search"
     assert {pair.key: pair.value.string_value for pair in receiver.resources[0].attributes}["service.name"] == "shop"
+
+
+def test_sounds_and_pictures_are_parts_of_the_totals(opened: Any, receiver: Receiver) -> None:
+    """As the conventions count them, what came from a cache included."""
+    usage = Usage(classes={"input": 1, "input_audio": 2, "cache_read_audio": 4, "input_image": 8, "output_audio": 16})
+    opened.send(Batch(records=(call(usage=usage),)))
+    found = {name: value for name, value in attributes(receiver.spans[0]).items() if name.startswith("gen_ai.usage.")}
+    assert found == {
+        "gen_ai.usage.input_tokens": 15,
+        "gen_ai.usage.output_tokens": 16,
+        "gen_ai.usage.cache_read.input_tokens": 4,
+        "gen_ai.usage.audio.input_tokens": 6,
+        "gen_ai.usage.image.input_tokens": 8,
+        "gen_ai.usage.audio.output_tokens": 16,
+    }
 
 
 def test_no_name_is_a_prefix_of_another(opened: Any, receiver: Receiver) -> None:

@@ -29,6 +29,14 @@ CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
 CACHE_WRITE_BEFORE = "gen_ai.usage.cache_creation.input_tokens"
 """What ``CACHE_WRITE`` was called until 2026; many receivers read this one alone."""
 REASONING = "gen_ai.usage.reasoning.output_tokens"
+BY_KIND = {
+    "gen_ai.usage.audio.input_tokens": ("input_audio", "cache_read_audio"),
+    "gen_ai.usage.audio.output_tokens": ("output_audio",),
+    "gen_ai.usage.image.input_tokens": ("input_image", "cache_read_image"),
+    "gen_ai.usage.image.output_tokens": ("output_image",),
+    "gen_ai.usage.video.input_tokens": ("input_video",),
+}
+"""Parts of the totals that are not text, by our classes of usage."""
 CONVERSATION = "gen_ai.conversation.id"
 SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
 INPUT_MESSAGES = "gen_ai.input.messages"
@@ -48,6 +56,7 @@ COST_OUTPUT = "outlay.cost.output_usd"
 COST_STATUS = "outlay.cost.status"
 COST_SOURCE = "outlay.cost.source"
 UNPRICED = "outlay.cost.unpriced"
+TRUNCATED = "outlay.content.truncated"
 TAG = "outlay.tag."
 
 DIALECTS: dict[str, tuple[str, str, str]] = {
@@ -89,7 +98,7 @@ def attributes(record: Call | Span, content: Content | None = None, dialects: tu
         found[SYSTEM_INSTRUCTIONS] = content.system_instructions or None
         found[INPUT_MESSAGES] = content.input_messages or None
         found[OUTPUT_MESSAGES] = content.output_messages or None
-        found["outlay.content.truncated"] = content.truncated or None
+        found[TRUNCATED] = content.truncated or None
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -137,6 +146,7 @@ def _usage(usage: Usage | None) -> dict[str, Value | None]:
         CACHE_WRITE_BEFORE: written or None,
         CACHE_WRITE_1H: usage.cache_write_1h_input_tokens or None,
         REASONING: usage.reasoning_output_tokens or None,
+        **{name: sum(int(usage.classes.get(one, 0)) for one in classes) or None for name, classes in BY_KIND.items()},
         ESTIMATED: usage.estimated or None,
     }
 

@@ -32,8 +32,8 @@ def span(
     call = isinstance(record, Call)
     return ReadableSpan(
         name=genai.name(record),
-        context=_context(record.trace_id, record.id),
-        parent=None if parent_id is None else _context(record.trace_id, parent_id),
+        context=context_of(record.trace_id, record.id),
+        parent=None if parent_id is None else context_of(record.trace_id, parent_id),
         resource=resource,
         attributes=attributes,
         kind=SpanKind.CLIENT if call else SpanKind.INTERNAL,
@@ -44,7 +44,8 @@ def span(
     )
 
 
-def _context(trace: str, span: str) -> SpanContext:
+def context_of(trace: str, span: str) -> SpanContext:
+    """Return the context of a span, by its ids in hex."""
     # Who was forgotten has no trace any more: the call stands alone, in one that is made of its id.
     return SpanContext(int(trace or span * 2, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(1))
 

@@ -1,27 +1,29 @@
-"""What a receiver of spans says, whatever way they go there."""
+"""What a receiver says of spans and of log events, whatever way they go there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.trace import ReadableSpan
+from outlay.integration import Delivered, Later, Result
 
-from outlay.integration import Delivered, Result
+
+class NoRoute(Later, frozen=True):
+    """The receiver does not take this kind of telemetry: a collector without a pipeline for it."""
 
 
 class Transport(Protocol):
-    """A receiver of spans."""
+    """A receiver of one kind of telemetry."""
 
-    def send(self, spans: Sequence[ReadableSpan], timeout: float) -> Result:
-        """Send ``spans`` and return what the receiver said."""
+    def send(self, records: Sequence[Any], timeout: float) -> Result:
+        """Send ``records`` (the SDK's) and return what the receiver said."""
 
     def shutdown(self) -> None:
         """Close connections."""
 
 
-def accepted(answer: ExportTraceServiceResponse) -> Delivered:
+def accepted(answer: Any) -> Delivered:
     """Return what an answer that is no error says: it may have taken a part only."""
     partial = answer.partial_success
-    return Delivered(unnamed=partial.rejected_spans, reason=partial.error_message)
+    rejected = partial.rejected_spans if hasattr(partial, "rejected_spans") else partial.rejected_log_records
+    return Delivered(unnamed=rejected, reason=partial.error_message)
