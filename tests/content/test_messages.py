@@ -161,7 +161,13 @@ def test_a_call_has_a_size_of_its_own() -> None:
     assert found.input_messages.count("q") == 80
 
 
-KEYS = "messages content role type text choices delta message tool_calls function output input system".split()  # noqa: SIM905 - words read best as words
+WORDS = (
+    "messages content role type text choices delta message tool_calls function output input system thinking images "
+    "contents parts candidates thought functionCall functionResponse toolUse toolResult contentBlockStart start "
+    "contentBlockDelta contentBlockIndex messageStop stopReason reasoningContent reasoningText systemInstruction "
+    "response chat_history prompt results outputText texts data b64_json instances predictions anthropic_version"
+)
+KEYS = WORDS.split()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda one: st.lists(one) | st.dictionaries(st.sampled_from(KEYS), one),

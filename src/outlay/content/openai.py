@@ -1,4 +1,4 @@
-"""OpenAI's chat completions and responses, which many other hosts speak too."""
+"""OpenAI's chat completions and responses, which many other hosts speak too, some with words of their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from outlay.content.parts import Part, Said, Trim, objects, other, text, thought, tool_answer, tool_call
 
 TEXTS = frozenset(("text", "input_text", "output_text", "refusal", "summary_text", "reasoning_text"))
+THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+"""What hosts call the thoughts beside an answer, which OpenAI's own chats keep to themselves; the first counts."""
 
 
 def request_of_chat(body: dict[str, Any], trim: Trim) -> Said:
@@ -18,19 +20,28 @@ def _message(one: dict[str, Any], trim: Trim) -> dict[str, Any]:
     if one.get("role") == "tool":
         parts = [tool_answer(one.get("tool_call_id"), one.get("content"), trim)]
     else:
-        parts = [*_parts(one.get("content"), trim), *_calls(one.get("tool_calls"), trim)]
+        parts = [thought(_text(one[name]), trim) for name in THOUGHTS if one.get(name)][:1]
+        parts += [*_parts(one.get("content"), trim), *_calls(one.get("tool_calls"), trim)]
+        parts += [other("image") for _ in _list(one.get("images"))]
     return {"role": one.get("role"), "parts": parts}
 
 
 def _parts(content: Any, trim: Trim) -> list[Part]:
     if isinstance(content, str):
         return [text(content, trim)] if content else []
-    return [
-        text(part.get("text") or part.get("refusal") or "", trim)
-        if part.get("type") in TEXTS
-        else other(part.get("type"))
-        for part in objects(content)
-    ]
+    return [_part(part, trim) for part in objects(content)]
+
+
+def _part(part: dict[str, Any], trim: Trim) -> Part:
+    kind = part.get("type")
+    if kind in TEXTS:
+        return text(part.get("text") or part.get("refusal") or "", trim)
+    return thought(_text(part.get("thinking")), trim) if kind == "thinking" else other(kind)
+
+
+def _text(told: Any) -> str:
+    """Return what a model thought, which some tell in parts."""
+    return "".join(_word(part.get("text")) for part in objects(told)) if isinstance(told, list) else _word(told)
 
 
 def _calls(calls: Any, trim: Trim) -> list[Part]:
@@ -61,6 +72,9 @@ def _joined(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         choice = choices.setdefault(piece.get("index"), {"message": {"content": "", "tool_calls": []}})
         delta, message = _object(piece.get("delta")), choice["message"]
         message["content"] += _word(delta.get("content"))
+        for name in THOUGHTS:
+            if delta.get(name):
+                message[name] = _word(message.get(name)) + _text(delta[name])
         choice["finish_reason"] = piece.get("finish_reason") or choice.get("finish_reason")
         for call in objects(delta.get("tool_calls")):
             _add_call(message["tool_calls"], call)
@@ -110,6 +124,10 @@ def answer_of_responses(answers: list[dict[str, Any]], streamed: bool, trim: Tri
 
 
 _FINAL = ("response.completed", "response.incomplete", "response.failed")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _word(value: Any) -> str:

@@ -28,6 +28,11 @@ class Trim:
         self._redact = redact
         self.truncated = False
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more of the call can be kept."""
+        return self._left <= 0
+
     def __call__(self, text: Any) -> str:
         """Return a text as it may be kept."""
         kept = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False, default=str)
