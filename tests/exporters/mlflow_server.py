@@ -23,6 +23,7 @@ from outlay.loopback import ModelHost
 from outlay.records import Call
 from tests.exporters.phoenix import free_port, kept, wait
 from tests.exporters.program import CALLS, SPANS, spend
+from tests.exporters.readback import Line, count, hold, tree, usd
 
 EXPERIMENT = "outlay proof"
 
@@ -165,20 +166,33 @@ def deliver(folder: Path, server: Server) -> None:
 
 
 def show(run_id: str) -> None:
-    """Print one trace and the metrics of its run, as their users look for them."""
+    """Show one trace and the metrics of its run, as their users look for them, and as the page shows them."""
     (trace,) = mlflow.search_traces(run_id=run_id, return_type="list")
     info = trace.info
-    sys.stdout.write(f"{info.tags['mlflow.traceName']}  {info.state}  {info.token_usage}  {info.cost}\n")
-    depth: dict[str | None, int] = {None: -1}
-    for span in sorted(trace.data.spans, key=lambda one: (one.start_time_ns, one.span_type != "CHAIN")):
-        depth[span.span_id] = depth[span.parent_id] + 1
-        usage, cost = span.attributes.get("mlflow.chat.tokenUsage"), span.attributes.get("mlflow.llm.cost")
-        tokens = f"{usage['input_tokens']:>4} {usage['output_tokens']:>4}" if usage else ""
-        money = f"{cost['total_cost']:.8f}" if cost else ""
-        status = span.attributes.get("outlay.cost.status", "")
-        name = "  " * depth[span.span_id] + span.name
-        sys.stdout.write(f"{name:<26} {span.span_type:<10} {tokens:<9} {money:<11} {status}".rstrip() + "\n")
-    sys.stdout.write(f"{mlflow.get_run(run_id).data.metrics}\n")
+    head = f"{info.tags['mlflow.traceName']}  {info.state}  {info.token_usage}\n  {rounded(info.cost)}\n"
+    metrics = {name: value for name, value in mlflow.get_run(run_id).data.metrics.items() if not name.endswith("_ms")}
+    took = ", ".join(name for name in ("latency_ms", "ttft_ms") if name in mlflow.get_run(run_id).data.metrics)
+    shown = f"{head}{tree(map(line, trace.data.spans))}\nthe run: {rounded(metrics)}, {took}\n"
+    sys.stdout.write(shown)
+    hold("mlflow", shown)
+
+
+def rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Return figures without what floats have too much, in the order of their names."""
+    return {name: round(figures[name], 10) for name in sorted(figures)}
+
+
+def line(span: Any) -> Line:
+    """Return a span as the page shows it: type, tokens, cost by MLflow, and what we say of it."""
+    usage, cost = span.attributes.get("mlflow.chat.tokenUsage") or {}, span.attributes.get("mlflow.llm.cost")
+    words = (
+        span.span_type,
+        count(usage.get("input_tokens")),
+        count(usage.get("output_tokens")),
+        usd(cost and cost["total_cost"]),
+        span.attributes.get("outlay.cost.status", ""),
+    )
+    return Line(span.span_id, span.parent_id, span.start_time_ns, span.name, words)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from outlay.ledger.ledger import Ledger
 from outlay.loopback import ModelHost
 from outlay.records import Call, Span
 from tests.exporters.program import CALLS, spend
+from tests.exporters.readback import Line, count, hold, tree, usd
 
 
 class Phoenix:
@@ -113,6 +114,29 @@ def compare(folder: Path, phoenix: Phoenix) -> None:
             assert (span["status_code"] == "ERROR") == (record.outcome == "error")
 
 
+def show(phoenix: Phoenix) -> None:
+    """Show one trace, as Phoenix gives it out, and as the page shows it."""
+    spans = sorted(phoenix.spans(), key=lambda span: span["start_time"])
+    first = spans[0]["context"]["trace_id"]
+    shown = tree(line(span) for span in spans if span["context"]["trace_id"] == first)
+    sys.stdout.write(shown)
+    hold("otlp", shown)
+
+
+def line(span: dict[str, Any]) -> Line:
+    """Return a span as the page shows it: kind, tokens, cost, what is known of that, and whether it failed."""
+    said = span["attributes"]
+    words = (
+        span["span_kind"],
+        count(said.get("gen_ai.usage.input_tokens")),
+        count(said.get("gen_ai.usage.output_tokens")),
+        usd(said.get("outlay.cost.total_usd")),
+        said.get("outlay.cost.status", ""),
+        said.get("error.type", "") if span["status_code"] == "ERROR" else "",
+    )
+    return Line(span["context"]["span_id"], span["parent_id"], span["start_time"], span["name"], words)
+
+
 def deliver(folder: Path, phoenix: Phoenix, protocol: str) -> None:
     """Run the program with Phoenix down, up, down in the middle, and up again."""
     port = phoenix.grpc if protocol == "grpc" else phoenix.http
@@ -137,6 +161,7 @@ def deliver(folder: Path, phoenix: Phoenix, protocol: str) -> None:
     calls = [record for record in kept(folder) if isinstance(record, Call)]
     assert len(calls) == 5 * CALLS
     compare(folder, phoenix)
+    show(phoenix)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from outlay.records import Call, Span
 from outlay_integrations.exporters.ids import uuid_of
 from tests.exporters import test_langsmith, test_mlflow, test_weave
 from tests.exporters.program import CALLS, SPANS, spend
+from tests.exporters.readback import Line, count, hold, tree, usd
 from tests.exporters.receiver import Receiver, http_receiver
 from tests.exporters.site import Answer, Site, serve
 from tests.exporters.test_otlp import attributes
@@ -75,5 +77,20 @@ def test_one_program_goes_to_all_four(tmp_path: Path) -> None:
         assert ("mlflow.llm.cost" in attributes(by_mlflow[call.id])) == (money is not None)
         assert run.get("total_cost") == (money if call.usage is not None else None)
         assert by_weave[call.id]["attributes"]["outlay"].get("cost_usd") == money
+    hold("langsmith", tree(map(line, by_langsmith.values())))
     total = test_mlflow.last(mlflow, "own")["cost_usd"]
     assert total == pytest.approx(float(sum(call.cost.usd or 0 for call in calls)), abs=1e-9)
+
+
+def line(run: dict[str, Any]) -> Line:
+    """Return a run as docs/exporters.md shows it: type, tokens, cost, whether a first token is marked, tags, error."""
+    usage = run["extra"]["metadata"].get("usage_metadata", {})
+    words = (
+        run["run_type"],
+        count(usage.get("input_tokens")),
+        count(usage.get("output_tokens")),
+        usd(usage.get("total_cost")),
+        ", ".join([*(event["name"] for event in run.get("events") or ()), *(run.get("tags") or ())]),
+        run.get("error") or "",
+    )
+    return Line(run["id"], run.get("parent_run_id"), run["start_time"], run["name"], words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from outlay.records import Call, Cost, Span
 from outlay_integrations.exporters.ids import uuid_of
 from outlay_integrations.exporters.langsmith.backend import LANGSMITH
 from outlay_integrations.exporters.langsmith.runs import run
+from tests.exporters.readback import PAGE
 from tests.exporters.records import FAILED, SPAN, WHOLE, batch
 from tests.exporters.site import Answer, Site, serve
 from tests.ledger.samples import START, call
@@ -57,6 +59,25 @@ def runs(site: Site) -> dict[str, dict[str, Any]]:
             _, one, *field = name.split(".")
             found.setdefault(one, {}).update({field[0]: value} if field else value)
     return {one["extra"]["metadata"]["outlay_id"]: one for one in found.values()}
+
+
+def shortened(shown: Any, whole: Any) -> bool:
+    """Return whether a document is a part of another, with texts of which ``…`` stands for some."""
+    if isinstance(shown, dict):
+        return all(name in whole and shortened(value, whole[name]) for name, value in shown.items())
+    if isinstance(shown, list):
+        return len(shown) == len(whole) and all(map(shortened, shown, whole))
+    if isinstance(shown, str):
+        return re.fullmatch(re.escape(shown).replace("…", ".*"), str(whole)) is not None
+    return bool(shown == whole)
+
+
+def test_the_page_shows_a_call_as_it_is_sent(exporter: Exporter, site: Site) -> None:
+    """Every field that docs/exporters.md shows, with its value."""
+    exporter.send(batch())
+    page = PAGE.read_text(encoding="utf-8")
+    (block,) = [found for found in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if "dotted_order" in found]
+    assert shortened(json.loads(block), runs(site)[WHOLE.id])
 
 
 def test_a_trace_has_its_tree_its_tokens_and_its_cost(exporter: Exporter, site: Site) -> None:

@@ -24,6 +24,7 @@ from outlay.records import Call
 from outlay_integrations.exporters.ids import uuid_of
 from tests.exporters.phoenix import kept
 from tests.exporters.program import CALLS, spend
+from tests.exporters.readback import Line, count, hold, tree, usd
 from tests.exporters.site import Answer, Request, Site, serve
 
 # The wheel ships its trace server, but for one module: a list of models that only its playground reads.
@@ -151,23 +152,30 @@ def deliver(folder: Path) -> None:
 
 
 def show(traces: Traces) -> None:
-    """Print one trace, as its users query it."""
+    """Show one trace, as its users query it, and as the page shows it."""
     query = tsi.CallsQueryReq(
         project_id=PROJECT, include_costs=True, sort_by=[{"field": "started_at", "direction": "asc"}]
     )
     found = list(traces.calls_query(query).calls)
-    depth: dict[str | None, int] = {None: -1}
-    for call in [one for one in found if one.trace_id == found[0].trace_id]:
-        depth[call.id] = depth[call.parent_id] + 1
-        usage: Any = next(iter(call.summary.get("usage", {}).values()), {})
-        costs: Any = next(iter((call.summary.get("weave") or {}).get("costs", {}).values()), {})
-        computed = sum(value for name, value in costs.items() if name.endswith("tokens_total_cost"))
-        own = call.attributes["outlay"]
-        told = f"{own['cost_usd']:.8f}" if "cost_usd" in own else own.get("cost_status", "")
-        name = "  " * depth[call.id] + (call.display_name or call.op_name)
-        tokens = f"{usage['input_tokens']:>4} {usage['output_tokens']:>4}" if usage else ""
-        shown = f"{computed:.8f}" if costs else ""
-        sys.stdout.write(f"{name:<26} {tokens:<9} {shown:<11} {told:<11} {call.exception or ''}".rstrip() + "\n")
+    shown = tree(line(one) for one in found if one.trace_id == found[0].trace_id)
+    sys.stdout.write(shown)
+    hold("weave", shown)
+
+
+def line(call: Any) -> Line:
+    """Return a call as the page shows it: tokens, cost by Weave, what we say it cost, and its error."""
+    usage: Any = next(iter(call.summary.get("usage", {}).values()), {})
+    costs: Any = next(iter((call.summary.get("weave") or {}).get("costs", {}).values()), {})
+    computed = sum(value for name, value in costs.items() if name.endswith("tokens_total_cost")) if costs else None
+    own = call.attributes["outlay"]
+    words = (
+        count(usage.get("input_tokens")),
+        count(usage.get("output_tokens")),
+        usd(computed),
+        usd(own.get("cost_usd")) or own.get("cost_status", ""),
+        call.exception or "",
+    )
+    return Line(call.id, call.parent_id, call.started_at, call.display_name or call.op_name, words)
 
 
 def main() -> None:
