@@ -219,7 +219,7 @@ def init(**arguments: Any) -> Outlay | None:
         made = Outlay(settings)
         if settings.price_book:
             made.prices()  # an error in the user's book is said now, before any call is made
-        if settings.exporters:
+        if settings.exporters or settings.content:
             courier = importlib.import_module("outlay.delivery.courier")  # for those who asked
             made.couriers = courier.engage(settings, made.folder, plugins.exporter_names(), plugins.exporter)
             made.couriers.attend(made.home)

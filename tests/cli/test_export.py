@@ -74,6 +74,25 @@ def test_a_backend_that_fails_says_so_and_loses_nothing(
     assert len(lines_of(tmp_path / "mended.jsonl")) == 28
 
 
+def test_what_was_set_aside_goes_when_somebody_asks(cli: Cli, data: Path, shop_ledger: Path, sent: Path) -> None:
+    """And not before; the status says what, and why."""
+    here = ("--data", str(data))
+    with Ledger.open(shop_ledger / "ledger.db") as ledger:
+        backlog = ledger.backlog("jsonl")
+        backlog.begin(0, time.time_ns())
+        (due,) = backlog.new(1)
+        backlog.settle([due], now=time.time_ns(), aside={due.record.id: "too long"})
+    assert cli("export", "run", "--once", "--to", "jsonl", *here).status == 0
+    before = {line["id"] for line in lines_of(sent)}
+    assert due.record.id not in before
+    assert f"jsonl does not take the call {due.record.id}: too long" in cli("export", "status", *here).out
+    assert cli("export", "retry", "jsonl", *here).out == "jsonl: 1 record that it did not take, to be tried again.\n"
+    assert cli("export", "run", "--once", "--to", "jsonl", *here).status == 0
+    assert {line["id"] for line in lines_of(sent)} == before | {due.record.id}
+    (status,) = json.loads(cli("export", "status", "--json", *here).out)
+    assert (status["set_aside"], status["left"]["aside"]) == ([], 0)
+
+
 @pytest.mark.usefixtures("shop_ledger")
 def test_a_wrong_name_is_said_with_the_right_ones(cli: Cli, data: Path) -> None:
     """One sentence, exit status 1 or 2."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,15 @@ import pytest
 
 import outlay
 from outlay.cli import status_of
+from outlay.content.capture import Capture
 from outlay.content.store import Store
+from outlay.delivery.asked import Asked
+from outlay.delivery.station import Station
 from outlay.errors import ConfigError
 from outlay.export import Batch, Content
 from outlay.ledger.ledger import Ledger
 from outlay.loopback import ModelHost
+from outlay.plugins import exporter
 
 SECRET = "my card is 4111"
 ASKED: Any = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": SECRET}]}
@@ -116,6 +122,40 @@ def test_an_exporter_can_be_kept_from_content(world: World) -> None:
     world.call()
     assert outlay.flush(20) == 0
     assert [(len(batch.calls), batch.content) for batch in batches] == [(1, {})]
+
+
+def test_where_a_sidecar_delivers_the_program_keeps_what_was_said(world: World) -> None:
+    """It has no exporter; the sidecar finds the content with the call."""
+    hosts = {f"127.0.0.1:{world.host.port}": "openai"}
+    outlay.init(data=world.folder, hosts=hosts, content=["*"], content_redact=hide)
+    world.call()
+    assert outlay.flush(20) == 0
+    with Ledger.open(world.folder / "ledger.db") as ledger:
+        ids = [call.id for call in ledger.calls()]
+    deadline = time.monotonic() + 20
+    store = Store(world.folder)
+    while set(store.read(ids)) != set(ids):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    store.close()
+    backend = exporter("jsonl")
+    post = Station(Asked("beside", backend, backend.options()), world.folder)
+    post.ledger.backlog("beside").begin(0, 0)
+    assert post.look()
+    assert post.left().total == 0
+    post.close()
+    (line,) = (world.folder / "exporters" / "beside" / "calls.jsonl").read_text().splitlines()
+    assert json.loads(json.loads(line)["input_messages"])[0]["parts"][0]["content"] == "my card is ####"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_is_forked_while_content_is_read_reads_its_own(tmp_path: Path) -> None:
+    """The lock that its parent's thread holds is none of its own."""
+    capture = Capture(["*"], Store(tmp_path), limit=10, days=1)
+    held = capture._draining  # noqa: SLF001 - what another thread would hold
+    with held:
+        capture.forked()
+        capture.drain()
 
 
 def test_content_can_be_dropped_and_the_money_stays(world: World) -> None:

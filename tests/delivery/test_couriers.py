@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -146,6 +147,28 @@ def test_a_function_that_freezes_delivers_before_it_returns(running: Path) -> No
         @outlay.flush_before_return
         def stream() -> Iterator[int]:
             yield 1
+
+
+def test_a_function_that_freezes_says_what_is_left(running: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """When its time is over, and no later; what is left goes with the next one."""
+    open_again = threading.Event()
+
+    def slow(_: Batch) -> None:
+        open_again.wait(20)
+
+    outlay.init(data=running, exporters=["jsonl", slow])
+
+    @outlay.flush_before_return(timeout=0.3)
+    def handler() -> None:
+        outlay.record(provider="openai", model="gpt-4o-mini", input_tokens=1)
+
+    began = time.monotonic()
+    handler()
+    assert time.monotonic() - began < 5
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "outlay"]
+    assert said == "outlay could not deliver everything in 0.3 s: 1 left when the function returned."
+    assert len(delivered(running)) == 1, "one that hangs holds up no other"
+    open_again.set()
 
 
 def test_one_lease_is_held_by_one(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ CALLS, TRACKED = 10, 9
 """What the application of ``tracked`` makes. Of its function that calls nobody the ledger has nothing."""
 
 
-def run(folder: Path, provider: str) -> Found:
+def run(folder: Path, provider: str, **environment: str) -> Found:
     """Run the application with a provider; return what it found."""
     command = [sys.executable, "-m", "tests.exporters.tracked", str(folder), provider]
-    done = subprocess.run(command, env=os.environ, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, env=os.environ | environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     found: Found = json.loads(done.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 import time
 from collections import Counter
@@ -13,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     LogsServiceServicer,
@@ -50,6 +53,8 @@ class Receiver:
         self.answer: Callable[[int], Answer] = lambda _: ACCEPTED
         """From the number of the request, counted from 0, to its answer; only 200 keeps the spans."""
         self.requests = 0
+        self.retry_after: int | None = None
+        """Seconds that an error by gRPC says to wait."""
         self.hang = 0.0
         self.cut = False
         """Whether connections are closed in the middle, without an answer."""
@@ -89,8 +94,8 @@ class Receiver:
 
 
 @contextmanager
-def http_receiver(receiver: Receiver, port: int = 0) -> Iterator[str]:
-    """Serve ``receiver`` over HTTP; yield its base URL."""
+def http_receiver(receiver: Receiver, port: int = 0, certificate: Any = None) -> Iterator[str]:
+    """Serve ``receiver`` over HTTP, or HTTPS with a certificate of trustme's; yield its base URL."""
 
     class Handler(BaseHTTPRequestHandler):
         """Hands requests on."""
@@ -133,10 +138,14 @@ def http_receiver(receiver: Receiver, port: int = 0) -> Iterator[str]:
             """Say nothing."""
 
     with Server(("127.0.0.1", port), Handler) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http{'' if certificate is None else 's'}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
@@ -150,8 +159,8 @@ CODES = {
 
 
 @contextmanager
-def grpc_receiver(receiver: Receiver) -> Iterator[str]:
-    """Serve ``receiver`` over gRPC; yield its address."""
+def grpc_receiver(receiver: Receiver, certificate: Any = None) -> Iterator[str]:
+    """Serve ``receiver`` over gRPC, with a certificate of trustme's or without; yield its address."""
 
     class Servicer(TraceServiceServicer):
         """Hands requests on."""
@@ -160,6 +169,9 @@ def grpc_receiver(receiver: Receiver) -> Iterator[str]:
             """Take spans."""
             receiver.headers.append(dict(context.invocation_metadata()))
             status, _, answer = receiver.take(request.SerializeToString())
+            if receiver.retry_after is not None:
+                info = RetryInfo(retry_delay=Duration(seconds=receiver.retry_after))
+                context.set_trailing_metadata((("google.rpc.retryinfo-bin", info.SerializeToString()),))
             if status != 200:
                 context.abort(CODES.get(status, grpc.StatusCode.UNAVAILABLE), str(status))
             return ExportTraceServiceResponse.FromString(answer)  # type: ignore[no-any-return]  # generated code has no types
@@ -178,10 +190,15 @@ def grpc_receiver(receiver: Receiver) -> Iterator[str]:
     server = grpc.server(pool)
     add_LogsServiceServicer_to_server(LogsServicer(), server)  # type: ignore[no-untyped-call]  # generated code has no types
     add_TraceServiceServicer_to_server(Servicer(), server)  # type: ignore[no-untyped-call]  # generated code has no types
-    port = server.add_insecure_port("127.0.0.1:0")
+    if certificate is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+        credentials = grpc.ssl_server_credentials([(certificate.private_key_pem.bytes(), chain)])
+        port = server.add_secure_port("127.0.0.1:0", credentials)
     server.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http{'' if certificate is None else 's'}://127.0.0.1:{port}"
     finally:
         server.stop(0).wait()
         pool.shutdown()

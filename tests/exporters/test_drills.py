@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from outlay.records import Call, Span
 from outlay_integrations.exporters.ids import uuid_of
 from outlay_integrations.exporters.langsmith.backend import LANGSMITH
 from outlay_integrations.exporters.mlflow.backend import MLFLOW
+from outlay_integrations.exporters.otlp.backend import OTLP
 from outlay_integrations.exporters.weave.backend import WEAVE
 from tests.delivery.backends import Post, asked, ids, span
 from tests.exporters.records import batch
@@ -40,6 +41,26 @@ class Case(NamedTuple):
     named: Callable[[Record], str]
     """What a record's name is in the body of a request."""
 
+    def is_records(self, request: Request) -> bool:
+        """Return whether a request brings records."""
+        return request.path.endswith(self.route)
+
+    def got(self, site: Site, records: Sequence[Record]) -> Counter[str]:
+        """Return how often each record was accepted, by our id."""
+        bodies = [request.body.decode("latin-1") for request in site.accepted if self.is_records(request)]
+        return Counter({one.id: sum(self._is_in(body, one) for body in bodies) for one in records})
+
+    def _is_in(self, body: str, record: Record) -> bool:
+        name = self.named(record)
+        marks = [f'"id":"{name}"', f'"id": "{name}"', f'post.{name}"']
+        if self.backend in (MLFLOW, OTLP):  # in protobuf: its tag and length, then the id
+            marks = [f"\x12\x08{name}"]
+        return any(mark in body for mark in marks)
+
+
+PERSONAL = ("LANGSMITH_", "LANGCHAIN_", "WANDB_", "WF_", "MLFLOW_", "OTEL_")
+TAKEN = Answer(200, b"", {"content-type": "application/x-protobuf"})
+
 
 def _bytes_of(record: Record) -> str:
     return bytes.fromhex(record.id).decode("latin-1")
@@ -50,6 +71,7 @@ def _uuid_of(record: Record) -> str:
 
 
 CASES = {
+    "otlp": Case(OTLP, {"metrics": False}, "endpoint", lambda _: TAKEN, "/v1/traces", _bytes_of),
     "mlflow": Case(MLFLOW, {}, "tracking_uri", mlflow, "/v1/traces", _bytes_of),
     "langsmith": Case(LANGSMITH, {"api_key": "k"}, "endpoint", lambda _: Answer(202), "/runs/multipart", _uuid_of),
     "weave": Case(WEAVE, {"project": "team/shop"}, "url", lambda _: Answer(), "/calls/complete", _uuid_of),
@@ -61,7 +83,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cas
     """Return each backend in turn, without the settings of the person who runs the tests."""
     import os
 
-    for name in [one for one in os.environ if one.startswith(("LANGSMITH_", "LANGCHAIN_", "WANDB_", "WF_", "MLFLOW_"))]:
+    for name in [one for one in os.environ if one.startswith(PERSONAL)]:
         monkeypatch.delenv(name)
     return CASES[str(request.param)]
 
@@ -112,22 +134,11 @@ class Drill:
 
     def got(self) -> Counter[str]:
         """Return how often each record was accepted, by our id."""
-        bodies = [request.body.decode("latin-1") for request in self.site.accepted if self.is_records(request)]
-        return Counter({one.id: self._count(one, bodies) for one in self.records})
-
-    def _count(self, record: Record, bodies: list[str]) -> int:
-        marks = [
-            f'"id":"{self.case.named(record)}"',
-            f'"id": "{self.case.named(record)}"',
-            f'post.{self.case.named(record)}"',
-        ]
-        if self.case.backend is MLFLOW:  # in protobuf: its tag and length, then the id
-            marks = [f"\x12\x08{self.case.named(record)}"]
-        return sum(any(mark in body for mark in marks) for body in bodies)
+        return self.case.got(self.site, self.records)
 
     def is_records(self, request: Request) -> bool:
         """Return whether a request brings records."""
-        return request.path.endswith(self.case.route)
+        return self.case.is_records(request)
 
     def failing(self, answer: Answer) -> Rule:
         """Return a rule that answers so to whatever brings records."""
@@ -161,6 +172,16 @@ def test_nothing_is_lost_by_any_kind_of_trouble(drill: Drill) -> None:
     drill.run()
     assert (drill.post.left, drill.post.aside) == (0, {})
     assert min(drill.got().values()) >= 1
+
+
+@pytest.mark.parametrize("said", ["1000", "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_a_backend_is_left_alone_for_as_long_as_it_says(drill: Drill, said: str) -> None:
+    """By ``Retry-After``, seconds or a date; the pause that would have been ours is one second."""
+    drill.write(3)
+    drill.site.rule = drill.failing(Answer(429, headers={"retry-after": said}))
+    drill.post.run()
+    assert drill.post.state.retry_at - drill.post.clock.now >= 1_000 * SECOND
+    assert "429" in drill.post.state.trouble
 
 
 def test_what_was_accepted_without_a_word_comes_again_by_the_same_id(drill: Drill) -> None:

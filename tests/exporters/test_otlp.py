@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
@@ -21,8 +22,7 @@ from outlay_integrations.exporters.otlp.backend import OTLP
 from tests.exporters.receiver import Answer, Receiver, grpc_receiver, http_receiver
 from tests.ledger.samples import call
 
-Serve = Callable[[Receiver], AbstractContextManager[str]]
-WAYS = {"http/protobuf": http_receiver, "grpc": grpc_receiver}
+WAYS: dict[str, Callable[..., AbstractContextManager[str]]] = {"http/protobuf": http_receiver, "grpc": grpc_receiver}
 
 
 @pytest.fixture(params=WAYS)
@@ -245,6 +245,36 @@ def test_retry_after_is_handed_on(http: Any, receiver: Receiver, after: str, lea
     assert "429" in result.reason
     assert "slow down" in result.reason
     assert result.after is None if least is None else least <= (result.after or 0) <= most
+
+
+def test_a_receiver_by_grpc_says_when_to_come_again(receiver: Receiver, tmp_path: Path) -> None:
+    """By ``RetryInfo``, in the trailing metadata of its error."""
+    receiver.retry_after = 90
+    receiver.answer = lambda _: (429, {}, b"")
+    with grpc_receiver(receiver) as endpoint:
+        exporter = OTLP.open(OTLP.options(endpoint=endpoint, protocol="grpc", metrics=False), Place(folder=tmp_path))
+        result = exporter.send(Batch(records=(WHOLE,)))
+        exporter.close()
+    assert isinstance(result, Later)
+    assert (result.after, result.reason) == (90.0, "RESOURCE_EXHAUSTED: 429")
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_certificates_are_as_the_environment_says(
+    protocol: str, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    """By ``OTEL_EXPORTER_OTLP_CERTIFICATE``; a receiver that nobody vouches for gets nothing."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    if trusted:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(tmp_path / "ca.pem"))
+    with WAYS[protocol](receiver, certificate=authority.issue_cert("127.0.0.1", "localhost")) as endpoint:
+        options = OTLP.options(endpoint=endpoint, protocol=protocol, metrics=False)
+        exporter = OTLP.open(options, Place(folder=tmp_path))
+        result = exporter.send(Batch(records=(WHOLE,), timeout=5.0))
+        exporter.close()
+    assert isinstance(result, Delivered if trusted else Later)
+    assert len(receiver.spans) == trusted
 
 
 def test_garbage_and_a_wrong_page_and_a_lost_connection(http: Any, receiver: Receiver) -> None:

@@ -78,6 +78,16 @@ def test_what_is_not_traced_is_metered(tmp_path: Path, provider: str) -> None:
     assert found["usd"] > 0
 
 
+def test_the_pipeline_sees_the_tags_that_it_is_allowed_to(tmp_path: Path) -> None:
+    """Of calls and of tracked functions; the ledger keeps all."""
+    found = pipelines.run(tmp_path, "sdk", SEEN_TAGS="team")
+    ours = [span["said"] for span in found["spans"] if span["scope"] == "outlay"]
+    assert len(ours) > pipelines.CALLS
+    assert all("user.id" not in said and "outlay.tag.user" not in said for said in ours)
+    assert {said.get("outlay.tag.team") for said in ours} == {"search"}
+    assert found["users"] == ["u-42"]
+
+
 def test_a_backend_is_one_that_is_delivered_to_or_one_that_follows() -> None:
     """Not both, and not neither; to open one that follows is an error of whoever tries."""
     with pytest.raises(ValueError, match="needs one of the two"):

@@ -1,8 +1,8 @@
 """An application of the tests that owns a tracer provider and tracks functions: it prints its spans, outlay's records.
 
 Usage: ``python -m tests.exporters.tracked FOLDER PROVIDER``, where PROVIDER is ``sdk``, ``unsampled`` (its sampler
-drops everything), ``none``, ``logfire`` or ``ddtrace``. Its requests go through httpx, of which OpenTelemetry's own
-instrumentor makes spans.
+drops everything), ``none``, ``logfire`` or ``ddtrace``; SEEN_TAGS names the tags that its pipeline may see. Its
+requests go through httpx, of which OpenTelemetry's own instrumentor makes spans.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,9 +123,12 @@ def main(folder: Path, provider: str) -> None:
     spans: Callable[[], list[dict[str, Any]]] = PROVIDERS[provider]()
     HTTPXClientInstrumentor().instrument()
     with ModelHost() as host:
-        outlay.init(data=folder, exporters=["opentelemetry"], hosts={f"127.0.0.1:{host.port}": "openai"})
+        allowed = os.environ.get("SEEN_TAGS")
+        options: dict[str, object] = {"tags": allowed.split()} if allowed else {}
+        hosts = {f"127.0.0.1:{host.port}": "openai"}
+        outlay.init(data=folder, exporters={"opentelemetry": options}, hosts=hosts)
         app = App(host)
-        with outlay.tags(user="u-42"):
+        with outlay.tags(user="u-42", team="search"):
             app.run()
         outlay.flush()
         outlay.uninstrument()
@@ -139,6 +143,7 @@ def main(folder: Path, provider: str) -> None:
             for one in tracked
         ],
         "usd": float(sum(one.cost.usd or 0 for one in kept)),
+        "users": sorted({one.tags["user"] for one in kept}),
         "where": app.where,
     }
     sys.stdout.write(json.dumps(found))

@@ -56,6 +56,7 @@ COST_OUTPUT = "outlay.cost.output_usd"
 COST_STATUS = "outlay.cost.status"
 COST_SOURCE = "outlay.cost.source"
 UNPRICED = "outlay.cost.unpriced"
+FEATURE = "outlay.feature"
 TRUNCATED = "outlay.content.truncated"
 TAG = "outlay.tag."
 
@@ -89,7 +90,7 @@ def attributes(record: Call | Span, content: Content | None = None, dialects: tu
         USER: record.tags.get("user"),
         ERROR_TYPE: record.error_type,
         "outlay.project": record.project or None,
-        "outlay.feature": record.feature or None,
+        FEATURE: record.feature or None,
         "outlay.path": record.path or None,
         "outlay.release": record.release,
         **_tags(record.tags),

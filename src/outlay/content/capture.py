@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import queue
 import threading
@@ -51,9 +52,23 @@ class Capture:
         self._days = days
         self._redact = imported(redact)
         self._held: OrderedDict[str, tuple[Exchange, bytes | None]] = OrderedDict()
+        self._alone = False
+        self._looked = float("-inf")
+        self._begin()
+
+    def _begin(self) -> None:
         self._kept: queue.SimpleQueue[tuple[Call, Exchange, bytes | None]] = queue.SimpleQueue()
         self._draining = threading.Lock()
-        self._looked = float("-inf")
+        self._news: threading.Event | None = None
+
+    def forked(self) -> None:
+        """Start afresh in a child: what was noted is the parent's to keep."""
+        self._held.clear()
+        self._begin()
+
+    def read_alone(self) -> None:
+        """Drain on a thread of its own, from the first content on: no exporter of this process does."""
+        self._alone = True
 
     def follow(self, meter: Any, home: Home) -> None:
         """Note the calls that ``meter`` settles, until their records are kept at ``home``."""
@@ -91,6 +106,20 @@ class Capture:
         held = self._held.pop(record.id, None) if isinstance(record, Call) else None
         if held is not None and isinstance(record, Call):
             self._kept.put((record, *held))
+            if self._alone:
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._news is None:
+            self._news = threading.Event()
+            with contextlib.suppress(RuntimeError):  # the interpreter ends: whoever closes outlay drains
+                threading.Thread(target=self._run, args=(self._news,), name="outlay-content", daemon=True).start()
+        self._news.set()
+
+    def _run(self, news: threading.Event) -> None:
+        while news.wait():
+            news.clear()
+            self.drain()
 
     def drain(self) -> None:
         """Read what was noted, and keep it; on a thread of ours."""

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from outlay.errors import ConfigError, MissingExtra
 from outlay.export import Backend
+from outlay.records import Call, Span
 
 
 class Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +29,9 @@ class Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Records that are handed over at once at most; the backend's own number where 0."""
 
 
+R = TypeVar("R", bound=Call | Span)
+
+
 class Asked(msgspec.Struct, frozen=True):
     """An exporter that was asked for."""
 
@@ -39,6 +44,14 @@ class Asked(msgspec.Struct, frozen=True):
     def batch(self) -> int:
         """Records that are handed over at once at most."""
         return self.common.batch or self.backend.batch
+
+    def shown(self, record: R) -> R:
+        """Return a record as the backend may see it."""
+        allowed = self.common.tags
+        if allowed is None or not record.tags:
+            return record
+        allowed += self.backend.needs
+        return replace(record, tags={name: value for name, value in record.tags.items() if name in allowed})
 
 
 _NAME = re.compile(r"[\w.-]{1,64}")

@@ -130,15 +130,15 @@ def _nothing() -> None:
 def engage(settings: Settings, folder: Path, known: Sequence[str], load: Callable[[str], Backend]) -> Couriers:
     """Set couriers to work for the exporters that ``settings`` ask for, over the ledger in ``folder``; see ``asked``.
 
-    What earlier processes left is delivered too.
+    What earlier processes left is delivered too. Content is captured also where there are none: a sidecar has them.
     """
     wanted = asked(settings.exporters, known, load)
-    lives = [one.backend.live(one.options) for one in wanted if one.backend.live is not None]
+    lives = [(one, one.backend.live(one.options)) for one in wanted if one.backend.live is not None]
     now = time.time_ns()
     for one in delivered(wanted):
         note_asked(lock_of(folder, one.name), now)
     couriers = [Courier(one, folder, project=settings.project, release=settings.release) for one in delivered(wanted)]
-    capture = _capture(settings, folder) if settings.content and couriers else None
+    capture = _capture(settings, folder) if settings.content else None
     for courier in couriers:
         courier.start()
     notes = tuple(one.backend.note for one in wanted if one.backend.note is not None)
@@ -174,6 +174,8 @@ class Couriers:
         if capture is not None:
             for courier in couriers:
                 courier.prepare = capture.drain
+            if not couriers:  # a sidecar delivers
+                capture.read_alone()
 
     def attend(self, home: Home) -> None:
         """Be told what begins at ``home``: exporters note things at calls, and some follow spans."""
@@ -198,12 +200,16 @@ class Couriers:
         """Deliver what can be within ``timeout`` seconds; return how many deliveries are left to be made."""
         deadline = time.monotonic() + timeout
         self.wake()
+        if self._capture is not None:
+            self._capture.drain()
         return sum(courier.flush(deadline) for courier in self._couriers)
 
     def stop(self, timeout: float) -> None:
         """Deliver what can be within ``timeout`` seconds, or two, say what is left, and end."""
         deadline = time.monotonic() + max(timeout, AT_END)
         self.wake()
+        if self._capture is not None:
+            self._capture.drain()
         for courier in self._couriers:
             left = courier.stop(deadline)
             if left:
@@ -220,6 +226,8 @@ class Couriers:
             courier.forked()
         if self._follower is not None:
             self._follower.forget()
+        if self._capture is not None:
+            self._capture.forked()
 
 
 _all: weakref.WeakSet[Couriers] = weakref.WeakSet()

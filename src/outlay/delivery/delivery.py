@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
-
-import msgspec
 
 from outlay.content.capture import CAPTURED
 from outlay.content.store import Store
@@ -56,9 +53,6 @@ def note_trouble(
 
 def _is_captured(record: Call | Span) -> bool:
     return isinstance(record, Call) and CAPTURED in record.marks
-
-
-R = TypeVar("R", bound=Call | Span)
 
 
 class Delivery:
@@ -142,10 +136,10 @@ class Delivery:
         content: Mapping[str, Content] | None,
         deadline: float | None,
     ) -> Verdict:
-        around = {} if lineage is None else {span.id: self._shown(span) for span in lineage.around.values()}
+        around = {} if lineage is None else {span.id: self._asked.shown(span) for span in lineage.around.values()}
 
         def pack(some: Records, timeout: float) -> Batch:
-            shown = tuple(self._shown(record) for record in some)
+            shown = tuple(self._asked.shown(record) for record in some)
             said = {record.id: content[record.id] for record in some if content and record.id in content}
             return Batch(records=shown, around=around, content=said, timeout=timeout)
 
@@ -199,13 +193,3 @@ class Delivery:
                 waiting=passed,
                 worked=sent and verdict.trouble is None,
             )
-
-    def _shown(self, record: R) -> R:
-        """Return a record as the backend may see it."""
-        allowed = self._asked.common.tags
-        if allowed is None or not record.tags:
-            return record
-        allowed += self._asked.backend.needs
-        return msgspec.structs.replace(
-            record, tags={name: value for name, value in record.tags.items() if name in allowed}
-        )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from outlay.context import Home, LiveSpan
+from outlay.delivery.asked import Asked
 from outlay.export import Following, Live
 from outlay.guard import guard
 from outlay.records import Call, Record
@@ -36,34 +37,39 @@ class FollowedSend(Send):
                     self.following.leave()
 
 
+Lives = Sequence[tuple[Asked, Live]]
+Open = tuple[Asked, Following]
+
+
 class Spans:
     """Between tracked functions and those who follow them (``context.Watch``)."""
 
-    def __init__(self, lives: Sequence[Live], home: Home) -> None:
+    def __init__(self, lives: Lives, home: Home) -> None:
         self._lives = lives
         self._home = home
-        self._open: dict[str, Following] = {}
+        self._open: dict[str, Open] = {}
 
     def begin(self, span: LiveSpan) -> None:
         """Have a span followed; it takes the ids that it has there."""
         with _following:
             start = span.start
-            for live in self._lives:
+            for asked, live in self._lives:
                 following = live.open(span.name, span.feature, start)
                 if following is not None:
                     span.adopt(following.id, following.trace_id, following.parent_id, start)
                     span.identify()  # where it could not take those
-                    self._open[span.id] = following
+                    self._open[span.id] = asked, following
                     following.enter()
                     return
 
     def end(self, span: LiveSpan) -> None:
         """Tell who follows the span that it has ended."""
-        following = self._open.pop(span.id, None)
-        if following is not None:
+        found = self._open.pop(span.id, None)
+        if found is not None:
+            asked, following = found
             with _following:
                 following.leave()
-                following.end(span.record(self._home))
+                following.end(asked.shown(span.record(self._home)))
 
     def forget(self) -> None:
         """Let go of what is open."""
@@ -71,11 +77,11 @@ class Spans:
 
     def swap(self) -> Callable[[], None]:
         """Return what exchanges the context of now with the one that it finds."""
-        kept = [live.here() for live in self._lives]
+        kept = [live.here() for _, live in self._lives]
 
         def swapped() -> None:
             with _following:
-                for place, live in enumerate(self._lives):
+                for place, (_, live) in enumerate(self._lives):
                     kept[place], found = live.here(), kept[place]
                     live.put(found)
 
@@ -85,9 +91,10 @@ class Spans:
 class Follower:
     """Between the meter and those who follow calls."""
 
-    def __init__(self, lives: Sequence[Live]) -> None:
+    def __init__(self, lives: Lives) -> None:
+        """Lead those who follow; each is told of a record what its exporter may see."""
         self._lives = lives
-        self._open: OrderedDict[str, Following] = OrderedDict()
+        self._open: OrderedDict[str, Open] = OrderedDict()
         self._spans: Spans | None = None
 
     def watch(self, home: Home) -> None:
@@ -125,7 +132,7 @@ class Follower:
 
     def _begin(self, exchange: Exchange) -> None:
         match = exchange.match
-        for live in self._lives:
+        for asked, live in self._lives:
             following = live.begin(match.reader.api.operation, match.provider.name, exchange.start)
             if following is None:
                 continue
@@ -137,14 +144,15 @@ class Follower:
             following.enter()
             exchange.send = send
             sent_by(send)
-            self._open[following.id] = following
+            self._open[following.id] = asked, following
             while len(self._open) > MOST:
                 self._open.popitem(last=False)
             return
 
     def _end(self, record: Record) -> None:
         if isinstance(record, Call):
-            following = self._open.pop(record.id, None)
-            if following is not None:
+            found = self._open.pop(record.id, None)
+            if found is not None:
+                asked, following = found
                 with _following:
-                    following.end(record)
+                    following.end(asked.shown(record))
