@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -80,8 +81,8 @@ class Site:
 
 
 @contextmanager
-def serve(site: Site, port: int = 0) -> Iterator[str]:
-    """Serve ``site``; yield its base URL."""
+def serve(site: Site, port: int = 0, certificate: Any = None) -> Iterator[str]:
+    """Serve ``site``, with a certificate of trustme's or without; yield its base URL."""
 
     class Handler(BaseHTTPRequestHandler):
         """Hands requests on."""
@@ -122,11 +123,15 @@ def serve(site: Site, port: int = 0) -> Iterator[str]:
             """Say nothing."""
 
     with Server(("127.0.0.1", port), Handler) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         site.gone = False
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http{'' if certificate is None else 's'}://127.0.0.1:{server.server_port}"
         finally:
             site.gone = True
             server.shutdown()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import outlay
 from outlay.export import Delivered, Exporter, Later, Place, Refused
+from outlay.guard import failure_of
 from outlay.records import Call, Cost
 from outlay_integrations.exporters.mlflow.backend import MLFLOW
 from outlay_integrations.exporters.mlflow.totals import Book, Totals
@@ -280,3 +283,37 @@ def test_totals_are_exact_whatever_comes_again(
     latest = max(points, key=lambda point: point.step).totals if points else Totals()
     assert latest.pico_usd == sum(one.cost.amount or 0 for one in calls.values())
     assert latest.calls == len(calls)
+
+
+@pytest.mark.parametrize(
+    "environment, trusted",
+    [
+        ({}, False),
+        ({"MLFLOW_TRACKING_SERVER_CERT_PATH": "ours.pem"}, True),
+        ({"MLFLOW_TRACKING_INSECURE_TLS": "true"}, True),
+    ],
+)
+def test_certificates_are_as_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], trusted: bool
+) -> None:
+    """What is said for MLflow wins over what is said for all that requests sends."""
+    ours, other = trustme.CA(), trustme.CA()
+    for authority, name in ((ours, "ours.pem"), (other, "other.pem")):
+        authority.cert_pem.write_to_path(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    site = Site(mlflow)
+    sent: list[object] = []
+
+    def send(url: str) -> None:
+        opened = MLFLOW.open(MLFLOW.options(tracking_uri=url, experiment="shop"), Place(folder=tmp_path))
+        sent.append(opened.send(batch()))
+        opened.close()
+
+    with serve(site, certificate=ours.issue_cert("127.0.0.1")) as url, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # urllib3's, of a request that is not verified
+        failure = failure_of(lambda: send(url))
+    assert (sent == [Delivered()]) == trusted, failure
+    assert bool(spans(site)) == trusted

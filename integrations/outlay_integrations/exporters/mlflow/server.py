@@ -30,10 +30,9 @@ class Server:
             self._session.headers["authorization"] = f"Bearer {token}"
         elif user := own("MLFLOW_TRACKING_USERNAME"):
             self._session.auth = (user, own("MLFLOW_TRACKING_PASSWORD", ""))
-        if own("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
-            self._session.verify = False
-        elif certificates := own("MLFLOW_TRACKING_SERVER_CERT_PATH"):
-            self._session.verify = certificates
+        insecure = own("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+        # Given with each request: a session's own is overruled by REQUESTS_CA_BUNDLE.
+        self._verify = False if insecure else own("MLFLOW_TRACKING_SERVER_CERT_PATH") or None
         self._session.cert = own("MLFLOW_TRACKING_CLIENT_CERT_PATH") or None
         if workspace := own("MLFLOW_WORKSPACE"):
             self._session.headers["x-mlflow-workspace"] = workspace
@@ -68,7 +67,7 @@ class Server:
 
     def _ask(self, method: str, path: str, **more: Any) -> requests.Response:
         left = max(self.deadline - time.monotonic(), 0.05)
-        return self._session.request(method, self._uri + path, timeout=left, **more)
+        return self._session.request(method, self._uri + path, timeout=left, verify=self._verify, **more)
 
 
 def tracking_uri(given: str) -> str:

@@ -32,6 +32,8 @@ class _Session(requests.Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request, within our time."""
         kwargs["timeout"] = min(kwargs.get("timeout") or self.timeout, self.timeout)
+        if self.verify is not True:  # else REQUESTS_CA_BUNDLE would win over what is said for OTLP alone
+            kwargs.setdefault("verify", self.verify)
         try:
             self.answer = super().request(method, url, *args, **kwargs)
         except requests.RequestException as error:
