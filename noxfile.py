@@ -185,3 +185,10 @@ def bench(session: nox.Session) -> None:
     """Time outlay beside the bare client and its peers, in one run; docs/performance.md holds the figures."""
     need(session, "-e", ".[bench]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(name="bench-exporters")
+def bench_exporters(session: nox.Session) -> None:
+    """Time outlay beside each backend's own tracing, in environments that it makes, in turns."""
+    need(session, "-e", ".[otlp,mlflow,langsmith,weave,demo]")
+    session.run("python", "-m", "benchmarks.exporters", "beside", *session.posargs)

@@ -1,28 +1,33 @@
-"""What delivery to MLflow, LangSmith and Weave costs, on the exporter's thread: CPU a record, and records a second.
+"""What delivery costs: on the exporter's thread alone, and to a whole application, beside each backend's own tracing.
 
-``python -m benchmarks.exporters`` sends to servers on loopback, in a process of their own, that accept all. Beside
-ours: what LangSmith's own client does for the same runs, on the caller's thread and on its own.
+``python -m benchmarks.exporters records`` sends to servers on loopback, in a process of their own, that accept all, and
+shows the CPU a record and records a second; beside ours: what LangSmith's own client does for the same runs.
+
+``python -m benchmarks.exporters beside`` calls models, bare, with outlay and with the backend's own tracing, in turns:
+OTel's genai-openai instrumentor, MLflow's autolog, LangSmith's wrap_openai, weave.op. It makes an environment for each
+backend first.
 """
 
 from __future__ import annotations
 
-import json
-import multiprocessing
+import argparse
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from benchmarks import beside
+from benchmarks.environments import FOLDER
+from benchmarks.servers import accepting
+from benchmarks.tracers import RIVALS
 from outlay.export import Backend, Batch, Delivered, Place
 from outlay.records import Call, Cost, Span, Usage
 from outlay_integrations.exporters.langsmith.backend import LANGSMITH
 from outlay_integrations.exporters.mlflow.backend import MLFLOW
+from outlay_integrations.exporters.otlp.backend import OTLP
 from outlay_integrations.exporters.weave.backend import WEAVE
 
 RECORDS = 4_000
@@ -30,6 +35,7 @@ BATCH = 200
 START = 1_795_000_000_000_000_000
 
 BACKENDS: dict[str, tuple[Backend, str, dict[str, Any]]] = {
+    "otlp": (OTLP, "endpoint", {"metrics": False}),
     "mlflow": (MLFLOW, "tracking_uri", {}),
     "langsmith": (LANGSMITH, "endpoint", {"api_key": "k"}),
     "weave": (WEAVE, "url", {"project": "team/shop"}),
@@ -38,34 +44,6 @@ BACKENDS: dict[str, tuple[Backend, str, dict[str, Any]]] = {
 
 PARTS = {"input": 57_600_000, "cache_read": 9_600_000, "output": 120_000_000}
 """Pico-USD of each call."""
-RUN = json.dumps({"run": {"info": {"run_id": "r"}}}).encode()
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Accepts all, and looks at nothing."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        """Take a body, if there is one."""
-        self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.send_response(202)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(RUN)))
-        self.end_headers()
-        self.wfile.write(RUN)
-
-    do_GET = do_POST  # noqa: N815 - a name of the standard library's
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-def serve(told: Connection) -> None:
-    """Serve until killed; tell the address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.send(f"http://127.0.0.1:{server.server_port}")
-        server.serve_forever()
 
 
 def batches() -> list[Batch]:
@@ -138,23 +116,35 @@ def langsmiths(url: str) -> tuple[float, float, float]:
     return cpu, clock, called / RECORDS * 1e6
 
 
-def main() -> None:
-    """Print a table."""
-    here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
-    server.start()
-    url = here.recv()
+def records() -> Iterator[str]:
+    """Yield the lines of a table of what each of our exporters takes for a record."""
     made = batches()
     os.environ["LANGSMITH_TRACING"] = "true"
-    print("| exporter | µs of CPU a record | records a second | µs on the caller's thread |")
-    print("|---|---|---|---|")
-    for name in BACKENDS:
-        cpu, clock = min(ours(name, url, made) for _ in range(3))
-        print(f"| {name} | {cpu:.0f} | {1e6 / clock:,.0f} | |")
-    cpu, clock, called = min(langsmiths(url) for _ in range(3))
-    print(f"| LangSmith's own client | {cpu:.0f} | {1e6 / clock:,.0f} | {called:.0f} |")
-    sys.stdout.flush()
-    server.kill()
+    yield "| exporter | µs of CPU a record | records a second | µs on the caller's thread |"
+    yield "|---|---|---|---|"
+    with accepting() as url:
+        for name in BACKENDS:
+            cpu, clock = min(ours(name, url, made) for _ in range(3))
+            yield f"| {name} | {cpu:.0f} | {1e6 / clock:,.0f} | |"
+        cpu, clock, called = min(langsmiths(url) for _ in range(3))
+        yield f"| LangSmith's own client | {cpu:.0f} | {1e6 / clock:,.0f} | {called:.0f} |"
+
+
+def main() -> None:
+    """Print the table that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("records", "beside"), default="records")
+    parser.add_argument("--backends", nargs="*", choices=RIVALS, default=list(RIVALS), help="beside: of these only")
+    parser.add_argument("--rounds", type=int, default=11, help="beside: turns of each in each shape (default: 11)")
+    parser.add_argument("--environments", type=Path, default=FOLDER, help="beside: where the environments are, or made")
+    options = parser.parse_args()
+    lines = (
+        records()
+        if options.what == "records"
+        else beside.measure(options.backends, options.rounds, options.environments.absolute())
+    )
+    for line in lines:
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

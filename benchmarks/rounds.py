@@ -7,7 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from benchmarks.tools import BARE, Tool
@@ -37,14 +37,14 @@ class Added(NamedTuple):
 class Worker:
     """A process with one tool in it."""
 
-    def __init__(self, tool: Tool) -> None:
+    def __init__(self, tool: Tool, python: str = sys.executable, environment: Mapping[str, str] = {}) -> None:
         self.tool = tool
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", tool.name],
+            [python, "-m", "benchmarks.worker", tool.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT, **environment},
         )
 
     def turn(self, shape: str, calls: int) -> dict[str, Any]:

@@ -89,6 +89,19 @@ def whole(call: Call, flush: Callable[[], object]) -> Turn:
     return turn
 
 
+def delivered(call: Call, flush: Callable[[], object]) -> Turn:
+    """Time calls until whoever is to have them has them, by the wall clock."""
+
+    def turn(count: int) -> list[float]:
+        began = time.perf_counter_ns()
+        for _ in range(count):
+            call()
+        flush()
+        return [(time.perf_counter_ns() - began) / count]
+
+    return turn
+
+
 def crowd(call: Call) -> Turn:
     """Time ``THREADS`` threads that call at once, by the wall clock."""
 
@@ -145,6 +158,7 @@ SHAPES = {
     "embeddings": Shape(100, lambda c: each(calls.embeddings(c.sync))),
     "no model call": Shape(200, lambda c: each(calls.other_request(c.http))),
     "process": Shape(200, lambda c: whole(calls.plain(c.sync), c.running.flush), PROCESS),
+    "delivered": Shape(400, lambda c: delivered(calls.plain(c.sync), c.running.flush), WALL),
     "32 threads": Shape(320, lambda c: crowd(calls.plain(c.sync)), WALL),
     "100 tasks": Shape(300, lambda c: crowd_async(c.loop, calls.plain_async(c.tasks)), WALL),
     "track a no-op": Shape(20, lambda c: each(_tracked(c), batch=20)),

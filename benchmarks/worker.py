@@ -14,6 +14,7 @@ from pathlib import Path
 import openai  # noqa: F401 - tools are started in an application that has it loaded
 
 from benchmarks.tools import BY_NAME
+from benchmarks.tracers import TRACERS
 from benchmarks.turns import SHAPES, Clients, Turn
 
 
@@ -27,7 +28,7 @@ def serve(name: str, folder: Path) -> None:
     """Start the tool, then answer each ``{"shape": …, "calls": …}`` with the times of that turn."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a tool prints must not stand between the answers
-    clients = Clients(BY_NAME[name].start(folder))
+    clients = Clients((BY_NAME | TRACERS)[name].start(folder))
     turns: dict[str, Turn] = {}
     for line in sys.stdin:
         asked = json.loads(line)
