@@ -45,7 +45,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from outlay.money import usd
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES, Call, Span
 
 
@@ -258,4 +257,4 @@ def dollars(call: Call) -> Dollars | None:
 
 
 def _float(amount: int) -> float:
-    return float(usd(amount))
+    return amount / 10**12  # of integers: the float that is nearest

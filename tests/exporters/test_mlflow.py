@@ -285,6 +285,31 @@ def test_totals_are_exact_whatever_comes_again(
     assert latest.calls == len(calls)
 
 
+def test_a_long_run_takes_no_longer(tmp_path: Path) -> None:
+    """To enter a call, however many the run has: SQLite's own steps are counted."""
+    book = Book(tmp_path)
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    def cost() -> int:
+        nonlocal steps
+        steps = 0
+        book.enter("r", [call()])
+        return steps
+
+    book.enter("r", [call() for _ in range(10)])
+    book._rows.set_progress_handler(count, 1)  # noqa: SLF001 - what it does inside is what is counted
+    short = cost()
+    book._rows.set_progress_handler(None, 0)  # noqa: SLF001 - the same
+    book.enter("r", [call() for _ in range(2_000)])
+    book._rows.set_progress_handler(count, 1)  # noqa: SLF001 - the same
+    assert cost() < 2 * short
+    book.close()
+
+
 @pytest.mark.parametrize(
     "environment, trusted",
     [

@@ -37,6 +37,7 @@ BY_KIND = {
     "gen_ai.usage.video.input_tokens": ("input_video",),
 }
 """Parts of the totals that are not text, by our classes of usage."""
+_NO_TEXT = frozenset(one for classes in BY_KIND.values() for one in classes)
 CONVERSATION = "gen_ai.conversation.id"
 SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
 INPUT_MESSAGES = "gen_ai.input.messages"
@@ -147,9 +148,13 @@ def _usage(usage: Usage | None) -> dict[str, Value | None]:
         CACHE_WRITE_BEFORE: written or None,
         CACHE_WRITE_1H: usage.cache_write_1h_input_tokens or None,
         REASONING: usage.reasoning_output_tokens or None,
-        **{name: sum(int(usage.classes.get(one, 0)) for one in classes) or None for name, classes in BY_KIND.items()},
+        **({} if _NO_TEXT.isdisjoint(usage.classes) else _by_kind(usage)),
         ESTIMATED: usage.estimated or None,
     }
+
+
+def _by_kind(usage: Usage) -> dict[str, Value | None]:
+    return {name: sum(int(usage.classes.get(one, 0)) for one in classes) or None for name, classes in BY_KIND.items()}
 
 
 def _costs(call: Call, dialects: tuple[str, ...]) -> dict[str, Value | None]:

@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS steps (
 CREATE INDEX IF NOT EXISTS steps_by_call ON steps (run, call, step);
 CREATE TABLE IF NOT EXISTS runs (project TEXT, experiment TEXT, run TEXT NOT NULL, PRIMARY KEY (project, experiment));
 """
+# Left to itself SQLite goes through all steps of the run, since they are in the order that is asked for.
+_KNOWN = (
+    "SELECT step, own, totals FROM steps INDEXED BY steps_by_call WHERE run = ? AND call = ? ORDER BY step DESC LIMIT 1"
+)
 
 
 class Totals(msgspec.Struct, frozen=True, array_like=True):
@@ -77,9 +81,7 @@ class Book:
 
     def _enter(self, run: str, call: Call) -> Point:
         own = of(call)
-        found = self._rows.execute(
-            "SELECT step, own, totals FROM steps WHERE run = ? AND call = ? ORDER BY step DESC LIMIT 1", (run, call.id)
-        ).fetchone()
+        found = self._rows.execute(_KNOWN, (run, call.id)).fetchone()
         before = None if found is None else _read(found[1])
         if before == own:
             return Point(call, found[0], _read(found[2]))
