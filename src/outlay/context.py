@@ -5,59 +5,22 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from sys import modules
 from time import perf_counter_ns, time_ns
-from typing import Protocol, Self
+from typing import Self
 
 from outlay.guard import guard
+from outlay.home import Home as Home  # noqa: PLC0414 - the name that it goes by everywhere
 from outlay.money import Spend
 from outlay.otel import foreign_trace
-from outlay.records import Record, Span, Usage
+from outlay.records import Span, Usage
 from outlay.tally import Tally
 
 PATH_LENGTH = 1024
 """Characters of a path, past which deeper features are not added: a task may start its own successor for ever."""
 
 _keeping = guard("keeping a span")
-
-
-class Watch(Protocol):
-    """Who follows spans while they are open: the tracer of an application, where an exporter goes there."""
-
-    def begin(self, span: LiveSpan) -> None:
-        """Note that ``span`` has begun; ``span.adopt`` gives it the ids of another tracer."""
-
-    def end(self, span: LiveSpan) -> None:
-        """Note that ``span`` has ended."""
-
-    def swap(self) -> Callable[[], None]:
-        """Return what puts the tracer's context of now in place of the one it finds, which it keeps for the next time.
-
-        Code that runs in steps has a context of its own, and so has whoever runs the steps.
-        """
-
-
-class Home:
-    """Where spans and calls are kept, and what all of them carry; there is none before ``init()``."""
-
-    __slots__ = ("keep", "keep_all", "notes", "project", "release", "tags", "watch")
-
-    def __init__(
-        self,
-        keep: Callable[[Record], None],
-        project: str,
-        release: str | None = None,
-        tags: Mapping[str, str] = {},
-        keep_all: Callable[[Sequence[Record]], None] | None = None,
-    ) -> None:
-        self.keep = keep
-        self.keep_all = keep_all
-        self.project = project
-        self.release = release
-        self.tags = dict(tags)
-        self.notes: tuple[Callable[[], Mapping[str, str]], ...] = ()  # what exporters note when a call begins
-        self.watch: Watch | None = None
 
 
 home: Home | None = None
@@ -206,11 +169,6 @@ class LiveSpan(Scope):
         self._epoch = time_ns() - perf_counter_ns()
         self._kept = False
         self.id = os.urandom(8).hex()
-
-    @property
-    def start(self) -> int:
-        """Nanoseconds since the epoch at the begin."""
-        return time_ns() - perf_counter_ns() + self._began
 
     def adopt(self, id: str, trace_id: str, around: str | None, start: int) -> None:  # noqa: A002 - a record's name
         """Take the ids and the start of another tracer's span, which is in its span ``around``, in place of our own.

@@ -5,6 +5,7 @@ Of several such backends a call's record takes the ids of the first that follows
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -52,7 +53,7 @@ class Spans:
     def begin(self, span: LiveSpan) -> None:
         """Have a span followed; it takes the ids that it has there."""
         with _following:
-            start = span.start
+            start = time.time_ns()
             for asked, live in self._lives:
                 following = live.open(span.name, span.feature, start)
                 if following is not None:
