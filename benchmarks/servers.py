@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -119,8 +121,9 @@ def _await(url: str) -> None:
 
 def end(server: subprocess.Popen[bytes]) -> None:
     """End a server and the processes that it has started."""
-    import os
-    import signal
-
     os.killpg(server.pid, signal.SIGTERM)
-    server.wait(timeout=30)
+    try:
+        server.wait(timeout=30)
+    except subprocess.TimeoutExpired:  # its workers finish what they were sent
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
