@@ -86,6 +86,19 @@ def test_no_kill_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int
 
 
 @pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+def test_what_was_spent_is_counted_once_whatever_a_store_forgets_and_whoever_is_killed(
+    url: str, tmp_path: Path, times: int, racers: int
+) -> None:
+    """It goes back to an old state, in which it knows no lease or little of what they spent; then racers are killed."""
+    call = 0.016 / racers
+    for outcome in races(url, tmp_path, times, racers, rewinds=True, pause=0.005, kills=racers // 3, call=call):
+        assert outcome.killed > 0
+        twice = outcome.killed * 3 * call * 1.5  # a kill while a call is settled counts that call twice, never not at all
+        assert outcome.settled[0] <= outcome.spent[0] + outcome.suspense + twice
+        assert outcome.suspense == 0
+
+
+@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
 def test_no_clock_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int, racers: int) -> None:
     """Calls jump between two months, each of which has the limit for itself, and leases run out at random."""
     for outcome in races(url, tmp_path, times, racers, jumps=True):

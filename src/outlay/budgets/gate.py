@@ -62,7 +62,7 @@ class Budgets:
             journals: folder for what a killed process leaves as evidence; one for each store. None: what it held stays
                 charged.
             sink: takes alerts, on the budgets' own thread.
-            opening: says what a window had cost (nano-USD) before its budget was first counted; 0 without it.
+            opening: says what a window had cost before its budget was first counted; nothing without it.
             ttl: seconds for which a lease lives without a word from its holder.
             key: what slices are signed with.
             slice_: the slice that this whole process spends.
@@ -170,7 +170,7 @@ class Budgets:
             if live:
                 self._teller.report(live, closing=True)
             self._teller.raise_due()
-            keep = any(lease.flight for lease in live)
+            keep = any(lease.flight or lease.total != lease.reported for lease in live)
         except StoreDown:
             keep = True
         self._leases.close(keep=keep)
@@ -200,7 +200,7 @@ class Budgets:
         found = self._slices.get(value)
         if found is None or time_ns() >= found[0].until:
             terms = read(value, self._key, time_ns())
-            found = self._slices[value] = (terms, Plan(terms.budget, terms.project))
+            found = self._slices[value] = (terms, Plan(terms.budget, terms.project, new=True))
         return found
 
     def share(self, ask: Ask, until: int) -> Slice:

@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from outlay.budgets.book import Identity, Lease, State, figures
-from outlay.budgets.trade import Account, Audit, Difference, Figures, Remains, Reply, Step, StoreDown
+from outlay.budgets.book import Lease, State, figures
+from outlay.budgets.identity import Identity
+from outlay.budgets.trade import Account, Audit, Before, Difference, Figures, Remains, Reply, Step, StoreDown
 from outlay.errors import MissingExtra
 
 DEADLINE = 0.25
@@ -27,9 +28,9 @@ QUEUE = "SET lock_timeout = 100"
 """Milliseconds that a step waits for others before it queues anew: a server that says so is not down."""
 CROWD = 3.0
 """Seconds for which a step queues."""
-READY = "SELECT to_regprocedure('outlay_budget_step_1(jsonb)')"
-STEP = "SELECT outlay_budget_step_1(%s::jsonb)"
-RECOVER = "SELECT outlay_budget_recover_1(%s, %s, %s, %s)"
+READY = "SELECT to_regprocedure('outlay_budget_step_2(jsonb)')"
+STEP = "SELECT outlay_budget_step_2(%s::jsonb)"
+RECOVER = "SELECT outlay_budget_recover_2(%s::jsonb)"
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 ACCOUNTS = """
 SELECT a.project, a.budget, a.scope, a.win, to_jsonb(a), to_jsonb(b),
@@ -41,7 +42,8 @@ FROM outlay_budget_accounts a LEFT JOIN outlay_budgets b USING (project, budget)
 """
 SUMS = """
 SELECT key, a.settled - coalesce(sum(e.settled), 0)::bigint, a.leased - coalesce(sum(e.leased), 0)::bigint,
-    a.leased - (SELECT coalesce(sum(hold), 0)::bigint FROM outlay_budget_leases WHERE account = key), count(e.id)
+    a.leased - (SELECT coalesce(sum(hold), 0)::bigint FROM outlay_budget_leases WHERE account = key), count(e.id),
+    coalesce(sum(e.settled) FILTER (WHERE e.kind = 'opening'), 0)::bigint
 FROM outlay_budget_accounts a LEFT JOIN outlay_budget_entries e ON account = key
 WHERE %s::text IS NULL OR project = %s GROUP BY key
 """
@@ -50,7 +52,8 @@ WITH old AS (
     DELETE FROM outlay_budget_accounts WHERE at < CASE WHEN win LIKE 'run:%%' THEN %s ELSE %s END RETURNING key
 ), leases AS (DELETE FROM outlay_budget_leases WHERE account IN (SELECT key FROM old)),
 claims AS (DELETE FROM outlay_budget_claims WHERE account IN (SELECT key FROM old)),
-slots AS (DELETE FROM outlay_budget_slots WHERE account IN (SELECT key FROM old))
+slots AS (DELETE FROM outlay_budget_slots WHERE account IN (SELECT key FROM old)),
+forgotten AS (DELETE FROM outlay_budget_forgotten WHERE account IN (SELECT key FROM old))
 DELETE FROM outlay_budget_entries WHERE account IN (SELECT key FROM old)
 """
 OVERRIDE = """
@@ -94,7 +97,8 @@ class PostgresStore:
         """Settle what leases of a dead process had left."""
         with self._using() as connection:
             for left in remains:
-                connection.execute(RECOVER, (left.account.key, left.lease, left.total, left.flight))
+                given = msgspec.structs.asdict(left) | {"key": left.account.key}
+                connection.execute(RECOVER, (msgspec.json.encode(given).decode(),))
 
     def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
         """Put a limit in place of the declared ones."""
@@ -119,9 +123,10 @@ class PostgresStore:
             entries=sum(row[4] for row in rows),
             differences=tuple(
                 Difference(key=key, settled=settled, leased=leased or held)
-                for key, settled, leased, held, _ in rows
+                for key, settled, leased, held, *_ in rows
                 if settled or leased or held
             ),
+            openings=tuple(Before(key=row[0], amount=row[5]) for row in rows if row[5]),
         )
 
     def prune(self, runs: int, windows: int) -> None:
@@ -270,7 +275,7 @@ def _given(step: Step) -> str:
 def _state(account: dict[str, Any], leases: list[dict[str, Any]] | None, slots: dict[str, int] | None) -> State:
     return State(
         settled=account["settled"], leased=account["leased"], extra=account["extra"], limit=account["in_force"],
-        refused=account["refused"], end=account["ends"],
+        opening=account["opening"], refused=account["refused"], end=account["ends"],
         leases={
             row["id"]: Lease(**{name: row[name] for name in Lease.__struct_fields__}) for row in leases or ()
         },
@@ -281,7 +286,6 @@ def _state(account: dict[str, Any], leases: list[dict[str, Any]] | None, slots: 
 def _identity(budget: dict[str, Any] | None, limits: dict[str, int] | None) -> Identity:
     found = budget or {}
     return Identity(
-        since=found.get("since", 0),
         declared={int(limit): seen for limit, seen in (limits or {}).items()},
         override=found.get("override"),
         until=found.get("until"),

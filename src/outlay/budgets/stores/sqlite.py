@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from outlay.budgets.book import Entry, Identity, State, figures
+from outlay.budgets.book import Book, State, figures
+from outlay.budgets.identity import Identity
 from outlay.budgets.stores import shelf
 from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, StoreDown
 
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS entries (
     PRIMARY KEY (account, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identities (
     project TEXT, budget TEXT, state TEXT, PRIMARY KEY (project, budget)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (
+    account TEXT, lease TEXT, counted INTEGER, PRIMARY KEY (account, lease)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, ahead INTEGER) WITHOUT ROWID;
 """
 
@@ -86,18 +89,20 @@ class SqliteStore:
         with self._transaction() as database:
             rows = database.execute(
                 "SELECT key, state, (SELECT coalesce(sum(settled), 0) FROM entries WHERE account = key),"
-                " (SELECT coalesce(sum(leased), 0) FROM entries WHERE account = key) FROM accounts"
+                " (SELECT coalesce(sum(leased), 0) FROM entries WHERE account = key),"
+                " (SELECT coalesce(sum(settled), 0) FROM entries WHERE account = key AND id = 'opening') FROM accounts"
                 " WHERE ? IS NULL OR project = ?",
                 (project, project),
             )
             entries = database.execute("SELECT count(*) FROM entries").fetchone()[0]
-            return shelf.audited(((key, _state(text), settled, leased) for key, text, settled, leased in rows), entries)
+            return shelf.audited(((key, _state(text), *sums) for key, text, *sums in rows), entries)
 
     def prune(self, runs: int, windows: int) -> None:
         """Let go of accounts that nobody has touched for long, with their entries."""
         old = "SELECT key FROM accounts WHERE at < CASE WHEN window LIKE 'run:%' THEN ? ELSE ? END"
         with self._transaction() as database:
-            database.execute(f"DELETE FROM entries WHERE account IN ({old})", (runs, windows))  # noqa: S608 - our own text
+            for table in ("entries", "forgotten"):
+                database.execute(f"DELETE FROM {table} WHERE account IN ({old})", (runs, windows))  # noqa: S608 - our own text
             database.execute(f"DELETE FROM accounts WHERE key IN ({old})", (runs, windows))  # noqa: S608 - the same
 
     def close(self) -> None:
@@ -115,18 +120,28 @@ class SqliteStore:
         found = self._connection().execute("SELECT state FROM accounts WHERE key = ?", (account.key,)).fetchone()
         return _state(found[0]) if found else None
 
-    def put(self, account: Account, state: State, entries: Sequence[Entry]) -> None:
-        """Keep an account and its entries."""
+    def put(self, account: Account, book: Book) -> None:
+        """Keep an account, its entries and what it forgot."""
         database, now = self._connection(), self._now()
-        text = msgspec.json.encode(state).decode()
+        text = msgspec.json.encode(book.state).decode()
         database.execute(
             "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (key) DO UPDATE SET state = excluded.state, at = excluded.at",
             (account.key, *msgspec.structs.astuple(account), text, now),
         )
-        for entry in entries:
+        for entry in book.entries:
             values = (account.key, *msgspec.structs.astuple(entry))
             database.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", values)
+        for lease, counted in book.forgotten.items():
+            database.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?, ?)", (account.key, lease, counted))
+
+    def counted(self, account: Account, lease: str) -> int:
+        """Return what is in the counters of a forgotten lease."""
+        found = self._connection().execute(
+            "SELECT counted FROM forgotten WHERE account = ? AND lease = ?", (account.key, lease)
+        )
+        row = found.fetchone()
+        return int(row[0]) if row else 0
 
     def identity(self, project: str, budget: str) -> Identity | None:
         """Return what is declared of a budget."""
