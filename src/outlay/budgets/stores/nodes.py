@@ -68,7 +68,8 @@ class Nodes:
             slots = first.execute_command("CLUSTER SLOTS")
         except ResponseError:  # it is no cluster
             return [first]
-        return [self._node(url).client for url in sorted({self._named(*each["primary"][:2]) for each in slots.values()})]
+        urls = {self._named(*primary[:2]) for _, _, primary, *_ in slots}
+        return [self._node(url).client for url in sorted(urls)]
 
     def close(self) -> None:
         """Close the connections."""
