@@ -66,18 +66,18 @@ def _postgres(url: str, project: str) -> Callable[[], None]:
 
     where = {name: f"WHERE {column} LIKE '{project}%'" for name, column in POSTGRES.items()}
     with psycopg.connect(url) as connection:
-        kept = {name: connection.execute(f"SELECT * FROM outlay_{name} {where[name]}").fetchall() for name in POSTGRES}  # type: ignore[arg-type]  # our own text
+        kept = {name: connection.execute(f"SELECT * FROM outlay_{name} {where[name]}").fetchall() for name in POSTGRES}
 
     def rewind() -> None:
         with psycopg.connect(url) as connection:
             connection.execute(
-                f"SELECT pg_advisory_xact_lock(hashtextextended(key, 7075)) FROM outlay_budget_accounts"  # type: ignore[arg-type]  # our own text
+                f"SELECT pg_advisory_xact_lock(hashtextextended(key, 7075)) FROM outlay_budget_accounts"
                 f" {where['budget_accounts']}"
             )
             for name, rows in kept.items():
-                connection.execute(f"DELETE FROM outlay_{name} {where[name]}")  # type: ignore[arg-type]  # our own text
+                connection.execute(f"DELETE FROM outlay_{name} {where[name]}")
                 for row in rows:
                     marks = ", ".join(["%s"] * len(row))
-                    connection.execute(f"INSERT INTO outlay_{name} VALUES ({marks})", row)  # type: ignore[arg-type]  # our own text
+                    connection.execute(f"INSERT INTO outlay_{name} VALUES ({marks})", row)
 
     return rewind

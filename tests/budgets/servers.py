@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,8 +92,8 @@ class Redis:
             pytest.skip("redis-server is not installed, and no Redis runs here")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
-            [program, *self._options, "--port", str(self.port), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-             "--dir", str(self._folder), "--bind", "127.0.0.1"],
+            [program, *self._options, "--port", str(self.port), "--save", "", "--appendonly", "yes",
+             "--appendfsync", "always", "--dir", str(self._folder), "--bind", "127.0.0.1"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert answers(lambda: ping_redis(self.url), 20), "redis-server does not start"
@@ -127,7 +128,7 @@ class Cluster:
 
         for node in self._nodes:
             node.start()
-        clients = [redis.Redis.from_url(node.url, decode_responses=True) for node in self._nodes]
+        clients: list[Any] = [redis.Redis.from_url(node.url, decode_responses=True) for node in self._nodes]
         for number, client in enumerate(clients):
             client.execute_command("CLUSTER ADDSLOTSRANGE", number * 16384 // 3, (number + 1) * 16384 // 3 - 1)
             client.execute_command("CLUSTER MEET", "127.0.0.1", self._nodes[0].port, self._nodes[0].bus)

@@ -93,7 +93,7 @@ def test_what_was_spent_is_counted_once_whatever_a_store_forgets_and_whoever_is_
     call = 0.016 / racers
     for outcome in races(url, tmp_path, times, racers, rewinds=True, pause=0.005, kills=racers // 3, call=call):
         assert outcome.killed > 0
-        twice = outcome.killed * 3 * call * 1.5  # a kill while a call is settled counts that call twice, never not at all
+        twice = outcome.killed * 3 * call * 1.5  # a call that a kill finds being settled may count twice, never not
         assert outcome.settled[0] <= outcome.spent[0] + outcome.suspense + twice
         assert outcome.suspense == 0
 

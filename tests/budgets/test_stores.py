@@ -53,7 +53,9 @@ moves = st.tuples(
     st.fixed_dictionaries({
         "spent": amounts, "flight": amounts, "give": amounts, "need": amounts, "wish": st.integers(0, 5000),
         "close": st.sampled_from((False, False, False, True)), "limit": st.sampled_from((LIMIT, LIMIT, 700)),
-        "percent": st.sampled_from((100, 100, 90, None)), "opening": st.sampled_from(((), (), ((20_001, 20), (20_002, 10)), None)), "began": st.sampled_from((0, 7)),
+        "percent": st.sampled_from((100, 100, 90, None)),
+        "opening": st.sampled_from(((), (), ((20_001, 20), (20_002, 10)), None)),
+        "began": st.sampled_from((0, 7)),
         "rolling": st.just(0), "day": st.integers(20_000, 20_003), "late": st.booleans(), "lose": st.booleans(),
         "confirmed": st.sampled_from(((), (50,), (50, 100))), "end": st.just(4 * 10**12),
     }),

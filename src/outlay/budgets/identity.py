@@ -1,4 +1,4 @@
-"""What is known of a budget beside its accounts: the limits that processes declare, an override, and since when it counts."""
+"""What is known of a budget beside its accounts: the limits declared for it, an override, and since when it counts."""
 
 from __future__ import annotations
 

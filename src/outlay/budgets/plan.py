@@ -62,6 +62,11 @@ class Plan:
                 return False
         return True
 
+    def counts(self, lease: Lease, ask: Ask) -> bool:
+        """Return whether a call, in the window of ``lease``, falls under it."""
+        values = {name: self._value(ask, name, ask.model) or NONE for name in self.budget.scope}
+        return values == lease.values and self.covers(ask, ask.model)
+
     def lease(self, ask: Ask, model: str | None) -> Lease:
         """Return the lease that the call falls under, made here if need be. Raises ``Lacking``."""
         window = self.window(ask.at)
@@ -99,7 +104,7 @@ class Plan:
         return day_of(max(last, lease.start), self.zone)
 
     def start(self, lease: Lease, moment: int) -> int:
-        """Return from when on, in milliseconds since the epoch, what is spent counts in a lease's window at ``moment``."""
+        """Return from when on, in ms since the epoch, what is spent counts in a lease's window as it is at ``moment``."""
         return (moment - (rolling_length(self.budget.per) or 0) if self.rolling else lease.start) // 10**6
 
     def earlier(self, lease: Lease) -> tuple[str, int]:

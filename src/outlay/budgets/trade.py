@@ -106,7 +106,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     unopened: bool = False
     """Nothing was done: the same step is to come with an ``opening``."""
     since: int = 0
-    """Milliseconds since the epoch at which calls were first counted by a budget of this shape; told with ``unopened``."""
+    """Milliseconds since the epoch at which a budget of this shape first counted calls; told with ``unopened``."""
 
 
 class Remains(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from outlay.budgets.stores.nodes import DEADLINE, Command, Nodes
 from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, StoreDown
 from outlay.errors import MissingExtra
 
+
 class RedisStore:
     """Accounts as hashes, their entries as streams; all keys of one budget share a hash tag, for clusters."""
 
