@@ -24,7 +24,8 @@ def remembered(url: str, project: str) -> Callable[[], None]:
 
 
 def _sqlite(path: str) -> Callable[[], None]:
-    with closing(sqlite3.connect(path, timeout=10)) as database:
+    with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
+        database.execute("BEGIN")  # of one moment
         known = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
         kept = {name: database.execute(f"SELECT * FROM {name}").fetchall() for name in SQLITE if name in known}
 
@@ -47,7 +48,12 @@ def _redis(url: str, project: str) -> Callable[[], None]:
         return list(client.scan_iter(match=f"outlay:{{{project}|*", count=1000))
 
     with redis.Redis.from_url(url) as client:
-        kept = {key: (client.dump(key), max(0, client.pttl(key))) for key in keys(client)}
+        names = keys(client)
+        with client.pipeline() as pipeline:  # of one moment
+            for key in names:
+                pipeline.dump(key).pttl(key)
+            found = pipeline.execute()
+        kept = {key: (found[2 * index], max(0, found[2 * index + 1])) for index, key in enumerate(names)}
 
     def rewind() -> None:
         with redis.Redis.from_url(url) as client, client.pipeline() as pipeline:
@@ -66,6 +72,7 @@ def _postgres(url: str, project: str) -> Callable[[], None]:
 
     where = {name: f"WHERE {column} LIKE '{project}%'" for name, column in POSTGRES.items()}
     with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # of one moment
         kept = {name: connection.execute(f"SELECT * FROM outlay_{name} {where[name]}").fetchall() for name in POSTGRES}
 
     def rewind() -> None:

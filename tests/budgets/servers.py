@@ -172,8 +172,9 @@ class Postgres:
             )  # fmt: skip
         for _ in range(100):
             self._launch(programs, user)
-            if answers(lambda: ping_postgres(self.url), 10, self._ended):
+            if answers(lambda: ping_postgres(self.url), 30, self._ended):
                 return
+            self.stop()
             time.sleep(0.2)  # what was killed has not let go of everything yet
         raise RuntimeError("postgres does not start")
 
@@ -187,12 +188,24 @@ class Postgres:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/",
         )  # fmt: skip
 
+    def pause(self) -> None:
+        """Have it accept connections, and answer nothing, with all that serve them."""
+        self._send(signal.SIGSTOP)
+
     def stop(self) -> None:
         """Have it drop everything at once, as a crash would."""
         if self._process is not None:
+            self._send(signal.SIGCONT)
             self._process.send_signal(signal.SIGQUIT)  # an immediate shutdown, with recovery at the next start
             self._process.wait()
             self._process = None
+
+    def _send(self, number: int) -> None:
+        assert self._process is not None
+        found = subprocess.run(["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=False)
+        for pid in (self._process.pid, *map(int, found.stdout.split())):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def close(self) -> None:
         """Stop it for good."""

@@ -104,7 +104,7 @@ class Plan:
         return day_of(max(last, lease.start), self.zone)
 
     def start(self, lease: Lease, moment: int) -> int:
-        """Return from when on, in ms since the epoch, what is spent counts in a lease's window as it is at ``moment``."""
+        """Return from when on, in ms since the epoch, spend counts in a lease's window as it is at ``moment``."""
         return (moment - (rolling_length(self.budget.per) or 0) if self.rolling else lease.start) // 10**6
 
     def earlier(self, lease: Lease) -> tuple[str, int]:

@@ -29,9 +29,9 @@ class Command(NamedTuple):
 class Nodes:
     """Send commands to where they belong."""
 
-    def __init__(self, url: str) -> None:
-        """Use the Redis at ``url``, connected to with the first command."""
-        self._url = url
+    def __init__(self, url: str, greeting: tuple[Any, ...]) -> None:
+        """Use the Redis at ``url``, connected to with the first command, and sent ``greeting`` just before."""
+        self._url, self._greeting = url, greeting
         self._first = url
         self._nodes: dict[str, _Node] = {}
         self._places: dict[str, str] = {}
@@ -74,7 +74,7 @@ class Nodes:
     def close(self) -> None:
         """Close the connections."""
         for node in self._nodes.values():
-            node.client.close()
+            node.close()
 
     def forked(self) -> None:
         """Leave to a parent the threads that connect for it."""
@@ -99,7 +99,7 @@ class Nodes:
 
     def _node(self, url: str) -> _Node:
         if url not in self._nodes:
-            self._nodes[url] = _Node(url)
+            self._nodes[url] = _Node(url, self._greeting)
         return self._nodes[url]
 
     def _named(self, host: str, port: int) -> str:
@@ -114,7 +114,7 @@ class Nodes:
 class _Node:
     """One server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, greeting: tuple[Any, ...]) -> None:
         import redis
         from redis.backoff import NoBackoff
         from redis.retry import Retry
@@ -124,9 +124,11 @@ class _Node:
             decode_responses=True, health_check_interval=0,
         )  # fmt: skip
         self.error = redis.RedisError
+        self._greeting = greeting
         self.attempt: _Attempt | None = None
         self._works = False
         """Whether it answered last time, so that it is connected to."""
+        self._over = False
 
     def sent(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send commands, and return their replies."""
@@ -138,15 +140,25 @@ class _Node:
                 raise
         if self.attempt is not None and self.attempt.is_alive():
             raise StoreDown("Redis does not answer.")
-        self.attempt = _Attempt(lambda: self._send(commands), (self.error, OSError))
+        self.attempt = _Attempt(lambda: self._send([self._greeting, *commands]), (self.error, OSError))
         replies: list[Any] = self.attempt.result()
-        return replies
+        return replies[1:]
+
+    def close(self) -> None:
+        """Close the connection; where a thread is at it still, have that do so."""
+        self._over = True
+        if self.attempt is None or not self.attempt.is_alive():
+            self.client.close()
 
     def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        with self.client.pipeline(transaction=False) as pipeline:
-            for words in commands:
-                pipeline.execute_command(*words)
-            replies = list(pipeline.execute(raise_on_error=False))
+        try:
+            with self.client.pipeline(transaction=False) as pipeline:
+                for words in commands:
+                    pipeline.execute_command(*words)
+                replies = list(pipeline.execute(raise_on_error=False))
+        finally:
+            if self._over:
+                self.client.close()
         self._works = True
         return replies
 

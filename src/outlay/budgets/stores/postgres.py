@@ -19,7 +19,9 @@ from outlay.budgets.trade import Account, Audit, Before, Difference, Figures, Re
 from outlay.errors import MissingExtra
 
 DEADLINE = 0.25
-"""Seconds that connecting, and each step, may take."""
+"""Seconds that a step may take, connecting included."""
+LEAST = 0.05
+"""Seconds that are left for a step, however long connecting took."""
 
 PATIENCE = 60.0
 """Seconds that an audit may take."""
@@ -137,9 +139,12 @@ class PostgresStore:
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
-            if self._connection is not None and self._pid == os.getpid():
-                self._connection.close()
-            self._connection = None
+            if self._pid == os.getpid():
+                if self._connection is not None:
+                    self._connection.close()
+                if self._connecting is not None:
+                    self._connecting.give_up()
+            self._connection = self._connecting = None
 
     def forked(self) -> None:
         """Have a lock of one's own, after a fork."""
@@ -161,13 +166,16 @@ class PostgresStore:
 
     def _connected(self) -> Any:
         if self._connection is not None and self._pid == os.getpid():
+            self._connection.deadline = DEADLINE
             return self._connection
         if self._pid != os.getpid():
             _inherited.append(self._connection)
             self._connecting, self._pid = None, os.getpid()
         self._connecting = self._connecting or _Connecting(self._url)
+        began = time.monotonic()
         try:
             self._connection = self._connecting.result()
+            self._connection.deadline = max(LEAST, DEADLINE - (time.monotonic() - began))
         finally:
             if self._connecting.over:
                 self._connecting = None
@@ -184,6 +192,7 @@ class _Connecting:
     def __init__(self, url: str) -> None:
         self._url = url
         self._made: Any = None
+        self._over = False
         self._thread = threading.Thread(target=self._connect, name="outlay-postgres", daemon=True)
         self._thread.start()
 
@@ -201,11 +210,17 @@ class _Connecting:
             raise StoreDown(f"PostgreSQL can't be reached ({str(self._made).strip()}).") from self._made
         return self._made
 
+    def give_up(self) -> None:
+        """Have what is connected to in vain closed again."""
+        self._over = True
+
     def _connect(self) -> None:
         import psycopg
 
         try:
             self._made = _connection(self._url)
+            if self._over:
+                self._made.close()
         except (psycopg.Error, OSError) as error:
             self._made = error
 
@@ -220,7 +235,7 @@ def _connection(url: str) -> Any:
         def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
             return _wait(gen, self.pgconn.socket, self.deadline)
 
-        def patient(self, query: str, values: tuple[object, ...] = ()) -> Any:
+        def patient(self, query: str | bytes, values: tuple[object, ...] | None = None) -> Any:
             """Run what may take its time."""
             self.deadline = PATIENCE
             try:
@@ -231,12 +246,14 @@ def _connection(url: str) -> Any:
     made = Connection.connect(
         url, autocommit=True, prepare_threshold=None, connect_timeout=5, application_name="outlay"
     )
-    made.execute(QUEUE)
-    if made.execute(READY).fetchone() == (None,):
-        schema = importlib.resources.files(__package__).joinpath("account.sql").read_text(encoding="utf-8")
-        made.deadline = PATIENCE
-        made.execute(f"BEGIN; {schema} COMMIT".encode())
-        made.deadline = DEADLINE
+    try:
+        made.execute(QUEUE)
+        if made.execute(READY).fetchone() == (None,):
+            schema = importlib.resources.files(__package__).joinpath("account.sql").read_text(encoding="utf-8")
+            made.patient(f"BEGIN; {schema} COMMIT".encode())
+    except (psycopg.Error, OSError):
+        made.close()
+        raise
     return made
 
 

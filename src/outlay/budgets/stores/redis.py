@@ -31,9 +31,9 @@ class RedisStore:
         except ImportError:
             raise MissingExtra("Budgets in Redis need redis-py: pip install 'outlay[redis]'.") from None
         self._error = redis.RedisError
-        self._after = ("WAIT", replicas, int(DEADLINE * 600)) if replicas else ()
-        self._nodes = Nodes(url)
+        self._after = ("WAIT", replicas, int(DEADLINE * 400)) if replicas else ()
         self._script = importlib.resources.files(__package__).joinpath("account.lua").read_text(encoding="utf-8")
+        self._nodes = Nodes(url, ("SCRIPT", "LOAD", self._script))
         self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
         self._known: set[tuple[str, str]] = set()
         self._pid = os.getpid()
@@ -102,7 +102,7 @@ class RedisStore:
         commands += [self._scripted(verb, *each) for each in given]
         with self._reaching():
             replies = self._nodes.run(commands, after=after)
-            if any(map(_unknown_script, replies)):
+            if any(map(_unknown_script, replies)):  # somebody has flushed it
                 again = [index for index, reply in enumerate(replies) if _unknown_script(reply)]
                 loads = [Command(commands[index].tag, ("SCRIPT", "LOAD", self._script)) for index in again]
                 done = self._nodes.run([*loads, *(commands[index] for index in again)], after=after)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +25,8 @@ LONGEST_PAUSE = 0.01
 """Seconds between two tries to get in, at most."""
 MAKING = 2.0
 """Seconds that the first process and those beside it may take to make the database; a made one is opened without."""
+
+T = TypeVar("T")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (
@@ -54,6 +57,8 @@ class SqliteStore:
         self._synchronous = synchronous
         self._given_clock = clock
         self._database: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """What tells the file that is open from another of its name."""
         self._pid = os.getpid()
         self._ahead = 0
 
@@ -175,31 +180,51 @@ class SqliteStore:
                 raise StoreDown(f"the budgets' database {self._path} can't be used ({error}).") from error
 
     def _connection(self) -> sqlite3.Connection:
-        if self._database is not None and self._pid == os.getpid():
-            return self._database
-        if self._database is not None:
+        if self._database is not None and self._pid != os.getpid():
             _inherited.append(self._database)
+            self._database = None
+        if self._database is not None:
+            if self._file == _file(self._path):
+                return self._database
+            self._database.close()  # somebody has removed the file, or put another in its place
+        self._database = None
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._path.exists():
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=MAKING)
-        try:
-            _until(MAKING, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
+        file = _file(self._path)
+        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0)
+        try:  # _until waits, in shorter steps than SQLite's
+            made = _until(MAKING, database, lambda: _made(database))
+            patience = DEADLINE if made else MAKING
+            _until(patience, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
             database.execute(f"PRAGMA synchronous = {self._synchronous}")
-            _until(MAKING, database, lambda: database.executescript(SCHEMA))
-            self._ahead = _ahead(database)
-            database.execute("PRAGMA busy_timeout = 0")  # _until waits, in shorter steps than SQLite's
+            if not made:
+                _until(patience, database, lambda: database.executescript(SCHEMA))
+            self._ahead = _until(patience, database, lambda: _ahead(database))
         except BaseException:
             database.close()
             raise
-        self._database, self._pid = database, os.getpid()
+        self._database, self._file, self._pid = database, file, os.getpid()
         return database
 
     def _now(self) -> int:
         return self._given_clock() if self._given_clock else _since_boot() + self._ahead
 
 
-def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], object]) -> None:
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _made(database: sqlite3.Connection) -> bool:
+    newest = "SELECT 1 FROM sqlite_master WHERE name = 'forgotten'"
+    return database.execute(newest).fetchone() is not None
+
+
+def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], T]) -> T:
     """Try until no other process is in the way: SQLite's own waiting sleeps for up to 100 ms, or not at all.
 
     Give up when nobody has come through for so many seconds: a crowd that moves is no store that is down.
@@ -207,7 +232,7 @@ def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], objec
     deadline, version, pause = time.monotonic() + seconds, _version(database), 0.001
     while True:
         try:
-            act()
+            return act()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
@@ -218,8 +243,6 @@ def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], objec
                 deadline = time.monotonic() + seconds
             time.sleep(random.uniform(0.0002, pause))  # noqa: S311 - so that two that wait do not meet again
             pause = min(pause * 1.2, LONGEST_PAUSE)
-        else:
-            return
 
 
 def _version(database: sqlite3.Connection) -> object:
