@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
 from outlay.budgets.opening import store_of
-from outlay.budgets.trade import Store
+from outlay.budgets.trade import Reply, Step, Store
 from outlay.config import Settings
 from outlay.errors import BudgetExceeded
 from tests.budgets import servers
@@ -24,7 +24,7 @@ from tests.budgets.asks import ask, decided, spend
 WITHIN = 0.3
 """Seconds."""
 TIMES = 5
-"""A machine with much to do makes any wait longer, and none shorter: the quickest of so many shows what is waited for."""
+"""A machine with much to do makes waits longer, and none shorter: the quickest of so many shows what is waited for."""
 
 Hang = Callable[[], None]
 
@@ -71,7 +71,11 @@ def postgres() -> Iterator[tuple[str, Hang]]:
 def sqlite(tmp_path: Path) -> Iterator[tuple[str, Hang]]:
     """Give a database, and what locks it."""
     other = sqlite3.connect(tmp_path / "b.db", isolation_level=None)
-    yield f"sqlite:///{tmp_path / 'b.db'}", lambda: other.execute("BEGIN IMMEDIATE") and None
+
+    def lock() -> None:
+        other.execute("BEGIN IMMEDIATE")
+
+    yield f"sqlite:///{tmp_path / 'b.db'}", lock
     other.close()
 
 
@@ -93,7 +97,7 @@ def test_a_store_that_hangs_is_decided_about_in_time(hanging: tuple[str, Hang]) 
     gates = [gate(opened(url)) for _ in range(TIMES)]
     assert all(spend(budgets, 1) for budgets in gates)
     hang()
-    assert any([in_time(budgets) for budgets in gates])
+    assert any(in_time(budgets) for budgets in gates)
     for budgets in gates:
         budgets.store.close()
 
@@ -106,7 +110,7 @@ def test_a_store_that_hangs_from_the_beginning_is_decided_about_in_time(hanging:
     first.close()
     hang()
     gates = [gate(opened(url)) for _ in range(TIMES)]
-    assert any([in_time(budgets) for budgets in gates])
+    assert any(in_time(budgets) for budgets in gates)
     for budgets in gates:
         budgets.store.close()
 
@@ -122,7 +126,7 @@ def test_a_locked_database_is_decided_about_in_time_though_the_machine_has_start
     with contextlib.closing(sqlite3.connect(tmp_path / "b.db", isolation_level=None)) as database:
         database.execute("DELETE FROM clock")
     hang()
-    assert any([in_time(gate(opened(url))) for _ in range(TIMES)])
+    assert any(in_time(gate(opened(url))) for _ in range(TIMES))
 
 
 @pytest.mark.parametrize("scheme", ["redis", "postgresql"])
@@ -132,7 +136,7 @@ def test_a_host_that_accepts_and_says_nothing_is_decided_about_in_time(scheme: s
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/0"
         gates = [gate(opened(url)) for _ in range(TIMES)]
-        assert any([in_time(budgets) for budgets in gates])
+        assert any(in_time(budgets) for budgets in gates)
         for budgets in gates:
             budgets.store.close()
 
@@ -163,7 +167,7 @@ def test_a_store_that_is_gone_is_decided_about_in_time(name: str, tmp_path: Path
         assert all(spend(budgets, 1) for budgets in gates[:TIMES])
         server.stop()
         for some in (gates[:TIMES], gates[TIMES:]):
-            assert any([in_time(budgets) for budgets in some])
+            assert any(in_time(budgets) for budgets in some)
     finally:
         for budgets in gates:
             budgets.store.close()
@@ -176,9 +180,14 @@ def test_the_breaker_keeps_callers_from_waiting(hanging: tuple[str, Hang]) -> No
     budgets = gate(opened(url))
     assert spend(budgets, 100)
     hang()
-    trips = []
+    trips: list[Sequence[Step]] = []
     trade = budgets.store.trade
-    budgets.store.trade = lambda steps: trips.append(1) or trade(steps)  # type: ignore[method-assign]  # counted
+
+    def counted(steps: Sequence[Step]) -> list[Reply]:
+        trips.append(steps)
+        return trade(steps)
+
+    budgets.store.trade = counted  # type: ignore[method-assign]  # it is watched
     until = time.monotonic() + 1
     calls = 0
     while time.monotonic() < until:

@@ -47,13 +47,14 @@ class Teller:
         self.breaker = Breaker()
         self._store, self._leases, self._ttl, self._sink, self._opening = store, leases, ttl, sink, opening
         self._on_its_way = threading.Lock()
-        self._confirmed: dict[Lease, list[int]] = {}
+        self._safe: set[tuple[Lease, int]] = set()
+        """Alerts that were raised, of which the store is to hear so."""
         self._due: SimpleQueue[tuple[Lease, Reply]] = SimpleQueue()
 
     def forked(self) -> None:
         """Start afresh in a child."""
         self._on_its_way = threading.Lock()
-        self._confirmed = {}
+        self._safe = set()
         self._due = SimpleQueue()
 
     def fetch(self, parts: Sequence[tuple[Lease, int]], *, need: bool = True) -> None:
@@ -136,7 +137,7 @@ class Teller:
             account=lease.account, lease=lease.id, seq=lease.seq, total=lease.total, flight=lease.flight,
             risk=lease.risk, give=give, need=0 if lease.soft else self._need(lease, amount), wish=wish + deficit,
             close=lease.closing, ttl=self._ttl, limit=lease.plan.limit, percent=budget.blocks_at, alerts=budget.alerts,
-            confirmed=tuple(self._confirmed.pop(lease, ())), rolling=lease.plan.rolling,
+            confirmed=tuple(percent for of, percent in list(self._safe) if of is lease), rolling=lease.plan.rolling,
             day=lease.plan.day(lease, time_ns()), carry=carry,
             carry_since=since, shape=lease.plan.shape, began=lease.began, start=lease.plan.start(lease, time_ns()),
             opening=lease.opening if self._opening else (),
@@ -188,6 +189,7 @@ class Teller:
                 return lease in self._leases.live
             self._begin_anew(lease)
             return True
+        self._safe.difference_update([(lease, percent) for percent in step.confirmed])
         lease.hold, lease.reported = reply.hold, reply.reported
         lease.free = reply.hold - (lease.total - reply.reported) - lease.flight
         lease.settled, lease.leased, lease.limit = reply.settled, reply.leased, reply.limit
@@ -231,7 +233,13 @@ class Teller:
             for percent in reply.fired:
                 with _raising:
                     self._sink(threshold(lease, percent, at))
-                    self._confirmed.setdefault(lease, []).append(percent)
+                    self._safe.add((lease, percent))
+
+    def confirm(self) -> None:
+        """Tell the store which alerts are safe: until it knows, others may raise them. Raises ``StoreDown``."""
+        with self._on_its_way:
+            for lease in dict.fromkeys(lease for lease, _ in list(self._safe)):
+                self._trip([(lease, 0, False)], closing=lease not in self._leases.live)
 
     @property
     def due(self) -> bool:

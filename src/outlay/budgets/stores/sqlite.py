@@ -29,6 +29,7 @@ MAKING = 2.0
 T = TypeVar("T")
 
 SCHEMA = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS accounts (
     key TEXT PRIMARY KEY, project TEXT, budget TEXT, scope TEXT, window TEXT, state TEXT, at INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
@@ -39,6 +40,7 @@ CREATE TABLE IF NOT EXISTS identities (
 CREATE TABLE IF NOT EXISTS forgotten (
     account TEXT, lease TEXT, counted INTEGER, PRIMARY KEY (account, lease)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, ahead INTEGER) WITHOUT ROWID;
+COMMIT;
 """
 
 in_use = threading.RLock()
@@ -246,8 +248,11 @@ def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], T]) -
 
 
 def _version(database: sqlite3.Connection) -> object:
-    """Return what changes when another connection writes."""
-    return database.execute("PRAGMA data_version").fetchone()
+    """Return what changes when another connection writes; None while one makes the database."""
+    try:
+        return database.execute("PRAGMA data_version").fetchone()
+    except sqlite3.OperationalError:
+        return None
 
 
 def _state(text: str) -> State:
