@@ -159,6 +159,9 @@ def test_a_report_of_the_month_shows_its_budget(cli: Cli, spent: Path) -> None:
     """Beside the month's total: the one that is for everything."""
     shop.write(spent)
     assert re.search(r"^Budget month: \$5.00 of \$100.00, \w", cli("report").out, re.MULTILINE)
+    assert cli("budgets", "set", "month", "50").status == 0
+    assert "Budget month: $5.00 of $50.00 (set by `outlay budgets set`)" in cli("report").out
+    assert cli("budgets", "set", "month", "--clear").status == 0
     (line,) = json.loads(cli("report", "--json").out)["budgets"]
     assert (line["budget"], line["limit_usd"]) == ("month", "100")
     assert "Budget" not in cli("report", "--since", "7d").out

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: made on a thread of their own, so that nobody waits too long, and with the tables there."""
+"""Connections to PostgreSQL: made on a thread of their own, so that nobody waits too long, with the tables there."""
 
 from __future__ import annotations
 
