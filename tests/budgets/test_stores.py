@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -198,6 +199,30 @@ def test_a_lease_that_was_forgotten_is_not_charged_again(store: Store, project: 
     assert (reply.lost, reply.reported, reply.settled) == (True, 40, 150)
 
 
+def test_a_window_that_had_begun_is_opened_once_with_what_it_had_cost(store: Store, project: str) -> None:
+    """Asked for since when, be that told by evidence; what comes second is ignored, and a later window needs none."""
+    where = account(project, "2026-11")
+    asking: dict[str, Any] = {"shape": "s", "began": 5_000, "start": 1_000, "day": 20_003, "opening": None, "need": 10}
+    store.recover([Remains(account=where, lease="dead", total=7, flight=0, shape="s", began=4_000, day=20_002)])
+    (reply,) = store.trade([step(where, **asking)])
+    assert (reply.unopened, reply.since, reply.hold, reply.settled) == (True, 4_000, 0, 7)
+    for lease, found in (("a", ((20_001, 30), (20_002, 10), (20_009, 1))), ("b", ((20_001, 99),))):
+        (reply,) = store.trade([step(where, lease, **{**asking, "opening": found})])
+        assert (reply.unopened, reply.hold, reply.settled) == (False, 10, 48)
+    (figure,) = store.figures(project)
+    assert (figure.opening, figure.days) == (41, {20_001: 30, 20_002: 17, 20_003: 1})
+    (opening,) = store.audit(project).openings
+    assert (opening.key, opening.amount) == (where.key, 41)
+    (later,) = store.trade([step(account(project, "2026-12"), "c", **{**asking, "start": 9_000})])
+    (other,) = store.trade([step(account(project, "2027-01"), "d", **{**asking, "start": 9_000, "shape": "t"})])
+    assert (later.unopened, later.hold) == (False, 10)
+    assert (other.unopened, other.hold) == (False, 10)
+    asking |= {"start": 9_000, "shape": "u", "began": 9_999}
+    (new,) = store.trade([step(account(project, "2027-02"), "e", **asking)])
+    assert (new.unopened, new.since) == (True, 9_999)
+    assert store.audit(project).differences == ()
+
+
 def test_a_threshold_is_claimed_once_and_again_if_nobody_confirms(project: str) -> None:
     """A process may die between the claim and the alert."""
     now = [10**12]
@@ -251,10 +276,13 @@ def test_budgets_live_where_a_cluster_has_them(cluster_url: str, project: str) -
     import redis
 
     store = store_of(Settings(budget_store=cluster_url), Path())
+    store.trade([step(account(project), need=1)])
+    with redis.Redis.from_url(cluster_url) as client:
+        client.script_flush()  # by somebody who keeps other things there
     steps = [step(Account(project, f"budget {n}", "", "total"), str(n), need=n + 1) for n in range(12)]
     assert [reply.hold for reply in store.trade(steps)] == [n + 1 for n in range(12)]
     store.override(project, "budget 7", 5, None)
-    assert len(store.figures(project)) == 12
+    assert len(store.figures(project)) == 13
     assert store.audit(project) == store.audit(project)
     assert store.audit().accounts >= 12
     store.close()
@@ -262,8 +290,8 @@ def test_budgets_live_where_a_cluster_has_them(cluster_url: str, project: str) -
         servers = [primary[1] for _, _, primary, *_ in client.execute_command("CLUSTER SLOTS")]
         keys = [key for port in servers for key in _keys(cluster_url, port, f"outlay:{{{project}|*}}:accounts")]
     assert len(servers) == 3
-    assert len(keys) == 12
-    assert max(sum(port == each for port, _ in keys) for each in servers) < 12
+    assert len(keys) == 13
+    assert max(sum(port == each for port, _ in keys) for each in servers) < 13
 
 
 def _keys(url: str, port: int, pattern: str) -> list[tuple[int, str]]:
