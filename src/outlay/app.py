@@ -115,7 +115,10 @@ class Outlay:
         with _making:
             if self._gate is None and (self.settings.budgets or self.settings.budget_slice):
                 opened = importlib.import_module("outlay.budgets.opening").opened
-                self._gate = opened(self.settings, self.folder, project=self.home.project, sink=self.put)
+                earlier = importlib.import_module("outlay.earlier").Earlier
+                project = self.home.project
+                opening = earlier(self.settings, self.folder, project)
+                self._gate = opened(self.settings, self.folder, project=project, sink=self.put, opening=opening)
             return self._gate
 
     def _policy(self) -> Policy | None:

@@ -36,7 +36,19 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis", "postgres"])
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of one server of a Redis Cluster that is started for these tests."""
+    pytest.importorskip("redis", reason="redis-py is not installed")
+    cluster = servers.Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        cluster.start()
+        yield cluster.url
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis", "cluster", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Give a store in which the project of this test has nothing yet."""
     if request.param == "memory":

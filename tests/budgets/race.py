@@ -25,6 +25,7 @@ from outlay.budgets.stores.sqlite import SqliteStore
 from outlay.budgets.trade import Store, StoreDown
 from outlay.config import Settings
 from tests.budgets.asks import PICO, ask
+from tests.budgets.rewinding import remembered
 
 NANO = 10**9
 MONTH = 31 * 86_400 * NANO
@@ -49,6 +50,10 @@ class Race(msgspec.Struct, kw_only=True):
     """Whether clocks jump: that of each call by a month, that of the store, where it is ours to set, by hours."""
     ttl: float = 30.0
     seconds: float = 120.0
+    rewinds: bool = False
+    """Whether the store is put back to an old state while racers run, before any is killed."""
+    pause: float = 0.0
+    """Seconds between two calls of a racer."""
     patience: float = 0.0
     """Seconds for which racers come back after a refusal: for races whose store goes away for a while."""
     seed: int = 0
@@ -92,6 +97,7 @@ def run(race: Race, number: int, truth: mmap.mmap, base: int) -> None:
     until = time.monotonic() + race.patience
     crowded = time.monotonic() + 20
     while True:
+        time.sleep(race.pause)
         amount = race.call * random.uniform(0.5, 1.5)
         window = random.randrange(2) if race.jumps else 0
         decision = budgets.decide(ask(amount, at=base + window * MONTH))
@@ -136,9 +142,14 @@ def held(race: Race) -> Outcome:
     began = time.monotonic()
     pids = [start(race, number, truth, gun, base) for number in range(race.racers)]
     os.write(trigger, b"!" * race.racers)
+    if race.rewinds:
+        time.sleep(0.4)
+        rewind = remembered(race.store, race.project)
+        time.sleep(0.4)
+        rewind()
     victims = random.Random(race.seed).sample(pids, race.kills)
     for pid in victims:
-        time.sleep(random.uniform(0, 0.02))
+        time.sleep(random.uniform(0, 0.02))  # some have told the store anew by then what it forgot, and some have not
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     statuses = [os.waitpid(pid, 0)[1] for pid in pids]

@@ -13,10 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.budgets.asks import SESSION
+from tests.budgets.rewinding import POSTGRES
 
 
 def free_port() -> int:
@@ -69,23 +71,18 @@ def sweep_postgres(url: str) -> None:
     import psycopg
 
     with psycopg.connect(url) as connection:
-        for table, column in TABLES.items():
+        for table, column in POSTGRES.items():
             connection.execute(f"DELETE FROM outlay_{table} WHERE {column} LIKE %s", (f"test-{SESSION}-%",))
-
-
-TABLES = {
-    "budgets": "project", "budget_limits": "project", "budget_accounts": "project", "budget_leases": "account",
-    "budget_claims": "account", "budget_slots": "account", "budget_entries": "account",
-}  # fmt: skip
 
 
 class Redis:
     """A Redis of one's own, that can be killed and started again with what it had written down."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, *options: str, bus: int | None = None) -> None:
+        self.port, self.bus = free_port(), bus
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
+        self._options = (*options, "--cluster-port", str(bus)) if bus else options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -93,9 +90,10 @@ class Redis:
         program = shutil.which("redis-server")
         if program is None:
             pytest.skip("redis-server is not installed, and no Redis runs here")
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
-            [program, "--port", str(self.port), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-             "--dir", str(self._folder), "--bind", "127.0.0.1"],
+            [program, *self._options, "--port", str(self.port), "--save", "", "--appendonly", "yes",
+             "--appendfsync", "always", "--dir", str(self._folder), "--bind", "127.0.0.1"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert answers(lambda: ping_redis(self.url), 20), "redis-server does not start"
@@ -115,6 +113,38 @@ class Redis:
     def close(self) -> None:
         """Stop it for good."""
         self.stop()
+
+
+class Cluster:
+    """Three servers of a Redis Cluster, each with a third of the slots."""
+
+    def __init__(self, folder: Path) -> None:
+        self._nodes = [Redis(folder / str(number), "--cluster-enabled", "yes", bus=free_port()) for number in range(3)]
+        self.url = self._nodes[0].url
+
+    def start(self) -> None:
+        """Start them, and wait until they are one."""
+        import redis
+
+        for node in self._nodes:
+            node.start()
+        clients: list[Any] = [redis.Redis.from_url(node.url, decode_responses=True) for node in self._nodes]
+        for number, client in enumerate(clients):
+            client.execute_command("CLUSTER ADDSLOTSRANGE", number * 16384 // 3, (number + 1) * 16384 // 3 - 1)
+            client.execute_command("CLUSTER MEET", "127.0.0.1", self._nodes[0].port, self._nodes[0].bus)
+
+        def whole() -> None:
+            assert all(client.execute_command("CLUSTER INFO")["cluster_state"] == "ok" for client in clients)
+            assert all(len(client.execute_command("CLUSTER NODES")) == len(clients) for client in clients)
+
+        assert answers(whole, 20), "the cluster's servers do not find each other"
+        for client in clients:
+            client.close()
+
+    def close(self) -> None:
+        """Stop them."""
+        for node in self._nodes:
+            node.close()
 
 
 class Postgres:
@@ -142,8 +172,9 @@ class Postgres:
             )  # fmt: skip
         for _ in range(100):
             self._launch(programs, user)
-            if answers(lambda: ping_postgres(self.url), 10, self._ended):
+            if answers(lambda: ping_postgres(self.url), 30, self._ended):
                 return
+            self.stop()
             time.sleep(0.2)  # what was killed has not let go of everything yet
         raise RuntimeError("postgres does not start")
 
@@ -157,12 +188,24 @@ class Postgres:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/",
         )  # fmt: skip
 
+    def pause(self) -> None:
+        """Have it accept connections, and answer nothing, with all that serve them."""
+        self._send(signal.SIGSTOP)
+
     def stop(self) -> None:
         """Have it drop everything at once, as a crash would."""
         if self._process is not None:
+            self._send(signal.SIGCONT)
             self._process.send_signal(signal.SIGQUIT)  # an immediate shutdown, with recovery at the next start
             self._process.wait()
             self._process = None
+
+    def _send(self, number: int) -> None:
+        assert self._process is not None
+        found = subprocess.run(["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=False)
+        for pid in (self._process.pid, *map(int, found.stdout.split())):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def close(self) -> None:
         """Stop it for good."""

@@ -24,7 +24,7 @@ def standing(lower: float, amount: float, status: Status = "will exceed", scope:
     told = Forecast(amount=amount, lower=lower, upper=amount * 1.2, passes=date(2026, 11, 26), basis="weekdays")
     return Standing(
         budget="month", scope=scope, window="2026-11", limit=100 * NANO, spent=40 * NANO, held=0, leased=0, suspense=0,
-        overshoot=0, blocks=False, refused=False, resets=datetime(2026, 12, 1, tzinfo=UTC), forecast=told,
+        opening=0, overshoot=0, blocks=False, refused=False, resets=datetime(2026, 12, 1, tzinfo=UTC), forecast=told,
         status=status, sentence="will exceed on Thursday", override=None, override_until=None, declared=(),
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from outlay.budgets.actions import Standing, cap, downgrade
 from outlay.budgets.actions import block as refuse
 from outlay.budgets.budget import Budget
 from outlay.budgets.decision import Decision
+from outlay.budgets.leases import Lease
 from outlay.budgets.trade import Store
 from outlay.errors import BudgetExceeded
 from tests.budgets.asks import LONGEST, NANO, PICO, TOKEN, ask, decided, spend
@@ -339,11 +340,11 @@ def test_what_was_left_is_carried_over_once(gate: Opener) -> None:
 
 def test_what_a_window_had_cost_before_counts(gate: Opener) -> None:
     """It is looked up once, by whoever comes first."""
-    asked: list[str] = []
+    asked: list[int] = []
 
-    def opening(lease: object) -> int:
-        asked.append(str(lease))
-        return 7 * NANO
+    def opening(lease: Lease, until: int) -> tuple[tuple[int, int], ...]:
+        asked.append(until)
+        return ((0, 7 * NANO),)
 
     budgets, other = (gate(Budget("month", limit=10, block=True), opening=opening) for _ in range(2))
     assert [spend(budgets, 2), spend(other, 2), spend(other, 1)] == [True, False, True]

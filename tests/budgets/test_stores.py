@@ -6,6 +6,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -23,7 +25,7 @@ from tests.budgets.asks import a_project
 LIMIT = 1000
 
 
-@pytest.fixture(params=["sqlite", "redis", "postgres"])
+@pytest.fixture(params=["sqlite", "redis", "cluster", "postgres"])
 def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Give a store, which may hold what other tests have put there."""
     if request.param == "sqlite":
@@ -52,7 +54,9 @@ moves = st.tuples(
     st.fixed_dictionaries({
         "spent": amounts, "flight": amounts, "give": amounts, "need": amounts, "wish": st.integers(0, 5000),
         "close": st.sampled_from((False, False, False, True)), "limit": st.sampled_from((LIMIT, LIMIT, 700)),
-        "percent": st.sampled_from((100, 100, 90, None)), "opening": st.sampled_from((0, 0, 30, None)),
+        "percent": st.sampled_from((100, 100, 90, None)),
+        "opening": st.sampled_from(((), (), ((20_001, 20), (20_002, 10)), None)),
+        "began": st.sampled_from((0, 7)),
         "rolling": st.just(0), "day": st.integers(20_000, 20_003), "late": st.booleans(), "lose": st.booleans(),
         "confirmed": st.sampled_from(((), (50,), (50, 100))), "end": st.just(4 * 10**12),
     }),
@@ -155,6 +159,70 @@ def test_the_evidence_of_a_dead_process_brings_back_the_rest(store: Store, proje
         assert [(each.settled, each.leased) for each in store.figures(project)] == [(200, 0)]
 
 
+def test_the_evidence_of_a_lease_that_was_never_heard_of_is_charged_once(store: Store, project: str) -> None:
+    """Its process was killed before its first word arrived; to hear of it again changes nothing."""
+    left = Remains(account=account(project), lease="a", total=150, flight=50, shape="s", began=1, day=20_000)
+    for _ in range(2):
+        store.recover([left])
+        assert [(each.settled, each.leased) for each in store.figures(project)] == [(200, 0)]
+    (reply,) = store.trade([step(account(project), "b", need=801)])
+    assert (reply.refused, reply.settled) == (True, 200)
+    assert store.audit(project).differences == ()
+
+
+def test_the_evidence_of_a_closed_lease_is_charged_where_it_goes_beyond(store: Store, project: str) -> None:
+    """It spent on between its last step and its death."""
+    store.trade([step(account(project), need=600)])
+    store.trade([step(account(project), seq=2, total=100, close=True)])
+    for total in (100, 130, 130):
+        store.recover([Remains(account=account(project), lease="a", total=total, flight=0)])
+        assert [(each.settled, each.leased) for each in store.figures(project)] == [(total, 0)]
+
+
+def test_a_lease_that_is_over_is_told_what_of_it_is_counted(store: Store, project: str) -> None:
+    """So that its holder tells the rest, and nothing twice, under another; of one never heard of it is nothing."""
+    store.trade([step(account(project), need=600)])
+    store.trade([step(account(project), seq=2, total=100, close=True)])
+    (late,) = store.trade([step(account(project), seq=3, total=130)])
+    (never,) = store.trade([step(account(project), "b", seq=5, total=70)])
+    assert [(each.lost, each.reported, each.hold) for each in (late, never)] == [(True, 100, 0), (True, 0, 0)]
+
+
+def test_a_lease_that_was_forgotten_is_not_charged_again(store: Store, project: str) -> None:
+    """More than a day after its last word, be it by its journal or by itself."""
+    long_ago = -2 * 86_400_000
+    store.trade([step(account(project), total=100, ttl=long_ago)])
+    store.trade([step(account(project), "b", total=40, ttl=long_ago)])
+    store.trade([step(account(project), "c")])
+    store.recover([Remains(account=account(project), lease="a", total=110, flight=0)])
+    (reply,) = store.trade([step(account(project), "b", seq=2, total=45)])
+    assert (reply.lost, reply.reported, reply.settled) == (True, 40, 150)
+
+
+def test_a_window_that_had_begun_is_opened_once_with_what_it_had_cost(store: Store, project: str) -> None:
+    """Asked for since when, be that told by evidence; what comes second is ignored, and a later window needs none."""
+    where = account(project, "2026-11")
+    asking: dict[str, Any] = {"shape": "s", "began": 5_000, "start": 1_000, "day": 20_003, "opening": None, "need": 10}
+    store.recover([Remains(account=where, lease="dead", total=7, flight=0, shape="s", began=4_000, day=20_002)])
+    (reply,) = store.trade([step(where, **asking)])
+    assert (reply.unopened, reply.since, reply.hold, reply.settled) == (True, 4_000, 0, 7)
+    for lease, found in (("a", ((20_001, 30), (20_002, 10), (20_009, 1))), ("b", ((20_001, 99),))):
+        (reply,) = store.trade([step(where, lease, **{**asking, "opening": found})])
+        assert (reply.unopened, reply.hold, reply.settled) == (False, 10, 48)
+    (figure,) = store.figures(project)
+    assert (figure.opening, figure.days) == (41, {20_001: 30, 20_002: 17, 20_003: 1})
+    (opening,) = store.audit(project).openings
+    assert (opening.key, opening.amount) == (where.key, 41)
+    (later,) = store.trade([step(account(project, "2026-12"), "c", **{**asking, "start": 9_000})])
+    (other,) = store.trade([step(account(project, "2027-01"), "d", **{**asking, "start": 9_000, "shape": "t"})])
+    assert (later.unopened, later.hold) == (False, 10)
+    assert (other.unopened, other.hold) == (False, 10)
+    asking |= {"start": 9_000, "shape": "u", "began": 9_999}
+    (new,) = store.trade([step(account(project, "2027-02"), "e", **asking)])
+    assert (new.unopened, new.since) == (True, 9_999)
+    assert store.audit(project).differences == ()
+
+
 def test_a_threshold_is_claimed_once_and_again_if_nobody_confirms(project: str) -> None:
     """A process may die between the claim and the alert."""
     now = [10**12]
@@ -201,6 +269,36 @@ def test_rolling_windows_roll_in_every_store(store: Store, project: str) -> None
     (reply,) = store.trade([step(account(project, "rolling"), "b", need=900, rolling=1)])
     assert (reply.refused, reply.settled) == (False, 0)
     assert store.audit(project).differences == ()
+
+
+def test_budgets_live_where_a_cluster_has_them(cluster_url: str, project: str) -> None:
+    """Each on one server of three, all counted in one go; what is asked of all of them is added up."""
+    import redis
+
+    store = store_of(Settings(budget_store=cluster_url), Path())
+    store.trade([step(account(project), need=1)])
+    with redis.Redis.from_url(cluster_url) as client:
+        client.script_flush()  # by somebody who keeps other things there
+    steps = [step(Account(project, f"budget {n}", "", "total"), str(n), need=n + 1) for n in range(12)]
+    assert [reply.hold for reply in store.trade(steps)] == [n + 1 for n in range(12)]
+    store.override(project, "budget 7", 5, None)
+    assert len(store.figures(project)) == 13
+    assert store.audit(project) == store.audit(project)
+    assert store.audit().accounts >= 12
+    store.close()
+    with redis.Redis.from_url(cluster_url, decode_responses=True) as client:
+        servers = [primary[1] for _, _, primary, *_ in client.execute_command("CLUSTER SLOTS")]
+        keys = [key for port in servers for key in _keys(cluster_url, port, f"outlay:{{{project}|*}}:accounts")]
+    assert len(servers) == 3
+    assert len(keys) == 13
+    assert max(sum(port == each for port, _ in keys) for each in servers) < 13
+
+
+def _keys(url: str, port: int, pattern: str) -> list[tuple[int, str]]:
+    import redis
+
+    with redis.Redis.from_url(urlsplit(url)._replace(netloc=f"127.0.0.1:{port}").geturl()) as client:
+        return [(port, key) for key in client.scan_iter(match=pattern)]
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,24 @@ def test_an_audit_compares_counters_with_entries(cli: Cli, spent: Path) -> None:
     assert Decimal(found["settled_usd"]) == Decimal(1 - 5 * NANO) / NANO
 
 
+def test_what_was_spent_before_a_budget_was_set_is_an_entry_of_its_own(cli: Cli, spent: Path) -> None:
+    """Shown beside the budget, and by the audit."""
+    budgets = [Budget("all", limit=20, per="total")]
+    with (spent.parent / "outlay.toml").open("a", encoding="utf-8") as file:
+        file.write('[[budgets]]\nname = "all"\nlimit = 20\nper = "total"\n')
+    store = SqliteStore(spent / "budgets.db")
+    gate = Budgets(budgets, store, project="shop", opening=lambda _lease, _until: ((20_000, 7 * NANO),))
+    assert spend(gate, 1)
+    gate.close()
+    assert "all: $7.00 of what is spent was spent before the budget was set." in cli("budgets", columns=140).out
+    assert json.loads(cli("budgets", "--json").out)[-1]["opening_usd"] == "7"
+    done = cli("budgets", "audit")
+    assert done.status == 0
+    assert done.out.endswith("shop|all||total: begins with 7 USD that was spent before it was set.\n")
+    (found,) = json.loads(cli("budgets", "audit", "--json").out)["openings"]
+    assert found == {"account": "shop|all||total", "amount_usd": "7"}
+
+
 def test_without_budgets_it_says_how_to_write_one(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is a database made."""
     monkeypatch.chdir(tmp_path)
@@ -141,6 +159,9 @@ def test_a_report_of_the_month_shows_its_budget(cli: Cli, spent: Path) -> None:
     """Beside the month's total: the one that is for everything."""
     shop.write(spent)
     assert re.search(r"^Budget month: \$5.00 of \$100.00, \w", cli("report").out, re.MULTILINE)
+    assert cli("budgets", "set", "month", "50").status == 0
+    assert "Budget month: $5.00 of $50.00 (set by `outlay budgets set`)" in cli("report").out
+    assert cli("budgets", "set", "month", "--clear").status == 0
     (line,) = json.loads(cli("report", "--json").out)["budgets"]
     assert (line["budget"], line["limit_usd"]) == ("month", "100")
     assert "Budget" not in cli("report", "--since", "7d").out

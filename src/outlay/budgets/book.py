@@ -6,8 +6,11 @@ Money that a dead process held stays charged, as suspense, until its journal or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
+from outlay.budgets.identity import DECLARED, Identity
 from outlay.budgets.trade import Account, Figures, Remains, Reply, Step
 from outlay.budgets.windows import SLOTS
 
@@ -15,10 +18,6 @@ GRACE = 1_000
 """Milliseconds by which the store lets a lease live longer than its holder does."""
 UNCONFIRMED = 60_000
 """Milliseconds after which an alert that nobody confirmed is given to another process to raise."""
-DECLARED = 120_000
-"""Milliseconds for which a limit counts as declared after a process last did so."""
-FRESH = 10_000
-"""Milliseconds for which a declaration need not be written down again."""
 DAY_MS = 86_400_000
 SUSPENDED = 30 * DAY_MS
 """Milliseconds after which evidence on a lease that ran out is no longer waited for: what it held stays charged."""
@@ -53,6 +52,8 @@ class State(msgspec.Struct, omit_defaults=True):
     limit: int = 0
     """In force at the last step."""
     opened: bool = False
+    opening: int = 0
+    """Of ``settled``: spent before the budget was first counted."""
     refused: bool = False
     end: int | None = None
     at: int = 0
@@ -62,39 +63,6 @@ class State(msgspec.Struct, omit_defaults=True):
     """Threshold → (claimed at, confirmed)."""
     slots: dict[int, int] = {}
     """Settled by day, or by the slot of a rolling window."""
-
-
-class Identity(msgspec.Struct, omit_defaults=True):
-    """A budget as its processes declare it: one for each (project, name)."""
-
-    since: int = 0
-    declared: dict[int, int] = {}
-    """Limit → when a process last declared it."""
-    override: int | None = None
-    until: int | None = None
-    told: int = 0
-    """When it was last told that processes disagree."""
-
-    def limit(self, own: int, now: int) -> int:
-        """Return the limit in force: an override, else the lowest that was declared of late."""
-        if self.override is not None and (self.until is None or now < self.until):
-            return self.override
-        return min([own, *(limit for limit, seen in self.declared.items() if now - seen < DECLARED)])
-
-    def declare(self, limit: int, now: int) -> bool:
-        """Note that a process declares ``limit``; return whether that is worth writing down."""
-        if 0 <= now - self.declared.get(limit, -FRESH) < FRESH:
-            return False
-        self.since = self.since or now
-        self.declared = {known: seen for known, seen in self.declared.items() if now - seen < DECLARED} | {limit: now}
-        return True
-
-    def disagreement(self, now: int) -> tuple[int, ...]:
-        """Return the limits that differ, once a day; empty where there is nothing to tell."""
-        if len(self.declared) < 2 or now - self.told < DAY_MS:
-            return ()
-        self.told = now
-        return tuple(sorted(self.declared))
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -116,6 +84,8 @@ class Book:
         self.state = state
         self.now = now
         self.entries: list[Entry] = []
+        self.forgotten: dict[str, int] = {}
+        """Leases that are not kept any more → what of their spend is in the counters."""
 
     def note(self, identity: str, kind: str, settled: int, leased: int, *, slot: int | None = None) -> None:
         """Change the counters, and write the entry that says so."""
@@ -127,40 +97,55 @@ class Book:
         if settled or leased:
             self.entries.append(Entry(identity, kind, settled, leased, self.now))
 
-    def step(self, step: Step, limit: int) -> Reply:
-        """Do a step under the ``limit`` in force, and return how things stand then."""
+    def step(self, step: Step, limit: int, since: int, counted: Callable[[str], int]) -> Reply:
+        """Do a step under the ``limit`` in force, and return how things stand then.
+
+        ``since``: when calls were first counted by a budget of this shape. ``counted`` returns what is in the counters
+        of the spend of a lease that was forgotten.
+        """
         state = self.state
         slot = self.now // step.rolling if step.rolling else step.day
-        if not state.opened:
-            if step.opening is None:
-                return self._reply(Lease(), unopened=True)
-            state.opened = True
-            self.note("opening", "opening", step.opening, 0, slot=slot)
+        if not state.opened and not self._open(step, since, slot):
+            return self._reply(Lease(), unopened=True, since=since)
         state.limit, state.end = limit + state.extra, step.end
         self._expire(slot)
         if step.rolling:
             self._leave(slot - SLOTS)
         lease = state.leases.get(step.lease)
+        if lease is None and step.seq > 1:
+            lease = self._bury(step.lease, counted(step.lease))
         if lease is None:
-            if step.seq > 1:
-                self._bury(step.lease)
-                return self._reply(Lease(), lost=True)
             lease = state.leases[step.lease] = Lease()
+        elif lease.seq == CLOSED:
+            return self._reply(lease, lost=True)
         elif step.seq <= lease.seq:
             return self._reply(lease)
         refused = self._do(step, lease, slot)
         return self._reply(lease, refused=refused, fired=self._claim(step))
 
-    def recover(self, remains: Remains, day: int) -> None:
+    def recover(self, remains: Remains, counted: Callable[[str], int]) -> None:
         """Charge what the lease of a dead process had spent and in flight, and give back the rest."""
         lease = self.state.leases.get(remains.lease)
-        if lease is None or lease.seq == CLOSED:
-            return
+        if lease is None:
+            lease = Lease(reported=counted(remains.lease))
+            lease.slot = self.now // remains.rolling if remains.rolling else remains.day
         self._revive(remains.lease, lease)
-        charged = max(0, remains.total - lease.reported) + remains.flight
-        slot = lease.slot or (max(self.state.slots) if self.state.slots else day)
-        self.note(f"{remains.lease}:recovered", "recovered", charged, -lease.hold, slot=slot)
-        self._bury(remains.lease)
+        charged = max(0, remains.total + remains.flight - lease.reported)
+        self.note(f"{remains.lease}:recovered:{lease.seq}", "recovered", charged, -lease.hold, slot=lease.slot)
+        self._bury(remains.lease, lease.reported + charged, lease.slot)
+
+    def _open(self, step: Step, since: int, slot: int) -> bool:
+        """Take in what was spent before, where that is told or nothing can have been; return whether it was."""
+        if step.opening is None and since > step.start:
+            return False
+        found = step.opening or ()
+        amount = self.state.opening = sum(part for _, part in found)
+        for place, part in found:
+            at = min(place, slot)
+            self.state.slots[at] = self.state.slots.get(at, 0) + part
+        self.state.opened = True
+        self.note("opening", "opening", amount, 0)
+        return True
 
     def _do(self, step: Step, lease: Lease, slot: int) -> bool:
         """Take in what was spent, give back, grant; return whether the least that is needed was refused."""
@@ -176,14 +161,16 @@ class Book:
         lease.hold, lease.reported, lease.seq = hold + granted, max(step.total, lease.reported), step.seq
         lease.expires, lease.flight, lease.risk, lease.slot = self.now + step.ttl + GRACE, step.flight, step.risk, slot
         if step.close:
-            self._bury(step.lease)
+            self._bury(step.lease, lease.reported, slot)
         refused = granted < step.need
         state.refused = refused or (state.refused and not step.need)
         return refused
 
-    def _bury(self, identity: str) -> None:
-        """Close a lease for good."""
-        self.state.leases[identity] = Lease(seq=CLOSED, expires=self.now - DAY_MS + REMEMBERED)
+    def _bury(self, identity: str, counted: int, slot: int = 0) -> Lease:
+        """Close a lease for good, with what of its spend is in the counters."""
+        buried = Lease(reported=counted, seq=CLOSED, slot=slot, expires=self.now - DAY_MS + REMEMBERED)
+        self.state.leases[identity] = buried
+        return buried
 
     def _granted(self, step: Step, settled: int, leased: int) -> int:
         if step.percent is None or step.close:
@@ -194,6 +181,7 @@ class Book:
     def _expire(self, slot: int) -> None:
         for identity, lease in list(self.state.leases.items()):
             if lease.hold <= 0 and self.now > lease.expires + (SUSPENDED if lease.suspense else DAY_MS):
+                self.forgotten[identity] = lease.reported + lease.suspense
                 del self.state.leases[identity]
             elif lease.hold and self.now > lease.expires:
                 held, lease.hold = lease.hold, 0
@@ -210,7 +198,8 @@ class Book:
     def _leave(self, oldest: int) -> None:
         for slot in [slot for slot in self.state.slots if slot < oldest]:
             gone = self.state.slots.pop(slot)
-            self.note(f"{slot}:left", "left", -gone, 0)
+            self.state.opening = max(0, self.state.opening - gone)  # it is the oldest
+            self.note(f"{slot}:left:{self.now}", "left", -gone, 0)
 
     def _claim(self, step: Step) -> tuple[int, ...]:
         claims, now = self.state.claims, self.now
@@ -234,22 +223,14 @@ class Book:
         fired: tuple[int, ...] = (),
         lost: bool = False,
         unopened: bool = False,
+        since: int = 0,
     ) -> Reply:
         state = self.state
         return Reply(
             hold=lease.hold, reported=lease.reported, settled=state.settled, leased=state.leased,
             flight=sum(each.flight for each in state.leases.values()),
-            limit=state.limit, refused=refused, fired=fired, lost=lost, unopened=unopened,
+            limit=state.limit, refused=refused, fired=fired, lost=lost, unopened=unopened, since=since,
         )  # fmt: skip
-
-
-def carried(before: State | None, identity: Identity, step: Step, limit: int) -> int:
-    """Return what a new account is given of the window before it: all of the limit where nobody called then."""
-    if not step.carry:
-        return 0
-    if before is not None:
-        return max(0, min(limit, before.limit - before.settled - before.leased))
-    return limit if identity.since and identity.since <= step.carry_since else 0
 
 
 def figures(account: Account, state: State, identity: Identity, now: int) -> Figures:
@@ -264,6 +245,7 @@ def figures(account: Account, state: State, identity: Identity, now: int) -> Fig
         flight=sum(lease.flight for lease in live),
         risk=sum(lease.risk for lease in live),
         suspense=sum(lease.suspense for lease in live),
+        opening=state.opening,
         refused=state.refused,
         days=dict(state.slots),
         end=state.end,

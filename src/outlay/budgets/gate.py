@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import time_ns
 
 from outlay.alerts.alert import Alert
 from outlay.budgets.amounts import amounts_of, expected
 from outlay.budgets.budget import Budget
+from outlay.budgets.claims import Claims
 from outlay.budgets.course import Course, course_of
 from outlay.budgets.decision import Ask, Decision
 from outlay.budgets.journal import Journal
 from outlay.budgets.keeper import Keeper
 from outlay.budgets.learned import Learned
 from outlay.budgets.leases import Held, Lease, Leases
-from outlay.budgets.notices import foreseen
 from outlay.budgets.plan import Lacking, Plan
 from outlay.budgets.refusals import exceeded, lacking, unreachable, worthless
 from outlay.budgets.slices import Slice, Terms, here, read, signed
@@ -62,7 +62,7 @@ class Budgets:
             journals: folder for what a killed process leaves as evidence; one for each store. None: what it held stays
                 charged.
             sink: takes alerts, on the budgets' own thread.
-            opening: says what a window had cost (nano-USD) before its budget was first counted; 0 without it.
+            opening: says what a window had cost before its budget was first counted; nothing without it.
             ttl: seconds for which a lease lives without a word from its holder.
             key: what slices are signed with.
             slice_: the slice that this whole process spends.
@@ -75,6 +75,7 @@ class Budgets:
         self._teller = Teller(store, self._leases, ttl=int(ttl * 1000), sink=sink, opening=opening)
         self._keeper = Keeper(self._leases, self._teller, store, journals, beat=ttl / 3)
         self._learned = Learned()
+        self._claims = Claims(store, project)
         self._key, self._slice = key, slice_
         self._slices: dict[str, tuple[Terms, Plan]] = {}
         if slice_ is not None:
@@ -151,15 +152,15 @@ class Budgets:
         budgets = [plan.budget for plan in self.plans]
         return standings(budgets, self.store.figures(self.project), time_ns(), self._timezone)
 
-    def foresee(self) -> list[Alert]:
-        """Return an alert for each limit that will not last until its window ends. Raises ``StoreDown``."""
-        now = time_ns()
-        return [found for each in self.status() if (found := foreseen(each, self.project, now)) is not None]
+    def foresee(self) -> Iterator[Alert]:
+        """Yield the alerts of limits that will not last which are this process's to raise. Raises ``StoreDown``."""
+        return self._claims.foreseen({plan.budget.name: plan for plan in self.plans}, self.status())
 
     def flush(self) -> None:
         """Tell the store what was spent until now, and raise what alerts are due. Raises ``StoreDown``."""
         self._keeper.beat()
         self._teller.raise_due()
+        self._teller.confirm()
 
     def close(self) -> None:
         """Give back what is not spent, and stop. What calls in flight hold stays charged until evidence comes."""
@@ -170,7 +171,8 @@ class Budgets:
             if live:
                 self._teller.report(live, closing=True)
             self._teller.raise_due()
-            keep = any(lease.flight for lease in live)
+            self._teller.confirm()
+            keep = any(lease.flight or lease.total != lease.reported for lease in live)
         except StoreDown:
             keep = True
         self._leases.close(keep=keep)
@@ -200,7 +202,7 @@ class Budgets:
         found = self._slices.get(value)
         if found is None or time_ns() >= found[0].until:
             terms = read(value, self._key, time_ns())
-            found = self._slices[value] = (terms, Plan(terms.budget, terms.project))
+            found = self._slices[value] = (terms, Plan(terms.budget, terms.project, new=True))
         return found
 
     def share(self, ask: Ask, until: int) -> Slice:

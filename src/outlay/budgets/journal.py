@@ -5,12 +5,13 @@ A store to mapped memory outlives the process, though not the machine. An adviso
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,16 +21,30 @@ from outlay.guard import logger
 from outlay.locking import lock_exclusive, lock_shared
 
 SLOT = 1024
-"""Bytes of a slot: (spent, in flight, length of the text) and the text, which names lease and account."""
+"""Bytes of a slot: (spent, in flight, length of the text) and the text, a ``Kept``."""
 SLOTS = 256
 """Slots of a file; who holds more leases has more files."""
 HEAD = struct.Struct("<16s48s")
 FIGURES = struct.Struct("=qq")
 LENGTH = struct.Struct("=q")
-MAGIC = b"outlay leases 1\n"
+MAGIC = b"outlay leases 2\n"
 SUFFIX = ".leases"
 MAKING = 60.0
 """Seconds that a file may be empty before it is nobody's."""
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What a slot says of its lease beside the figures; what is not told here is as in ``Remains``."""
+
+    lease: str
+    account: Account
+    shape: str
+    began: int
+    day: int
+    rolling: int
+    end: int | None
+    after: str = ""
+    """The lease whose place this one has taken, with all that it had not told: its slot does not count any more."""
 
 
 class Journal:
@@ -41,15 +56,15 @@ class Journal:
         self._files: list[tuple[Path, int, mmap.mmap, memoryview]] = []
         self._free: list[int] = []
 
-    def enter(self, lease: str, account: Account, spent: int, flight: int) -> tuple[memoryview, int]:
+    def enter(self, kept: Kept, spent: int, flight: int) -> tuple[memoryview, int]:
         """Return the place (memory, index) at which a lease's figures stand: spent, and behind it in flight.
 
         They are to be stored one by one, the one that grows first: a kill may come between any two instructions, and
         ``struct`` clears what it packs into. Raises OSError.
         """
-        text = msgspec.json.encode((lease, account))
+        text = msgspec.json.encode(kept)
         if len(text) > SLOT - FIGURES.size - LENGTH.size:
-            raise OSError(f"the account {account.key[:80]}… has too long a name for the journal")
+            raise OSError(f"the account {kept.account.key[:80]}… has too long a name for the journal")
         if not self._free:
             self._add()
         slot = self._free.pop()
@@ -67,6 +82,10 @@ class Journal:
         figures[index + FIGURES.size // LENGTH.size] = 0
         number = next(number for number, file in enumerate(self._files) if file[3] is figures)
         self._free.append(number * SLOTS + (index * LENGTH.size - HEAD.size) // SLOT)
+
+    def begun(self, project: str, budget: str) -> int | None:
+        """Return when the first call of a budget was made that journals beside this one count, and this one."""
+        return begun(self._folder, project, budget)
 
     def close(self, *, keep: bool) -> None:
         """Let go of the files, and delete them unless they are to be ``keep``-t as evidence."""
@@ -114,7 +133,7 @@ def adopt(folder: Path, recover: Callable[[Sequence[Remains]], None]) -> int:
             continue
         try:
             if lock_exclusive(fd) and not _begun(path):
-                remains = list(_read(path, fd))
+                remains = _remains(path, fd)
                 recover(remains)
                 path.unlink(missing_ok=True)
                 found += len(remains)
@@ -132,8 +151,35 @@ def _begun(path: Path) -> bool:
     return not found.st_size and time.time() - found.st_mtime < MAKING
 
 
-def _read(path: Path, fd: int) -> Iterator[Remains]:
-    content = os.read(fd, os.fstat(fd).st_size)  # by its name it may be gone: its owner has just closed it
+def begun(folder: Path, project: str, budget: str) -> int | None:
+    """Return when the first of the calls was made that leases of a budget in ``folder`` count; None without any.
+
+    Milliseconds since the epoch, of processes that live and of dead ones.
+    """
+    found = []
+    for path in folder.glob(f"*{SUFFIX}") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            content = path.read_bytes()
+            found += [kept for _, _, kept in _slots(content, path, quiet=True)]
+    of_it = [kept.began for kept in found if (kept.account.project, kept.account.budget) == (project, budget)]
+    return min(of_it, default=None)
+
+
+def _remains(path: Path, fd: int) -> list[Remains]:
+    slots = list(_slots(os.read(fd, os.fstat(fd).st_size), path))  # by its name it may be gone: its owner closes it
+    succeeded: Collection[str] = {kept.after for _, _, kept in slots}
+    return [
+        Remains(
+            account=kept.account, lease=kept.lease, total=spent, flight=flight, shape=kept.shape, began=kept.began,
+            day=kept.day, rolling=kept.rolling, end=kept.end,
+        )
+        for spent, flight, kept in slots
+        if kept.lease not in succeeded
+    ]  # fmt: skip
+
+
+def _slots(content: bytes, path: Path, *, quiet: bool = False) -> Iterator[tuple[int, int, Kept]]:
+    """Yield (spent, in flight, what is kept) of each slot that is in use."""
     if len(content) < HEAD.size or HEAD.unpack_from(content) != (MAGIC, boot_id()):
         return
     for offset in range(HEAD.size, len(content) - SLOT + 1, SLOT):
@@ -143,11 +189,12 @@ def _read(path: Path, fd: int) -> Iterator[Remains]:
         if not 0 < length <= SLOT - (start - offset):
             continue
         try:
-            lease, account = msgspec.json.decode(content[start : start + length], type=tuple[str, Account])
+            kept = msgspec.json.decode(content[start : start + length], type=Kept)
         except msgspec.MsgspecError:
-            logger.warning("outlay can't read a lease of a killed process in %s; what it held stays charged.", path)
+            if not quiet:  # else its owner is writing it just now
+                logger.warning("outlay can't read a lease of a killed process in %s; what it held stays charged.", path)
             continue
-        yield Remains(account=account, lease=lease, total=spent, flight=flight)
+        yield spent, flight, kept
 
 
 def boot_id() -> bytes:

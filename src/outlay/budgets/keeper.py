@@ -73,6 +73,7 @@ class Keeper:
                 self._due = time.monotonic() + self._beat
                 self._safely(self.beat)
             self._safely(self._teller.raise_due)
+            self._safely(self._teller.confirm)
 
     def _safely(self, work: Callable[[], object]) -> None:
         with _keeping, contextlib.suppress(StoreDown):  # said by the breaker; the next beat tries again

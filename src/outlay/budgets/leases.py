@@ -8,10 +8,10 @@ anything else is reserved.
 from __future__ import annotations
 
 import threading
-from time import monotonic_ns
+from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING
 
-from outlay.budgets.journal import Journal
+from outlay.budgets.journal import Journal, Kept
 from outlay.budgets.trade import Account
 from outlay.guard import logger
 from outlay.ids import span_id
@@ -26,7 +26,7 @@ class Lease:
     """This process's part of one account."""
 
     __slots__ = (
-        "account", "asked", "closing", "denied", "denied_until", "end", "expires", "flight",
+        "account", "asked", "began", "closing", "denied", "denied_until", "end", "expires", "flight",
         "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
         "opening", "place", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
         "soft", "start", "told", "total", "values", "wish",
@@ -38,7 +38,9 @@ class Lease:
         self.soft = not plan.budget.blocks
         self.start: int = 0
         self.end: int | None = None
-        self.opening: int | None = None
+        self.began: int = 0
+        """Milliseconds since the epoch of its first call."""
+        self.opening: tuple[tuple[int, int], ...] | None = None
         self.seq = self.hold = self.reported = self.total = self.flight = self.free = self.risk = 0
         self.settled = self.leased = self.flight_elsewhere = self.limit = self.told = 0
         self.expires = self.denied = self.denied_until = self.refilled = 0
@@ -158,16 +160,39 @@ class Leases:
     def enter(self, lease: Lease) -> None:
         """Have a lease that is about to hold something written to the journal. The lock is held."""
         self.live.add(lease)
-        if self._journal is None or lease.memory is not None:
+        if lease.memory is None:
+            self._write(lease)
+
+    def succeed(self, lease: Lease, before: str) -> None:
+        """Have a lease, which has another identity now than ``before``, written anew. The lock is held."""
+        old = None if lease.memory is None else (lease.memory, lease.place)
+        lease.memory = None
+        self._write(lease, before)  # first: whenever a kill comes, what is not told yet is written once
+        if self._journal is not None and old is not None:
+            self._journal.leave(old)
+
+    def begun(self, lease: Lease) -> int:
+        """Return when the first call was made that is counted on this machine by the budget of a lease, in ms."""
+        account = lease.account
+        with self.lock:
+            own = [each.began for each in self.live if each.plan is lease.plan]
+        kept = None if self._journal is None else self._journal.begun(account.project, account.budget)
+        return min([lease.began, *own, *([] if kept is None else [kept])])
+
+    def _write(self, lease: Lease, after: str = "") -> None:
+        if self._journal is None:
             return
+        plan = lease.plan
+        kept = Kept(
+            lease.id, lease.account, plan.shape, lease.began, plan.day(lease, time_ns()), plan.rolling,
+            None if lease.end is None else lease.end // 10**6, after,
+        )  # fmt: skip
         try:
-            place = self._journal.enter(lease.id, lease.account, lease.total, lease.flight)
+            lease.memory, lease.place = self._journal.enter(kept, lease.total, lease.flight)
         except OSError as error:
             if not self._without:
                 self._without = True
                 logger.warning("outlay can't note what budgets hold (%s): if it is killed, that stays charged.", error)
-            return
-        lease.memory, lease.place = place
 
     def leave(self, lease: Lease) -> None:
         """Forget a lease that holds nothing any more. The lock is held."""

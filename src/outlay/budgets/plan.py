@@ -29,8 +29,11 @@ class Lacking(Exception):
 class Plan:
     """A budget with what it needs at each call worked out once."""
 
-    def __init__(self, budget: Budget, project: str, zone: str = "UTC") -> None:
-        """Make the plan of ``budget`` in ``project``; ``zone`` is used where the budget names none."""
+    def __init__(self, budget: Budget, project: str, zone: str = "UTC", *, new: bool = False) -> None:
+        """Make the plan of ``budget`` in ``project``; ``zone`` is used where the budget names none.
+
+        ``new``: nothing can have been spent before it is first counted.
+        """
         self.budget = budget
         self.zone = ZoneInfo(budget.timezone or zone)
         self.limit = int(budget.limit * NANO)
@@ -40,7 +43,10 @@ class Plan:
         """What is done below the percent that blocks, the highest first; to block is the reservation's part."""
         self.leases: dict[tuple[str, ...], Lease] = {}
         """The leases of the window that is open, by the values of the scope and the run."""
+        self.shape = _shape(budget, self.zone.key)
+        """What tells one way to count this budget from another."""
         self._project = project
+        self._new = new or budget.per == "run"
         self._window: Window | None = None
         self._patterns = [(key, _pattern(patterns)) for key, patterns in budget.where.items()]
 
@@ -56,6 +62,11 @@ class Plan:
                 return False
         return True
 
+    def counts(self, lease: Lease, ask: Ask) -> bool:
+        """Return whether a call, in the window of ``lease``, falls under it."""
+        values = {name: self._value(ask, name, ask.model) or NONE for name in self.budget.scope}
+        return values == lease.values and self.covers(ask, ask.model)
+
     def lease(self, ask: Ask, model: str | None) -> Lease:
         """Return the lease that the call falls under, made here if need be. Raises ``Lacking``."""
         window = self.window(ask.at)
@@ -68,7 +79,7 @@ class Plan:
                 *(self._scope_value(ask, name, model) for name in self.budget.scope),
             )
         lease = self.leases.get(key)
-        return lease if lease is not None else self._made(key, window)
+        return lease if lease is not None else self._made(key, window, ask.at)
 
     def window(self, moment: int) -> Window:
         """Return the window that a moment lies in."""
@@ -92,6 +103,10 @@ class Plan:
         last = moment if lease.end is None else min(moment, lease.end - 1)
         return day_of(max(last, lease.start), self.zone)
 
+    def start(self, lease: Lease, moment: int) -> int:
+        """Return from when on, in ms since the epoch, spend counts in a lease's window as it is at ``moment``."""
+        return (moment - (rolling_length(self.budget.per) or 0) if self.rolling else lease.start) // 10**6
+
     def earlier(self, lease: Lease) -> tuple[str, int]:
         """Return id and start (milliseconds) of the window whose remainder is carried over; nothing without."""
         if not self.budget.carry_over or lease.end is None:
@@ -101,12 +116,14 @@ class Plan:
         )
         return found.id, found.start // 10**6
 
-    def _made(self, key: tuple[str, ...], window: Window) -> Lease:
+    def _made(self, key: tuple[str, ...], window: Window, at: int) -> Lease:
         values = dict(zip(self.budget.scope, key[2:], strict=True)) if self.budget.scope else {}
         scope = ",".join(f"{name}={_short(value)}" for name, value in values.items())
         name = f"run:{key[1]}" if self.budget.per == "run" else window.id
         lease = Lease(self, Account(self._project, self.budget.name, scope, name), values, key)
-        lease.start, lease.end = window.start, window.end
+        lease.start, lease.end, lease.began = window.start, window.end, at // 10**6
+        if self._new:
+            lease.opening = ()
         return self.leases.setdefault(key, lease)
 
     def forget(self, lease: Lease) -> None:
@@ -134,6 +151,11 @@ class Plan:
 def follows(budget: Budget) -> bool:
     """Return whether a budget's windows follow each other on a calendar."""
     return budget.per in CALENDAR
+
+
+def _shape(budget: Budget, zone: str) -> str:
+    said = (budget.per, zone, budget.first_weekday, budget.scope, sorted(budget.where.items()), budget.run)
+    return blake2b(repr(said).encode(), digest_size=6).hexdigest()
 
 
 def _pattern(patterns: tuple[str, ...]) -> Callable[[str], object]:

@@ -30,6 +30,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """By processes, calls in flight included."""
     suspense: int
     """Of what is spent: held by processes that died without a trace of what they spent."""
+    opening: int
+    """Of what is spent: before the budget was first counted, as a ledger knew it."""
     overshoot: int
     """What calls in flight may cost beyond their reservations at most."""
     blocks: bool
@@ -90,7 +92,8 @@ def _line(
     return Standing(
         budget=budget.name, scope=scope, window=found.account.window if found else window.id if window else "",
         limit=limit, spent=spent, held=found.flight if found else 0, leased=found.leased if found else 0,
-        suspense=found.suspense if found else 0, overshoot=found.risk if found else 0, blocks=budget.blocks,
+        suspense=found.suspense if found else 0, opening=found.opening if found else 0,
+        overshoot=found.risk if found else 0, blocks=budget.blocks,
         refused=found.refused if found else False, resets=_moment(end, zone), forecast=told, status=state,
         sentence=sentence(state, told, _today(now, zone)), override=found.override if found else None,
         override_until=None if until is None else datetime.fromtimestamp(until / 1000, UTC),

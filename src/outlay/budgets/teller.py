@@ -34,8 +34,9 @@ SENSELESS = (LookupError, TypeError, ValueError, msgspec.MsgspecError)
 _raising = guard("raising an alert")
 
 Sink = Callable[[Alert], object]
-Opening = Callable[[Lease], int]
-"""Nano-USD that had been spent in a lease's account before it was first counted in the store."""
+Opening = Callable[[Lease, int], tuple[tuple[int, int], ...]]
+"""What had been spent in a lease's account by calls before a moment (milliseconds since the epoch), which is when they
+were first counted: (day since the epoch, or slot of a rolling window; nano-USD)."""
 
 
 class Teller:
@@ -46,13 +47,14 @@ class Teller:
         self.breaker = Breaker()
         self._store, self._leases, self._ttl, self._sink, self._opening = store, leases, ttl, sink, opening
         self._on_its_way = threading.Lock()
-        self._confirmed: dict[Lease, list[int]] = {}
+        self._safe: set[tuple[Lease, int]] = set()
+        """Alerts that were raised, of which the store is to hear so."""
         self._due: SimpleQueue[tuple[Lease, Reply]] = SimpleQueue()
 
     def forked(self) -> None:
         """Start afresh in a child."""
         self._on_its_way = threading.Lock()
-        self._confirmed = {}
+        self._safe = set()
         self._due = SimpleQueue()
 
     def fetch(self, parts: Sequence[tuple[Lease, int]], *, need: bool = True) -> None:
@@ -103,10 +105,20 @@ class Teller:
                     again.append(lease)
         for (lease, _, _), reply in zip(wanted, replies, strict=True):
             if reply.unopened:
-                lease.opening = self._opening(lease) if self._opening else 0
+                lease.opening = self._looked_up(lease, reply.since)
             if reply.fired or reply.disagree:
                 self._due.put((lease, reply))
         return again
+
+    def _looked_up(self, lease: Lease, since: int) -> tuple[tuple[int, int], ...]:
+        """Return what was spent before any call was counted that leases have told of, or are to tell of yet."""
+        until = min(since, self._leases.begun(lease))
+        while self._opening is not None:
+            found = self._opening(lease, until)
+            if (first := self._leases.begun(lease)) >= until:  # no other process has begun meanwhile
+                return found
+            until = first
+        return ()
 
     def _step(self, lease: Lease, amount: int, need: bool, *, spare: bool, closing: bool) -> Step:  # noqa: FBT001 - a part of what is wanted
         budget = lease.plan.budget
@@ -125,9 +137,10 @@ class Teller:
             account=lease.account, lease=lease.id, seq=lease.seq, total=lease.total, flight=lease.flight,
             risk=lease.risk, give=give, need=0 if lease.soft else self._need(lease, amount), wish=wish + deficit,
             close=lease.closing, ttl=self._ttl, limit=lease.plan.limit, percent=budget.blocks_at, alerts=budget.alerts,
-            confirmed=tuple(self._confirmed.pop(lease, ())), rolling=lease.plan.rolling,
+            confirmed=tuple(percent for of, percent in list(self._safe) if of is lease), rolling=lease.plan.rolling,
             day=lease.plan.day(lease, time_ns()), carry=carry,
-            carry_since=since, opening=lease.opening if self._opening else 0,
+            carry_since=since, shape=lease.plan.shape, began=lease.began, start=lease.plan.start(lease, time_ns()),
+            opening=lease.opening if self._opening else (),
             end=None if lease.end is None else lease.end // 10**6,
         )  # fmt: skip
 
@@ -170,8 +183,13 @@ class Teller:
             lease.seq = 0
             return True
         if reply.lost:
+            lease.reported = min(reply.reported, lease.total)
+            if step.close:
+                self._closed(lease)
+                return lease in self._leases.live
             self._begin_anew(lease)
-            return not step.close
+            return True
+        self._safe.difference_update([(lease, percent) for percent in step.confirmed])
         lease.hold, lease.reported = reply.hold, reply.reported
         lease.free = reply.hold - (lease.total - reply.reported) - lease.flight
         lease.settled, lease.leased, lease.limit = reply.settled, reply.leased, reply.limit
@@ -189,22 +207,20 @@ class Teller:
 
     def _closed(self, lease: Lease) -> None:
         used = lease.flight or lease.total != lease.reported  # since the step was made
-        self._begin_anew(lease)
-        if used:
-            self._leases.enter(lease)
-        else:
+        if not used:
             self._leases.leave(lease)
             lease.plan.forget(lease)
+        self._begin_anew(lease)
 
     def _begin_anew(self, lease: Lease) -> None:
-        """Give a lease another identity, under which it tells only what the old one had not told."""
-        if lease.memory is not None:
-            self._leases.leave(lease)
+        """Give a lease another identity, under which it tells only what of its spend is not in the counters."""
         lease.total -= lease.reported
         lease.told = lease.given = lease.reported = lease.hold = lease.seq = lease.low = 0
-        lease.id = span_id()
+        before, lease.id = lease.id, span_id()
         lease.free = -lease.total - lease.flight
         lease.report_at = lease.total + 1
+        if lease in self._leases.live:
+            self._leases.succeed(lease, before)
 
     def raise_due(self) -> None:
         """Raise the alerts that it fell to this process to raise; those that can't be are given to another later."""
@@ -217,7 +233,13 @@ class Teller:
             for percent in reply.fired:
                 with _raising:
                     self._sink(threshold(lease, percent, at))
-                    self._confirmed.setdefault(lease, []).append(percent)
+                    self._safe.add((lease, percent))
+
+    def confirm(self) -> None:
+        """Tell the store which alerts are safe: until it knows, others may raise them. Raises ``StoreDown``."""
+        with self._on_its_way:
+            for lease in dict.fromkeys(lease for lease, _ in list(self._safe)):
+                self._trip([(lease, 0, False)], closing=lease not in self._leases.live)
 
     @property
     def due(self) -> bool:

@@ -69,8 +69,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the window whose remainder is added to the limit; empty for none."""
     carry_since: int = 0
     """Milliseconds since the epoch at which that window began."""
-    opening: int | None = 0
-    """What had been spent in this window before it was first counted here; None where that must be looked up first."""
+    shape: str = ""
+    """What tells one way to count this budget from another: its windows, its scope and its calls."""
+    began: int = 0
+    """Milliseconds since the epoch at which the lease's first call was made."""
+    start: int = 0
+    """Milliseconds since the epoch from which on what is spent counts in this window."""
+    opening: tuple[tuple[int, int], ...] | None = ()
+    """What had been spent in this window before it was first counted, as (day or slot, amount); None where that must be
+    looked up, if it matters."""
     end: int | None = None
     """Milliseconds since the epoch at which the window ends."""
 
@@ -81,7 +88,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     hold: int
     """Of the lease, not spent as far as was told."""
     reported: int
-    """Spent by the lease as far as was told."""
+    """Spent by the lease as far as was told; of one that is lost, what of its spend is in the counters."""
     settled: int
     leased: int
     """By all leases."""
@@ -95,9 +102,11 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     disagree: tuple[int, ...] = ()
     """Limits that processes disagree about, lowest first, where it falls to this process to tell."""
     lost: bool = False
-    """The lease is not known: begin another."""
+    """The lease is closed or not known: begin another, for what is not counted yet."""
     unopened: bool = False
     """Nothing was done: the same step is to come with an ``opening``."""
+    since: int = 0
+    """Milliseconds since the epoch at which a budget of this shape first counted calls; told with ``unopened``."""
 
 
 class Remains(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +116,12 @@ class Remains(msgspec.Struct, frozen=True, kw_only=True):
     lease: str
     total: int
     flight: int
+    shape: str = ""
+    """As these, in ``Step``: for a lease that the store has never heard of, or not any more."""
+    began: int = 0
+    day: int = 0
+    rolling: int = 0
+    end: int | None = None
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +135,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     risk: int
     suspense: int
     """Part of ``settled``: held by processes that died, without evidence of what they spent."""
+    opening: int
+    """Part of ``settled``: spent before the budget was first counted, as a ledger knew it."""
     refused: bool
     days: dict[int, int]
     end: int | None
@@ -138,12 +155,20 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Counter less entries."""
 
 
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """An account's entry of what had been spent before it was first counted."""
+
+    key: str
+    amount: int
+
+
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """Counters beside what their entries and leases add up to."""
 
     accounts: int
     entries: int
     differences: tuple[Difference, ...]
+    openings: tuple[Before, ...] = ()
 
 
 class Store(Protocol):
@@ -153,7 +178,7 @@ class Store(Protocol):
         """Do ``steps``, each of another account, in the order of their keys, and return the replies in their own."""
 
     def recover(self, remains: Sequence[Remains]) -> None:
-        """Charge what leases of a dead process had spent or in flight, and give back the rest."""
+        """Charge what leases of a dead process had spent or in flight and is not counted yet; give back the rest."""
 
     def figures(self, project: str) -> list[Figures]:
         """Return every account of a project that is kept."""

@@ -117,6 +117,7 @@ def audit(data: Path | None, *, as_json: bool) -> int:
                 {"account": one.key, "settled_usd": dollars(one.settled), "leased_usd": dollars(one.leased)}
                 for one in found.differences
             ],
+            "openings": [{"account": one.key, "amount_usd": dollars(one.amount)} for one in found.openings],
         })  # fmt: skip
     else:
         click.echo(
@@ -127,6 +128,8 @@ def audit(data: Path | None, *, as_json: bool) -> int:
             click.echo(
                 f"{one.key}: settled off by {dollars(one.settled):f} USD, leased by {dollars(one.leased):f} USD."
             )
+        for before in found.openings:
+            click.echo(f"{before.key}: begins with {dollars(before.amount):f} USD that was spent before it was set.")
     return EXCEEDED if found.differences else 0
 
 
@@ -189,6 +192,8 @@ def _note(line: Standing) -> str:
         notes.append(f"its limit was set by `outlay budgets set`{end}")
     if line.declared:
         notes.append(f"processes disagree about its limit ({', '.join(money(dollars(one)) for one in line.declared)})")
+    if line.opening:
+        notes.append(f"{money(dollars(line.opening))} of what is spent was spent before the budget was set")
     if line.suspense:
         notes.append(f"{money(dollars(line.suspense))} of what is spent was held by processes that died")
     if line.overshoot:
@@ -202,6 +207,7 @@ def as_data(line: Standing) -> dict[str, Any]:
     return {
         "budget": line.budget, "scope": line.scope, "window": line.window, "limit_usd": dollars(line.limit),
         "spent_usd": dollars(line.spent), "held_usd": dollars(line.held), "left_usd": dollars(line.left),
+        "opening_usd": dollars(line.opening),
         "suspense_usd": dollars(line.suspense), "overshoot_usd": dollars(line.overshoot), "blocks": line.blocks,
         "refused": line.refused, "resets": line.resets, "status": line.status, "sentence": line.sentence,
         "forecast_usd": None if told is None else Decimal(str(round(told.amount, 6))),

@@ -36,9 +36,8 @@ def monthly(settings: Settings, folder: Path) -> list[Standing]:
 def show_monthly(out: Console, lines: list[Standing]) -> None:
     """Print a line for each budget: ``Budget month: $118.60 of $200.00, on track.``."""
     for line in lines:
-        out.print(
-            f"Budget {line.budget}: {money(dollars(line.spent))} of {money(dollars(line.limit))}, {line.sentence}."
-        )
+        limit = money(dollars(line.limit)) + ("" if line.override is None else " (set by `outlay budgets set`)")
+        out.print(f"Budget {line.budget}: {money(dollars(line.spent))} of {limit}, {line.sentence}.")
 
 
 def monthly_data(lines: list[Standing]) -> dict[str, object]:

@@ -17,6 +17,8 @@ TIME_UNITS: tuple[Unit, ...] = ("hour", "day", "week", "month")
 ROLLED = ("project", "feature", "path", "provider", "model")
 FIELDS = (*ROLLED, "host", "api", "operation", "transport", "release", "site", "outcome", "status", "error_type")
 """What a report can be broken down or filtered by, beside time and ``tag:NAME``."""
+ASKED = ("request_model",)
+"""The same, for budgets alone: they go by what a request says, before there is an answer."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,5 +119,5 @@ def check(question: Question) -> None:
     if sum(name in TIME_UNITS for name in question.by) > 1:
         raise ValueError("a report has one unit of time: hour, day, week or month")
     for name in (*question.keys, *question.filters):
-        if name not in FIELDS and not name.startswith("tag:"):
+        if name not in FIELDS + ASKED and not name.startswith("tag:"):
             raise ValueError(f"a report knows no {name!r}: use {', '.join((*TIME_UNITS, *FIELDS))} or tag:NAME")

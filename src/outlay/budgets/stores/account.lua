@@ -1,5 +1,6 @@
 -- One account's bookkeeping, as outlay/budgets/book.py has it: a test puts both through the same steps.
--- KEYS: account, what is declared of its budget, the account's entries, the account of the window before, the budget's accounts.
+-- KEYS: account, what is declared of its budget, the account's entries, the account of the window before, the budget's accounts,
+-- the account's leases that were forgotten.
 -- ARGV: "step" or "recover", and what that takes as JSON. Amounts are nano-USD, exact up to 2^53; times are milliseconds.
 
 local GRACE, UNCONFIRMED, DECLARED, FRESH, DAY, SUSPENDED, SLOTS, KEPT, CLOSED, REMEMBERED =
@@ -17,7 +18,6 @@ end
 local function whole(number) return string.format('%.0f', number) end
 
 local state = all(KEYS[1])
-local known = state.at ~= nil
 local function get(name) return tonumber(state[name] or 0) end
 local function put(name, number)
     state[name] = whole(number)
@@ -56,13 +56,38 @@ local function keep(id, lease)
     redis.call('HSET', KEYS[1], 'l:' .. id, table.concat(parts, ' '))
 end
 local function forget(id)
+    redis.call('HSET', KEYS[6], id, whole(leases[id].reported + leases[id].suspense))
     leases[id] = nil
     redis.call('HDEL', KEYS[1], 'l:' .. id)
 end
+local function counted(id) return tonumber(redis.call('HGET', KEYS[6], id) or 0) end
 
-local function bury(id)
-    keep(id, { hold = 0, reported = 0, seq = CLOSED, expires = now - DAY + REMEMBERED, suspense = 0, slot = 0, flight = 0,
-        risk = 0 })
+local function bury(id, reported, slot)
+    keep(id, { hold = 0, reported = reported, seq = CLOSED, expires = now - DAY + REMEMBERED, suspense = 0, slot = slot,
+        flight = 0, risk = 0 })
+    return leases[id]
+end
+
+-- Since when calls are counted by a budget of this shape.
+local function counting()
+    local name = 's:' .. given.shape
+    redis.call('HSETNX', KEYS[2], name, whole(math.min(given.began, now)))
+    return tonumber(redis.call('HGET', KEYS[2], name))
+end
+
+local function touch()
+    if not state.at then redis.call('SADD', KEYS[5], KEYS[1]) end
+    put('at', now)
+end
+
+local function lasts()
+    local keys = { KEYS[1], KEYS[3], KEYS[6] }
+    if given['end'] and given['end'] ~= cjson.null then
+        put('end', given['end'])
+        for _, key in ipairs(keys) do redis.call('PEXPIREAT', key, whole(given['end'] + KEPT)) end
+    elseif string.sub(given.account.window, 1, 4) == 'run:' then
+        for _, key in ipairs(keys) do redis.call('PEXPIRE', key, whole(SUSPENDED)) end
+    end
 end
 
 local function revive(id, lease)
@@ -92,7 +117,8 @@ local function leave(oldest)
         local slot = string.match(name, '^d:(%-?%d+)$')
         if slot and tonumber(slot) < oldest then
             drop(name)
-            note(slot .. ':left', 'left', -tonumber(amount), 0)
+            if get('opening') > 0 then put('opening', math.max(0, get('opening') - tonumber(amount))) end  -- it is the oldest
+            note(slot .. ':left:' .. whole(now), 'left', -tonumber(amount), 0)
         end
     end
 end
@@ -131,17 +157,23 @@ local function answer(lease, with)
     for _, each in pairs(leases) do flight = flight + each.flight end
     return {
         lease.hold, lease.reported, get('settled'), get('leased'), flight, get('limit'), with.refused or 0,
-        with.lost or 0, with.unopened or 0, with.fired or {}, with.disagree or {}
+        with.lost or 0, with.unopened or 0, with.fired or {}, with.disagree or {}, with.since or 0
     }
 end
 
 if verb == 'recover' then
+    counting()
+    touch()
     local lease = leases[given.lease]
-    if not lease or lease.seq == CLOSED then return 0 end
+    if not lease then
+        lease = { hold = 0, reported = counted(given.lease), seq = 0, suspense = 0 }
+        lease.slot = given.rolling > 0 and math.floor(now / given.rolling) or given.day
+    end
     revive(given.lease, lease)
-    local charged = math.max(0, given.total - lease.reported) + given.flight
-    note(given.lease .. ':recovered', 'recovered', charged, -lease.hold, lease.slot)
-    bury(given.lease)
+    local charged = math.max(0, given.total + given.flight - lease.reported)
+    note(given.lease .. ':recovered:' .. whole(lease.seq), 'recovered', charged, -lease.hold, lease.slot)
+    bury(given.lease, lease.reported + charged, lease.slot)
+    lasts()
     return 1
 end
 
@@ -152,7 +184,6 @@ local own = 'm:' .. whole(step.limit)
 local age = declared[own] and now - declared[own]
 local changed = not (age and age >= 0 and age < FRESH)
 if changed then
-    if not declared.since then redis.call('HSET', KEYS[2], 'since', whole(now)) end
     for name, seen in pairs(declared) do
         if string.sub(name, 1, 2) == 'm:' and now - seen >= DECLARED then
             declared[name] = nil
@@ -180,43 +211,43 @@ if declared.override and (not declared['until'] or now < tonumber(declared['unti
     lowest = tonumber(declared.override)
 end
 
-if not known then
-    redis.call('SADD', KEYS[5], KEYS[1])
+local since = counting()
+touch()
+local slot = step.rolling > 0 and math.floor(now / step.rolling) or step.day
+local nothing = { hold = 0, reported = 0 }
+if get('opened') == 0 then
     if step.carry ~= '' then
         local earlier = all(KEYS[4])
         if earlier.at then
             local left = tonumber(earlier.limit or 0) - tonumber(earlier.settled or 0) - tonumber(earlier.leased or 0)
             put('extra', math.max(0, math.min(lowest, left)))
-        elseif declared.since and tonumber(declared.since) <= step.carry_since then
+        elseif since <= step.carry_since then
             put('extra', lowest)
         end
     end
-end
-put('at', now)
-local slot = step.rolling > 0 and math.floor(now / step.rolling) or step.day
-local nothing = { hold = 0, reported = 0 }
-if get('opened') == 0 then
-    if step.opening == cjson.null then return answer(nothing, { unopened = 1, disagree = disagree }) end
+    if step.opening == cjson.null and since > step.start then
+        return answer(nothing, { unopened = 1, disagree = disagree, since = since })
+    end
+    local amount = 0
+    for _, part in ipairs(step.opening ~= cjson.null and step.opening or {}) do
+        local name = 'd:' .. whole(math.min(part[1], slot))
+        put(name, get(name) + part[2])
+        amount = amount + part[2]
+    end
     put('opened', 1)
-    note('opening', 'opening', step.opening, 0, slot)
+    if amount > 0 then put('opening', amount) end
+    note('opening', 'opening', amount, 0)
 end
 put('limit', lowest + get('extra'))
-if step['end'] ~= cjson.null then
-    put('end', step['end'])
-    for _, key in ipairs({ KEYS[1], KEYS[3] }) do redis.call('PEXPIREAT', key, whole(step['end'] + KEPT)) end
-end
-if step['end'] == cjson.null and string.sub(step.account.window, 1, 4) == 'run:' then
-    for _, key in ipairs({ KEYS[1], KEYS[3] }) do redis.call('PEXPIRE', key, whole(SUSPENDED)) end
-end
 expire(slot)
 if step.rolling > 0 then leave(slot - SLOTS) end
 local lease = leases[step.lease]
+if not lease and step.seq > 1 then lease = bury(step.lease, counted(step.lease), 0) end
+lasts()
 if not lease then
-    if step.seq > 1 then
-        bury(step.lease)
-        return answer(nothing, { lost = 1, disagree = disagree })
-    end
     lease = { hold = 0, reported = 0, seq = 0, expires = 0, suspense = 0, slot = 0, flight = 0, risk = 0 }
+elseif lease.seq == CLOSED then
+    return answer(lease, { lost = 1, disagree = disagree })
 elseif step.seq <= lease.seq then
     return answer(lease, { disagree = disagree })
 end
@@ -230,7 +261,7 @@ local grant = granted(step, get('settled') + spent, get('leased') + hold - lease
 note(step.lease .. ':' .. whole(step.seq), 'step', spent, hold + grant - lease.hold, slot)
 lease.hold, lease.reported, lease.seq = hold + grant, math.max(step.total, lease.reported), step.seq
 lease.expires, lease.flight, lease.risk, lease.slot = now + step.ttl + GRACE, step.flight, step.risk, slot
-if step.close then bury(step.lease) else keep(step.lease, lease) end
+if step.close then bury(step.lease, lease.reported, slot) else keep(step.lease, lease) end
 local refused = grant < step.need and 1 or 0
 put('refused', (refused == 1 or (get('refused') == 1 and step.need == 0)) and 1 or 0)
 return answer(lease, { refused = refused, fired = claim(step), disagree = disagree })

@@ -18,6 +18,10 @@ CREATE TABLE IF NOT EXISTS outlay_budget_leases (
     account text, id text, hold bigint NOT NULL, reported bigint NOT NULL, seq bigint NOT NULL, expires bigint NOT NULL,
     suspense bigint NOT NULL, slot bigint NOT NULL, flight bigint NOT NULL, risk bigint NOT NULL,
     PRIMARY KEY (account, id));
+CREATE TABLE IF NOT EXISTS outlay_budget_forgotten (
+    account text, id text, counted bigint NOT NULL, PRIMARY KEY (account, id));
+CREATE TABLE IF NOT EXISTS outlay_budget_shapes (
+    project text, budget text, shape text, since bigint NOT NULL, PRIMARY KEY (project, budget, shape));
 CREATE TABLE IF NOT EXISTS outlay_budget_claims (
     account text, percent int, at bigint NOT NULL, confirmed boolean NOT NULL, PRIMARY KEY (account, percent));
 CREATE TABLE IF NOT EXISTS outlay_budget_slots (
@@ -25,6 +29,8 @@ CREATE TABLE IF NOT EXISTS outlay_budget_slots (
 CREATE TABLE IF NOT EXISTS outlay_budget_entries (
     account text, id text, kind text NOT NULL, settled bigint NOT NULL, leased bigint NOT NULL, at bigint NOT NULL,
     PRIMARY KEY (account, id));
+
+ALTER TABLE outlay_budget_accounts ADD COLUMN IF NOT EXISTS opening bigint NOT NULL DEFAULT 0;
 
 CREATE OR REPLACE FUNCTION outlay_budget_note_1(
     k text, entry text, what text, spent bigint, held bigint, s bigint, at_ms bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -38,30 +44,62 @@ BEGIN
     INSERT INTO outlay_budget_entries VALUES (k, entry, what, spent, held, at_ms);
 END $$;
 
-CREATE OR REPLACE FUNCTION outlay_budget_bury_1(k text, lease text, at_ms bigint) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION outlay_budget_bury_2(k text, lease text, counted bigint, s bigint, at_ms bigint)
+RETURNS void LANGUAGE sql AS $$
     DELETE FROM outlay_budget_leases WHERE account = k AND id = lease;
-    INSERT INTO outlay_budget_leases VALUES (k, lease, 0, 0, 4503599627370496, at_ms - 86400000 + 600000, 0, 0, 0, 0);
+    INSERT INTO outlay_budget_leases
+        VALUES (k, lease, 0, counted, 4503599627370496, at_ms - 86400000 + 600000, 0, s, 0, 0);
 $$;
 
-CREATE OR REPLACE FUNCTION outlay_budget_recover_1(k text, lease text, total bigint, flight_left bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION outlay_budget_counted_2(k text, lease text) RETURNS bigint LANGUAGE sql AS $$
+    SELECT coalesce((SELECT counted FROM outlay_budget_forgotten WHERE account = k AND id = lease), 0);
+$$;
+
+CREATE OR REPLACE FUNCTION outlay_budget_counting_2(p text, b text, shape_of text, began bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
 DECLARE
-    l outlay_budget_leases;
-    now_ms bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+    known bigint;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended(k, 7075));
-    SELECT * INTO l FROM outlay_budget_leases WHERE account = k AND id = lease;
-    IF NOT FOUND OR l.seq = 4503599627370496 THEN RETURN; END IF;
-    IF l.suspense > 0 AND EXISTS (SELECT FROM outlay_budget_slots WHERE account = k AND slot = l.slot) THEN
-        l.hold := l.hold + l.suspense;
-        PERFORM outlay_budget_note_1(k, lease || ':' || l.seq || ':revived', 'revived', -l.suspense, l.suspense, l.slot, now_ms);
+    SELECT since INTO known FROM outlay_budget_shapes WHERE (project, budget, shape) = (p, b, shape_of);
+    IF NOT FOUND THEN
+        INSERT INTO outlay_budget_shapes
+            VALUES (p, b, shape_of, least(began, (extract(epoch FROM clock_timestamp()) * 1000)::bigint))
+            ON CONFLICT (project, budget, shape) DO UPDATE SET since = outlay_budget_shapes.since RETURNING since INTO known;
     END IF;
-    PERFORM outlay_budget_note_1(k, lease || ':recovered', 'recovered',
-        greatest(0, total - l.reported) + flight_left, -l.hold, l.slot, now_ms);
-    PERFORM outlay_budget_bury_1(k, lease, now_ms);
+    RETURN known;
 END $$;
 
-CREATE OR REPLACE FUNCTION outlay_budget_step_1(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION outlay_budget_recover_2(r jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    k text := r ->> 'key';
+    p text := r -> 'account' ->> 'project';
+    b text := r -> 'account' ->> 'budget';
+    rolling bigint := (r ->> 'rolling')::bigint;
+    charged bigint;
+    l outlay_budget_leases;
+    now_ms bigint;
+BEGIN
+    PERFORM outlay_budget_counting_2(p, b, r ->> 'shape', (r ->> 'began')::bigint);
+    PERFORM pg_advisory_xact_lock(hashtextextended(k, 7075));
+    now_ms := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+    INSERT INTO outlay_budget_accounts (key, project, budget, scope, win, ends, at)
+        VALUES (k, p, b, r -> 'account' ->> 'scope', r -> 'account' ->> 'window', (r ->> 'end')::bigint, now_ms)
+        ON CONFLICT DO NOTHING;
+    SELECT * INTO l FROM outlay_budget_leases WHERE account = k AND id = r ->> 'lease';
+    IF NOT FOUND THEN
+        l := (k, r ->> 'lease', 0, outlay_budget_counted_2(k, r ->> 'lease'), 0, 0, 0,
+            CASE WHEN rolling > 0 THEN now_ms / rolling ELSE (r ->> 'day')::bigint END, 0, 0);
+    END IF;
+    IF l.suspense > 0 AND EXISTS (SELECT FROM outlay_budget_slots WHERE account = k AND slot = l.slot) THEN
+        l.hold := l.hold + l.suspense;
+        PERFORM outlay_budget_note_1(k, l.id || ':' || l.seq || ':revived', 'revived', -l.suspense, l.suspense, l.slot, now_ms);
+    END IF;
+    charged := greatest(0, (r ->> 'total')::bigint + (r ->> 'flight')::bigint - l.reported);
+    PERFORM outlay_budget_note_1(k, l.id || ':recovered:' || l.seq, 'recovered', charged, -l.hold, l.slot, now_ms);
+    PERFORM outlay_budget_bury_2(k, l.id, l.reported + charged, l.slot, now_ms);
+END $$;
+
+CREATE OR REPLACE FUNCTION outlay_budget_step_2(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     k text := s ->> 'key';
     p text := s -> 'account' ->> 'project';
@@ -81,6 +119,7 @@ DECLARE
     disagree bigint[] := '{}';
     fired int[] := '{}';
     changed boolean;
+    since_ms bigint;
     spent bigint;
     held bigint;
     room bigint;
@@ -104,35 +143,47 @@ BEGIN
     ELSE
         disagree := '{}';
     END IF;
+    since_ms := outlay_budget_counting_2(p, b, s ->> 'shape', (s ->> 'began')::bigint);
     IF i.override IS NOT NULL AND (i.until IS NULL OR now_ms < i.until) THEN lowest := i.override; END IF;
 
     PERFORM pg_advisory_xact_lock(hashtextextended(k, 7075));  -- one queue, first come first served; a row's has two
     SELECT * INTO a FROM outlay_budget_accounts WHERE key = k FOR UPDATE;
     IF NOT FOUND THEN
-        SELECT * INTO before FROM outlay_budget_accounts WHERE key = s ->> 'earlier';
-        INSERT INTO outlay_budget_accounts (key, project, budget, scope, win, extra)
-        VALUES (k, p, b, s -> 'account' ->> 'scope', s -> 'account' ->> 'window', CASE
-            WHEN s ->> 'carry' = '' THEN 0
-            WHEN before.key IS NOT NULL THEN greatest(0, least(lowest, before.in_force - before.settled - before.leased))
-            WHEN i.since <= (s ->> 'carry_since')::bigint THEN lowest
-            ELSE 0 END)
-        ON CONFLICT DO NOTHING;
+        INSERT INTO outlay_budget_accounts (key, project, budget, scope, win)
+            VALUES (k, p, b, s -> 'account' ->> 'scope', s -> 'account' ->> 'window') ON CONFLICT DO NOTHING;
         SELECT * INTO a FROM outlay_budget_accounts WHERE key = k FOR UPDATE;
     END IF;
     now_ms := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;  -- the lock may have taken its time
     s_now := CASE WHEN rolling > 0 THEN now_ms / rolling ELSE (s ->> 'day')::bigint END;
     IF NOT a.opened THEN
-        IF s ->> 'opening' IS NULL THEN
-            RETURN jsonb_build_object('hold', 0, 'reported', 0, 'settled', a.settled, 'leased', a.leased, 'flight', 0,
-                'limit', a.in_force, 'unopened', true, 'disagree', to_jsonb(disagree));
+        SELECT * INTO before FROM outlay_budget_accounts WHERE key = s ->> 'earlier';
+        a.extra := CASE
+            WHEN s ->> 'carry' = '' THEN 0
+            WHEN before.key IS NOT NULL THEN greatest(0, least(lowest, before.in_force - before.settled - before.leased))
+            WHEN since_ms <= (s ->> 'carry_since')::bigint THEN lowest
+            ELSE 0 END;
+        IF s ->> 'opening' IS NULL AND since_ms > (s ->> 'start')::bigint THEN
+            RETURN jsonb_build_object('hold', 0, 'reported', 0, 'settled', a.settled, 'leased', a.leased, 'flight',
+                (SELECT coalesce(sum(flight), 0) FROM outlay_budget_leases WHERE account = k), 'limit', a.in_force,
+                'unopened', true, 'since', since_ms, 'disagree', to_jsonb(disagree));
         END IF;
-        PERFORM outlay_budget_note_1(k, 'opening', 'opening', (s ->> 'opening')::bigint, 0, s_now, now_ms);
+        FOR x IN SELECT (e.value ->> 0)::bigint AS place, (e.value ->> 1)::bigint AS amount
+            FROM jsonb_array_elements(coalesce(nullif(s -> 'opening', 'null'), '[]')) e LOOP
+            INSERT INTO outlay_budget_slots AS o VALUES (k, least(x.place, s_now), x.amount)
+                ON CONFLICT (account, slot) DO UPDATE SET amount = o.amount + x.amount;
+            a.opening := a.opening + x.amount;
+        END LOOP;
+        PERFORM outlay_budget_note_1(k, 'opening', 'opening', a.opening, 0, NULL, now_ms);
+        UPDATE outlay_budget_accounts SET opening = a.opening, extra = a.extra WHERE key = k;
     END IF;
     UPDATE outlay_budget_accounts SET opened = true, in_force = lowest + extra, ends = (s ->> 'end')::bigint, at = now_ms
         WHERE key = k;
 
-    DELETE FROM outlay_budget_leases WHERE account = k AND hold <= 0
-        AND now_ms > expires + CASE WHEN suspense > 0 THEN 2592000000 ELSE 86400000 END;
+    WITH gone AS (
+        DELETE FROM outlay_budget_leases WHERE account = k AND hold <= 0
+            AND now_ms > expires + CASE WHEN suspense > 0 THEN 2592000000 ELSE 86400000 END RETURNING *
+    ) INSERT INTO outlay_budget_forgotten SELECT account, id, reported + suspense FROM gone
+        ON CONFLICT (account, id) DO UPDATE SET counted = excluded.counted;
     FOR x IN SELECT * FROM outlay_budget_leases WHERE account = k AND hold > 0 AND now_ms > expires LOOP
         PERFORM outlay_budget_note_1(k, x.id || ':' || x.seq || ':suspense', 'suspense', x.hold, -x.hold, s_now, now_ms);
         UPDATE outlay_budget_leases SET hold = 0, suspense = x.hold, slot = s_now, flight = 0, risk = 0
@@ -140,16 +191,21 @@ BEGIN
     END LOOP;
     IF rolling > 0 THEN
         FOR x IN DELETE FROM outlay_budget_slots WHERE account = k AND slot < s_now - 60 RETURNING * LOOP
-            PERFORM outlay_budget_note_1(k, x.slot || ':left', 'left', -x.amount, 0, NULL, now_ms);
+            PERFORM outlay_budget_note_1(k, x.slot || ':left:' || now_ms, 'left', -x.amount, 0, NULL, now_ms);
+            UPDATE outlay_budget_accounts SET opening = greatest(0, opening - x.amount) WHERE key = k;  -- it is the oldest
         END LOOP;
     END IF;
 
     SELECT * INTO l FROM outlay_budget_leases WHERE account = k AND id = s ->> 'lease';
     IF NOT FOUND AND (s ->> 'seq')::bigint > 1 THEN
-        PERFORM outlay_budget_bury_1(k, s ->> 'lease', now_ms);
+        PERFORM outlay_budget_bury_2(k, s ->> 'lease', outlay_budget_counted_2(k, s ->> 'lease'), 0, now_ms);
+        SELECT * INTO l FROM outlay_budget_leases WHERE account = k AND id = s ->> 'lease';
+    END IF;
+    IF l.seq = 4503599627370496 THEN
         SELECT * INTO a FROM outlay_budget_accounts WHERE key = k;
-        RETURN jsonb_build_object('hold', 0, 'reported', 0, 'settled', a.settled, 'leased', a.leased, 'flight',
-            (SELECT coalesce(sum(flight), 0) FROM outlay_budget_leases WHERE account = k), 'limit', a.in_force, 'lost', true, 'disagree', to_jsonb(disagree));
+        RETURN jsonb_build_object('hold', 0, 'reported', l.reported, 'settled', a.settled, 'leased', a.leased, 'flight',
+            (SELECT coalesce(sum(flight), 0) FROM outlay_budget_leases WHERE account = k), 'limit', a.in_force, 'lost', true,
+            'disagree', to_jsonb(disagree));
     ELSIF l.id IS NULL THEN
         l := (k, s ->> 'lease', 0, 0, 0, 0, 0, 0, 0, 0);
     END IF;
@@ -182,7 +238,7 @@ BEGIN
         l.slot := s_now;
         DELETE FROM outlay_budget_leases WHERE account = k AND id = l.id;
         INSERT INTO outlay_budget_leases SELECT l.*;
-        IF (s ->> 'close')::boolean THEN PERFORM outlay_budget_bury_1(k, l.id, now_ms); END IF;
+        IF (s ->> 'close')::boolean THEN PERFORM outlay_budget_bury_2(k, l.id, l.reported, s_now, now_ms); END IF;
         UPDATE outlay_budget_accounts SET refused = given < need OR (refused AND need = 0) WHERE key = k
             RETURNING * INTO a;
         UPDATE outlay_budget_claims SET confirmed = true

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from outlay.budgets.book import Entry, Identity, State, figures
+from outlay.budgets.book import Book, Entry, State, figures
+from outlay.budgets.identity import Identity
 from outlay.budgets.stores import shelf
 from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step
 
@@ -26,6 +27,7 @@ class MemoryStore:
         self._accounts: dict[Account, State] = {}
         self._identities: dict[tuple[str, str], Identity] = {}
         self._entries: dict[Account, list[Entry]] = {}
+        self._forgotten: dict[Account, dict[str, int]] = {}
 
     def trade(self, steps: Sequence[Step]) -> list[Reply]:
         """Do ``steps``."""
@@ -55,7 +57,7 @@ class MemoryStore:
         """Compare the counters with their entries."""
         with self._lock:
             rows = [
-                (account.key, state, sum(e.settled for e in found), sum(e.leased for e in found))
+                (account.key, state, sum(e.settled for e in found), sum(e.leased for e in found), _opening(found))
                 for account, state in self._accounts.items()
                 if project in (None, account.project)
                 for found in (self._entries.get(account, []),)
@@ -74,6 +76,7 @@ class MemoryStore:
             for account in over:
                 del self._accounts[account]
                 self._entries.pop(account, None)
+                self._forgotten.pop(account, None)
 
     def close(self) -> None:
         """Let go of nothing: there is nothing to hold on to."""
@@ -86,11 +89,16 @@ class MemoryStore:
         """Return an account."""
         return self._accounts.get(account)
 
-    def put(self, account: Account, state: State, entries: Sequence[Entry]) -> None:
-        """Keep an account and its entries."""
-        state.at = self._clock()
-        self._accounts[account] = state
-        self._entries.setdefault(account, []).extend(entries)
+    def put(self, account: Account, book: Book) -> None:
+        """Keep an account, its entries and what it forgot."""
+        book.state.at = self._clock()
+        self._accounts[account] = book.state
+        self._entries.setdefault(account, []).extend(book.entries)
+        self._forgotten.setdefault(account, {}).update(book.forgotten)
+
+    def counted(self, account: Account, lease: str) -> int:
+        """Return what is in the counters of a forgotten lease."""
+        return self._forgotten.get(account, {}).get(lease, 0)
 
     def identity(self, project: str, budget: str) -> Identity | None:
         """Return what is declared of a budget."""
@@ -99,3 +107,7 @@ class MemoryStore:
     def put_identity(self, project: str, budget: str, identity: Identity) -> None:
         """Keep what is declared of a budget."""
         self._identities[project, budget] = identity
+
+
+def _opening(entries: Sequence[Entry]) -> int:
+    return sum(entry.settled for entry in entries if entry.kind == "opening")

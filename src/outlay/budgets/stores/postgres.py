@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.resources
 import os
-import select
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,23 +11,20 @@ from typing import Any
 
 import msgspec
 
-from outlay.budgets.book import Identity, Lease, State, figures
-from outlay.budgets.trade import Account, Audit, Difference, Figures, Remains, Reply, Step, StoreDown
+from outlay.budgets.book import Lease, State, figures
+from outlay.budgets.identity import Identity
+from outlay.budgets.stores.connecting import DEADLINE, Connecting
+from outlay.budgets.trade import Account, Audit, Before, Difference, Figures, Remains, Reply, Step, StoreDown
 from outlay.errors import MissingExtra
 
-DEADLINE = 0.25
-"""Seconds that connecting, and each step, may take."""
+LEAST = 0.05
+"""Seconds that are left for a step, however long connecting took."""
 
-PATIENCE = 60.0
-"""Seconds that an audit may take."""
 LOCK_NOT_AVAILABLE = "55P03"
-QUEUE = "SET lock_timeout = 100"
-"""Milliseconds that a step waits for others before it queues anew: a server that says so is not down."""
 CROWD = 3.0
 """Seconds for which a step queues."""
-READY = "SELECT to_regprocedure('outlay_budget_step_1(jsonb)')"
-STEP = "SELECT outlay_budget_step_1(%s::jsonb)"
-RECOVER = "SELECT outlay_budget_recover_1(%s, %s, %s, %s)"
+STEP = "SELECT outlay_budget_step_2(%s::jsonb)"
+RECOVER = "SELECT outlay_budget_recover_2(%s::jsonb)"
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 ACCOUNTS = """
 SELECT a.project, a.budget, a.scope, a.win, to_jsonb(a), to_jsonb(b),
@@ -41,7 +36,8 @@ FROM outlay_budget_accounts a LEFT JOIN outlay_budgets b USING (project, budget)
 """
 SUMS = """
 SELECT key, a.settled - coalesce(sum(e.settled), 0)::bigint, a.leased - coalesce(sum(e.leased), 0)::bigint,
-    a.leased - (SELECT coalesce(sum(hold), 0)::bigint FROM outlay_budget_leases WHERE account = key), count(e.id)
+    a.leased - (SELECT coalesce(sum(hold), 0)::bigint FROM outlay_budget_leases WHERE account = key), count(e.id),
+    coalesce(sum(e.settled) FILTER (WHERE e.kind = 'opening'), 0)::bigint
 FROM outlay_budget_accounts a LEFT JOIN outlay_budget_entries e ON account = key
 WHERE %s::text IS NULL OR project = %s GROUP BY key
 """
@@ -50,7 +46,8 @@ WITH old AS (
     DELETE FROM outlay_budget_accounts WHERE at < CASE WHEN win LIKE 'run:%%' THEN %s ELSE %s END RETURNING key
 ), leases AS (DELETE FROM outlay_budget_leases WHERE account IN (SELECT key FROM old)),
 claims AS (DELETE FROM outlay_budget_claims WHERE account IN (SELECT key FROM old)),
-slots AS (DELETE FROM outlay_budget_slots WHERE account IN (SELECT key FROM old))
+slots AS (DELETE FROM outlay_budget_slots WHERE account IN (SELECT key FROM old)),
+forgotten AS (DELETE FROM outlay_budget_forgotten WHERE account IN (SELECT key FROM old))
 DELETE FROM outlay_budget_entries WHERE account IN (SELECT key FROM old)
 """
 OVERRIDE = """
@@ -74,7 +71,7 @@ class PostgresStore:
             raise MissingExtra("Budgets in PostgreSQL need psycopg: pip install 'outlay[postgres]'.") from None
         self._error = psycopg.Error
         self._url = url
-        self._connecting: _Connecting | None = None
+        self._connecting: Connecting | None = None
         self._connection: Any = None
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -94,7 +91,8 @@ class PostgresStore:
         """Settle what leases of a dead process had left."""
         with self._using() as connection:
             for left in remains:
-                connection.execute(RECOVER, (left.account.key, left.lease, left.total, left.flight))
+                given = msgspec.structs.asdict(left) | {"key": left.account.key}
+                connection.execute(RECOVER, (msgspec.json.encode(given).decode(),))
 
     def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
         """Put a limit in place of the declared ones."""
@@ -119,9 +117,10 @@ class PostgresStore:
             entries=sum(row[4] for row in rows),
             differences=tuple(
                 Difference(key=key, settled=settled, leased=leased or held)
-                for key, settled, leased, held, _ in rows
+                for key, settled, leased, held, *_ in rows
                 if settled or leased or held
             ),
+            openings=tuple(Before(key=row[0], amount=row[5]) for row in rows if row[5]),
         )
 
     def prune(self, runs: int, windows: int) -> None:
@@ -132,9 +131,12 @@ class PostgresStore:
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
-            if self._connection is not None and self._pid == os.getpid():
-                self._connection.close()
-            self._connection = None
+            if self._pid == os.getpid():
+                if self._connection is not None:
+                    self._connection.close()
+                if self._connecting is not None:
+                    self._connecting.give_up()
+            self._connection = self._connecting = None
 
     def forked(self) -> None:
         """Have a lock of one's own, after a fork."""
@@ -156,13 +158,16 @@ class PostgresStore:
 
     def _connected(self) -> Any:
         if self._connection is not None and self._pid == os.getpid():
+            self._connection.deadline = DEADLINE
             return self._connection
         if self._pid != os.getpid():
             _inherited.append(self._connection)
             self._connecting, self._pid = None, os.getpid()
-        self._connecting = self._connecting or _Connecting(self._url)
+        self._connecting = self._connecting or Connecting(self._url)
+        began = time.monotonic()
         try:
             self._connection = self._connecting.result()
+            self._connection.deadline = max(LEAST, DEADLINE - (time.monotonic() - began))
         finally:
             if self._connecting.over:
                 self._connecting = None
@@ -171,87 +176,6 @@ class PostgresStore:
 
 _inherited: list[Any] = []
 """A parent's connections: closing one in a child would end the parent's session."""
-
-
-class _Connecting:
-    """Connect on a thread of its own, since the client's own time limit begins at two seconds."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._made: Any = None
-        self._thread = threading.Thread(target=self._connect, name="outlay-postgres", daemon=True)
-        self._thread.start()
-
-    @property
-    def over(self) -> bool:
-        """Whether it is connected, or has failed."""
-        return not self._thread.is_alive()
-
-    def result(self) -> Any:
-        """Return the connection, if it is made within the deadline; else raise, and go on for who comes next."""
-        self._thread.join(DEADLINE)
-        if self._thread.is_alive():
-            raise StoreDown("PostgreSQL does not answer.")
-        if isinstance(self._made, Exception):
-            raise StoreDown(f"PostgreSQL can't be reached ({str(self._made).strip()}).") from self._made
-        return self._made
-
-    def _connect(self) -> None:
-        import psycopg
-
-        try:
-            self._made = _connection(self._url)
-        except (psycopg.Error, OSError) as error:
-            self._made = error
-
-
-def _connection(url: str) -> Any:
-    """Return a connection that waits for each answer no longer than the deadline."""
-    import psycopg
-
-    class Connection(psycopg.Connection[Any]):
-        deadline = DEADLINE
-
-        def wait(self, gen: Any, *_: Any, **__: Any) -> Any:
-            return _wait(gen, self.pgconn.socket, self.deadline)
-
-        def patient(self, query: str, values: tuple[object, ...] = ()) -> Any:
-            """Run what may take its time."""
-            self.deadline = PATIENCE
-            try:
-                return self.execute(query, values)
-            finally:
-                self.deadline = DEADLINE
-
-    made = Connection.connect(
-        url, autocommit=True, prepare_threshold=None, connect_timeout=5, application_name="outlay"
-    )
-    made.execute(QUEUE)
-    if made.execute(READY).fetchone() == (None,):
-        schema = importlib.resources.files(__package__).joinpath("account.sql").read_text(encoding="utf-8")
-        made.deadline = PATIENCE
-        made.execute(f"BEGIN; {schema} COMMIT".encode())
-        made.deadline = DEADLINE
-    return made
-
-
-def _wait(steps: Any, socket: int, seconds: float) -> Any:
-    """Run psycopg's ``steps``, which yield what they wait for: 1 to read, 2 to write."""
-    deadline = time.monotonic() + seconds
-    try:
-        wanted = next(steps)
-        while True:
-            readable, writable, _ = select.select(
-                [socket] if wanted & 1 else [],
-                [socket] if wanted & 2 else [],
-                [],
-                max(0.0, deadline - time.monotonic()),
-            )
-            if not readable and not writable:
-                raise TimeoutError("it does not answer")
-            wanted = steps.send(bool(readable) | bool(writable) << 1)
-    except StopIteration as end:
-        return end.value
 
 
 def _served(connection: Any, steps: Sequence[Step]) -> list[Reply]:
@@ -270,7 +194,7 @@ def _given(step: Step) -> str:
 def _state(account: dict[str, Any], leases: list[dict[str, Any]] | None, slots: dict[str, int] | None) -> State:
     return State(
         settled=account["settled"], leased=account["leased"], extra=account["extra"], limit=account["in_force"],
-        refused=account["refused"], end=account["ends"],
+        opening=account["opening"], refused=account["refused"], end=account["ends"],
         leases={
             row["id"]: Lease(**{name: row[name] for name in Lease.__struct_fields__}) for row in leases or ()
         },
@@ -281,7 +205,6 @@ def _state(account: dict[str, Any], leases: list[dict[str, Any]] | None, slots: 
 def _identity(budget: dict[str, Any] | None, limits: dict[str, int] | None) -> Identity:
     found = budget or {}
     return Identity(
-        since=found.get("since", 0),
         declared={int(limit): seen for limit, seen in (limits or {}).items()},
         override=found.get("override"),
         until=found.get("until"),

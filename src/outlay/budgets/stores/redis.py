@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import os
 from collections.abc import Iterator, Sequence
@@ -9,13 +10,12 @@ from typing import Any
 
 import msgspec
 
-from outlay.budgets.book import Identity, Lease, State, figures
+from outlay.budgets.book import Lease, State, figures
+from outlay.budgets.identity import Identity
 from outlay.budgets.stores import shelf
+from outlay.budgets.stores.nodes import DEADLINE, Command, Nodes
 from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, StoreDown
 from outlay.errors import MissingExtra
-
-DEADLINE = 0.25
-"""Seconds that connecting, and each answer, may take. The client's own retries would take four seconds to fail."""
 
 
 class RedisStore:
@@ -30,27 +30,17 @@ class RedisStore:
             import redis  # an extra, loaded by those who have their budgets there
         except ImportError:
             raise MissingExtra("Budgets in Redis need redis-py: pip install 'outlay[redis]'.") from None
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
         self._error = redis.RedisError
-        self._replicas = replicas
-        self._redis: Any = redis.Redis.from_url(
-            url, socket_timeout=DEADLINE, socket_connect_timeout=DEADLINE, retry=Retry(NoBackoff(), 0),
-            decode_responses=True, health_check_interval=0,
-        )  # fmt: skip
+        self._after = ("WAIT", replicas, int(DEADLINE * 400)) if replicas else ()
         self._script = importlib.resources.files(__package__).joinpath("account.lua").read_text(encoding="utf-8")
-        self._sha: str | None = None
+        self._nodes = Nodes(url, ("SCRIPT", "LOAD", self._script))
+        self._sha = hashlib.sha1(self._script.encode(), usedforsecurity=False).hexdigest()
         self._known: set[tuple[str, str]] = set()
         self._pid = os.getpid()
 
     def trade(self, steps: Sequence[Step]) -> list[Reply]:
         """Do ``steps``, each by the script."""
-        for step in steps:
-            self._introduce(step.account)
-        replies = self._run("step", [(step.account, step, step.carry) for step in steps])
-        if self._replicas:
-            self._wait()
+        replies = self._run("step", [(step.account, step, step.carry) for step in steps], self._after)
         return [_reply(reply) for reply in replies]
 
     def recover(self, remains: Sequence[Remains]) -> None:
@@ -60,37 +50,35 @@ class RedisStore:
     def figures(self, project: str) -> list[Figures]:
         """Return the accounts of a project."""
         with self._reaching():
-            now = self._now()
-            budgets = sorted(self._redis.smembers(_budgets_key(project)))
+            seconds, microseconds = self._nodes.clients()[0].time()
+            now = int(seconds) * 1000 + int(microseconds) // 1000
             return [
                 figures(account, _state(fields), self._identity(project, budget), now)
-                for budget in budgets
+                for budget in sorted(self._read("SMEMBERS", _budgets_key(project)))
                 for account, fields in self._accounts(project, budget)
             ]
 
     def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
         """Put a limit in place of the declared ones."""
         key = _key(project, budget, "budget")
-        with self._reaching(), self._redis.pipeline() as pipeline:
-            pipeline.hdel(key, "override", "until")
-            if limit is not None:
-                pipeline.hset(key, mapping={"override": limit} | ({} if until is None else {"until": until}))
-            pipeline.sadd(_budgets_key(project), budget)
-            pipeline.execute()
+        put = ["override", limit] + ([] if until is None else ["until", until])
+        commands = [("HDEL", key, "override", "until")] + ([] if limit is None else [("HSET", key, *put)])
+        with self._reaching():
+            self._done([_command(*words) for words in (*commands, ("SADD", _budgets_key(project), budget))])
 
     def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
         entries = 0
-        rows: list[tuple[str, State, int, int]] = []
+        rows: list[tuple[str, State, int, int, int]] = []
         with self._reaching():
-            every = _budgets_key(project) if project else "outlay:budgets:*"
-            for index in [every] if project else self._redis.scan_iter(match=every, count=1000):
-                for budget in self._redis.smembers(index):
-                    for account, fields in self._accounts(index.removeprefix("outlay:budgets:"), budget):
-                        found = self._redis.xrange(_account_key(account, "entries"))
+            for name in [project] if project else self._projects():
+                for budget in self._read("SMEMBERS", _budgets_key(name)):
+                    for account, fields in self._accounts(name, budget):
+                        found = self._read("XRANGE", _account_key(account, "entries"), "-", "+")
                         entries += len(found)
                         sums = [sum(int(entry[name]) for _, entry in found) for name in ("settled", "leased")]
-                        rows.append((account.key, _state(fields), sums[0], sums[1]))
+                        opening = sum(int(entry["settled"]) for _, entry in found if entry["kind"] == "opening")
+                        rows.append((account.key, _state(fields), sums[0], sums[1], opening))
         return shelf.audited(rows, entries)
 
     def prune(self, runs: int, windows: int) -> None:
@@ -99,69 +87,72 @@ class RedisStore:
     def close(self) -> None:
         """Close the connections."""
         if self._pid == os.getpid():
-            self._redis.close()
+            self._nodes.close()
 
     def forked(self) -> None:
         """Leave the parent's connection alone: it is known by the process that made it."""
+        self._nodes.forked()
 
-    def _run(self, verb: str, given: Sequence[tuple[Account, Step | Remains, str]]) -> list[Any]:
+    def _run(
+        self, verb: str, given: Sequence[tuple[Account, Step | Remains, str]], after: tuple[Any, ...] = ()
+    ) -> list[Any]:
         """Run the script once for each of ``given``, in one round trip."""
+        new = {(account.project, account.budget) for account, _, _ in given} - self._known
+        commands = [_command("SADD", _budgets_key(project), budget) for project, budget in sorted(new)]
+        commands += [self._scripted(verb, *each) for each in given]
         with self._reaching():
-            for again in (False, True):
-                if self._sha is None or again:
-                    self._sha = self._redis.script_load(self._script)
-                with self._redis.pipeline(transaction=False) as pipeline:
-                    for account, what, carry in given:
-                        keys = (
-                            _account_key(account), _key(account.project, account.budget, "budget"),
-                            _account_key(account, "entries"),
-                            _account_key(msgspec.structs.replace(account, window=carry)),
-                            _key(account.project, account.budget, "accounts"),
-                        )  # fmt: skip
-                        pipeline.evalsha(self._sha, len(keys), *keys, verb, msgspec.json.encode(what))
-                    replies = pipeline.execute(raise_on_error=False)
-                errors = [reply for reply in replies if isinstance(reply, Exception)]
-                if errors and not (_unknown_script(errors) and not again):
-                    raise errors[0]
-                if not errors:
-                    return list(replies)
-        raise StoreDown("Redis forgets the budgets' script as soon as it is loaded.")
+            replies = self._nodes.run(commands, after=after)
+            if any(map(_unknown_script, replies)):  # somebody has flushed it
+                again = [index for index, reply in enumerate(replies) if _unknown_script(reply)]
+                loads = [Command(commands[index].tag, ("SCRIPT", "LOAD", self._script)) for index in again]
+                done = self._nodes.run([*loads, *(commands[index] for index in again)], after=after)
+                for index, reply in zip(again, done[len(loads) :], strict=True):
+                    replies[index] = reply
+            _raise(replies)
+        self._known |= new
+        return replies[len(new) :]
 
-    def _introduce(self, account: Account) -> None:
-        name = (account.project, account.budget)
-        if name not in self._known:
-            with self._reaching():
-                self._redis.sadd(_budgets_key(account.project), account.budget)
-            self._known.add(name)
+    def _scripted(self, verb: str, account: Account, what: Step | Remains, carry: str) -> Command:
+        keys = (
+            _account_key(account), _key(account.project, account.budget, "budget"), _account_key(account, "entries"),
+            _account_key(msgspec.structs.replace(account, window=carry)),
+            _key(account.project, account.budget, "accounts"), _account_key(account, "forgotten"),
+        )  # fmt: skip
+        words = ("EVALSHA", self._sha, len(keys), *keys, verb, msgspec.json.encode(what))
+        return Command(_tag(keys[0]), words)
 
-    def _wait(self) -> None:
-        with self._reaching():
-            reached = self._redis.wait(self._replicas, int(DEADLINE * 600))
-        if reached < self._replicas:
-            raise StoreDown(f"only {reached} of {self._replicas} replicas of Redis have the budgets' last step.")
+    def _done(self, commands: Sequence[Command]) -> list[Any]:
+        replies = self._nodes.run(commands)
+        _raise(replies)
+        return replies
+
+    def _read(self, *words: Any) -> Any:
+        return self._done([_command(*words)])[0]
+
+    def _projects(self) -> list[str]:
+        found: set[str] = set()
+        for client in self._nodes.clients():
+            keys = client.scan_iter(match=_budgets_key("*"), count=1000)
+            found.update(key.removeprefix(_budgets_key("")) for key in keys)
+        return sorted(found)
 
     def _accounts(self, project: str, budget: str) -> Iterator[tuple[Account, dict[str, str]]]:
         index = _key(project, budget, "accounts")
-        for key in sorted(self._redis.smembers(index)):
-            fields = self._redis.hgetall(key)
+        for key in sorted(self._read("SMEMBERS", index)):
+            fields = self._read("HGETALL", key)
             if fields:
                 scope, window = (_plain(part) for part in key.rsplit(":", 1)[1].split("|"))
                 yield Account(project, budget, scope, window), fields
             else:
-                self._redis.srem(index, key)  # its time was over
+                self._read("SREM", index, key)  # its time was over
 
     def _identity(self, project: str, budget: str) -> Identity:
-        fields = self._redis.hgetall(_key(project, budget, "budget"))
+        fields = self._read("HGETALL", _key(project, budget, "budget"))
         return Identity(
-            since=int(fields.get("since", 0)),
             declared={int(name[2:]): int(seen) for name, seen in fields.items() if name.startswith("m:")},
             override=int(fields["override"]) if "override" in fields else None,
             until=int(fields["until"]) if "until" in fields else None,
         )
-
-    def _now(self) -> int:
-        seconds, microseconds = self._redis.time()
-        return int(seconds) * 1000 + int(microseconds) // 1000
 
     def _reaching(self) -> _Reaching:
         return _Reaching(self._error)
@@ -181,8 +172,26 @@ class _Reaching:
             raise StoreDown(f"Redis can't be used ({error or type(error).__name__}).") from error
 
 
-def _unknown_script(errors: Sequence[Exception]) -> bool:
-    return any("NOSCRIPT" in str(error) or type(error).__name__ == "NoScriptError" for error in errors)
+def _unknown_script(reply: Any) -> bool:
+    return isinstance(reply, Exception) and ("NOSCRIPT" in str(reply) or type(reply).__name__ == "NoScriptError")
+
+
+def _raise(replies: Sequence[Any]) -> None:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+
+
+def _command(*words: Any) -> Command:
+    """Return a command on the key that is its second word."""
+    return Command(_tag(words[1]), words)
+
+
+def _tag(key: str) -> str:
+    """Return what says where a key belongs in a cluster."""
+    begin = key.find("{")
+    end = key.find("}", begin + 1)
+    return key[begin + 1 : end] if -1 < begin < end - 1 else key
 
 
 def _safe(part: str) -> str:
@@ -210,10 +219,11 @@ def _account_key(account: Account, kind: str = "account") -> str:
 
 
 def _reply(found: Sequence[Any]) -> Reply:
-    hold, reported, settled, leased, flight, limit, refused, lost, unopened, fired, disagree = found
+    hold, reported, settled, leased, flight, limit, refused, lost, unopened, fired, disagree, since = found
     return Reply(
         hold=hold, reported=reported, settled=settled, leased=leased, flight=flight, limit=limit, refused=bool(refused),
         lost=bool(lost), unopened=bool(unopened), fired=tuple(fired), disagree=tuple(disagree),
+        since=since,
     )  # fmt: skip
 
 
@@ -223,6 +233,7 @@ def _state(fields: dict[str, str]) -> State:
         leased=int(fields.get("leased", 0)),
         extra=int(fields.get("extra", 0)),
         limit=int(fields.get("limit", 0)),
+        opening=int(fields.get("opening", 0)),
         refused=fields.get("refused") == "1",
         end=int(fields["end"]) if "end" in fields else None,
         leases={name[2:]: Lease(*map(int, text.split())) for name, text in fields.items() if name.startswith("l:")},

@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from outlay.budgets.book import Entry, Identity, State, figures
+from outlay.budgets.book import Book, State, figures
+from outlay.budgets.identity import Identity
 from outlay.budgets.stores import shelf
 from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, StoreDown
 
@@ -24,7 +26,10 @@ LONGEST_PAUSE = 0.01
 MAKING = 2.0
 """Seconds that the first process and those beside it may take to make the database; a made one is opened without."""
 
+T = TypeVar("T")
+
 SCHEMA = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS accounts (
     key TEXT PRIMARY KEY, project TEXT, budget TEXT, scope TEXT, window TEXT, state TEXT, at INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
@@ -32,7 +37,10 @@ CREATE TABLE IF NOT EXISTS entries (
     PRIMARY KEY (account, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identities (
     project TEXT, budget TEXT, state TEXT, PRIMARY KEY (project, budget)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (
+    account TEXT, lease TEXT, counted INTEGER, PRIMARY KEY (account, lease)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, ahead INTEGER) WITHOUT ROWID;
+COMMIT;
 """
 
 in_use = threading.RLock()
@@ -51,6 +59,8 @@ class SqliteStore:
         self._synchronous = synchronous
         self._given_clock = clock
         self._database: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """What tells the file that is open from another of its name."""
         self._pid = os.getpid()
         self._ahead = 0
 
@@ -86,18 +96,20 @@ class SqliteStore:
         with self._transaction() as database:
             rows = database.execute(
                 "SELECT key, state, (SELECT coalesce(sum(settled), 0) FROM entries WHERE account = key),"
-                " (SELECT coalesce(sum(leased), 0) FROM entries WHERE account = key) FROM accounts"
+                " (SELECT coalesce(sum(leased), 0) FROM entries WHERE account = key),"
+                " (SELECT coalesce(sum(settled), 0) FROM entries WHERE account = key AND id = 'opening') FROM accounts"
                 " WHERE ? IS NULL OR project = ?",
                 (project, project),
             )
             entries = database.execute("SELECT count(*) FROM entries").fetchone()[0]
-            return shelf.audited(((key, _state(text), settled, leased) for key, text, settled, leased in rows), entries)
+            return shelf.audited(((key, _state(text), *sums) for key, text, *sums in rows), entries)
 
     def prune(self, runs: int, windows: int) -> None:
         """Let go of accounts that nobody has touched for long, with their entries."""
         old = "SELECT key FROM accounts WHERE at < CASE WHEN window LIKE 'run:%' THEN ? ELSE ? END"
         with self._transaction() as database:
-            database.execute(f"DELETE FROM entries WHERE account IN ({old})", (runs, windows))  # noqa: S608 - our own text
+            for table in ("entries", "forgotten"):
+                database.execute(f"DELETE FROM {table} WHERE account IN ({old})", (runs, windows))  # noqa: S608 - our own text
             database.execute(f"DELETE FROM accounts WHERE key IN ({old})", (runs, windows))  # noqa: S608 - the same
 
     def close(self) -> None:
@@ -115,18 +127,28 @@ class SqliteStore:
         found = self._connection().execute("SELECT state FROM accounts WHERE key = ?", (account.key,)).fetchone()
         return _state(found[0]) if found else None
 
-    def put(self, account: Account, state: State, entries: Sequence[Entry]) -> None:
-        """Keep an account and its entries."""
+    def put(self, account: Account, book: Book) -> None:
+        """Keep an account, its entries and what it forgot."""
         database, now = self._connection(), self._now()
-        text = msgspec.json.encode(state).decode()
+        text = msgspec.json.encode(book.state).decode()
         database.execute(
             "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (key) DO UPDATE SET state = excluded.state, at = excluded.at",
             (account.key, *msgspec.structs.astuple(account), text, now),
         )
-        for entry in entries:
+        for entry in book.entries:
             values = (account.key, *msgspec.structs.astuple(entry))
             database.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", values)
+        for lease, counted in book.forgotten.items():
+            database.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?, ?)", (account.key, lease, counted))
+
+    def counted(self, account: Account, lease: str) -> int:
+        """Return what is in the counters of a forgotten lease."""
+        found = self._connection().execute(
+            "SELECT counted FROM forgotten WHERE account = ? AND lease = ?", (account.key, lease)
+        )
+        row = found.fetchone()
+        return int(row[0]) if row else 0
 
     def identity(self, project: str, budget: str) -> Identity | None:
         """Return what is declared of a budget."""
@@ -160,31 +182,51 @@ class SqliteStore:
                 raise StoreDown(f"the budgets' database {self._path} can't be used ({error}).") from error
 
     def _connection(self) -> sqlite3.Connection:
-        if self._database is not None and self._pid == os.getpid():
-            return self._database
-        if self._database is not None:
+        if self._database is not None and self._pid != os.getpid():
             _inherited.append(self._database)
+            self._database = None
+        if self._database is not None:
+            if self._file == _file(self._path):
+                return self._database
+            self._database.close()  # somebody has removed the file, or put another in its place
+        self._database = None
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._path.exists():
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=MAKING)
-        try:
-            _until(MAKING, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
+        file = _file(self._path)
+        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0)
+        try:  # _until waits, in shorter steps than SQLite's
+            made = _until(MAKING, database, lambda: _made(database))
+            patience = DEADLINE if made else MAKING
+            _until(patience, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
             database.execute(f"PRAGMA synchronous = {self._synchronous}")
-            _until(MAKING, database, lambda: database.executescript(SCHEMA))
-            self._ahead = _ahead(database)
-            database.execute("PRAGMA busy_timeout = 0")  # _until waits, in shorter steps than SQLite's
+            if not made:
+                _until(patience, database, lambda: database.executescript(SCHEMA))
+            self._ahead = _until(patience, database, lambda: _ahead(database))
         except BaseException:
             database.close()
             raise
-        self._database, self._pid = database, os.getpid()
+        self._database, self._file, self._pid = database, file, os.getpid()
         return database
 
     def _now(self) -> int:
         return self._given_clock() if self._given_clock else _since_boot() + self._ahead
 
 
-def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], object]) -> None:
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _made(database: sqlite3.Connection) -> bool:
+    newest = "SELECT 1 FROM sqlite_master WHERE name = 'forgotten'"
+    return database.execute(newest).fetchone() is not None
+
+
+def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], T]) -> T:
     """Try until no other process is in the way: SQLite's own waiting sleeps for up to 100 ms, or not at all.
 
     Give up when nobody has come through for so many seconds: a crowd that moves is no store that is down.
@@ -192,7 +234,7 @@ def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], objec
     deadline, version, pause = time.monotonic() + seconds, _version(database), 0.001
     while True:
         try:
-            act()
+            return act()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
@@ -203,13 +245,14 @@ def _until(seconds: float, database: sqlite3.Connection, act: Callable[[], objec
                 deadline = time.monotonic() + seconds
             time.sleep(random.uniform(0.0002, pause))  # noqa: S311 - so that two that wait do not meet again
             pause = min(pause * 1.2, LONGEST_PAUSE)
-        else:
-            return
 
 
 def _version(database: sqlite3.Connection) -> object:
-    """Return what changes when another connection writes."""
-    return database.execute("PRAGMA data_version").fetchone()
+    """Return what changes when another connection writes; None while one makes the database."""
+    try:
+        return database.execute("PRAGMA data_version").fetchone()
+    except sqlite3.OperationalError:
+        return None
 
 
 def _state(text: str) -> State:
