@@ -28,7 +28,7 @@ from outlay.wire.attempts import forget, last_failure, link, remember
 from outlay.wire.batches import Batches, Notes
 from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
-from outlay.wire.outcomes import judge, read, still_running
+from outlay.wire.outcomes import asked_for, judge, read, still_running
 from outlay.wire.parts import Flights, Worker
 from outlay.wire.pending import Pending
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
@@ -150,7 +150,7 @@ class Meter:
             call = self._record(exchange, reading, "ok", None)
         else:
             call = self._record(exchange, reading, *judge(exchange, reading, outcome, error))
-            if reading.background and call.outcome != "pending" and not self._pending.settle(reading.id):
+            if reading.background and reading.id and call.outcome != "pending" and not self._pending.settle(reading.id):
                 _free(exchange)
                 return None
         self._keep(exchange, call)
@@ -196,6 +196,8 @@ class Meter:
             self._settle_batch(exchange)
             return
         reading = read(exchange)
+        if exchange.match.reader.api.asks_for is not None:
+            reading.id = asked_for(exchange)
         settle_waiting()
         ended = reading.usage is not None or reading.error or reading.status in exchange.match.reader.uncounted
         if not reading.background or not ended or still_running(exchange, reading):

@@ -17,7 +17,7 @@ import msgspec
 
 from outlay.context import Home, LiveSpan
 from outlay.wire import encodings
-from outlay.wire.api import Jobs
+from outlay.wire.api import API, Jobs
 from outlay.wire.exchange import Exchange
 from outlay.wire.noted import NOWHERE, Submitter
 from outlay.wire.paths import UNREADABLE, Fields
@@ -70,7 +70,7 @@ class Batches:
         """Note what an answer tells of batches, and yield the calls of the output that it is.
 
         A line's time is what its answer says, else that of the submission, else that of the first download: whoever
-        reads it again must write the same record.
+        reads it again must write the same record. A request that failed is a call that is not billed.
         """
         api, biller, body = exchange.match.reader.api, exchange.match.provider.name, _body(exchange)
         if api.batch is None or exchange.status is None or not 200 <= exchange.status < 300:
@@ -84,7 +84,7 @@ class Batches:
         for number, line in enumerate(lines):
             reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
             told = _first(api.answer.created, line) if reading is not None else None
-            if reading is None or (reading.usage is None and told is None):
+            if reading is None or not (reading.usage or told or _failed(api, reading, line, inline=bool(jobs))):
                 continue
             if note is None:
                 note = self._keep(biller, source, Note(None, exchange.start, None))
@@ -94,6 +94,8 @@ class Batches:
             one = copy.copy(exchange)
             one.start, one.began, one.ended, one.first, one.events = reading.created, 0, 0, 0, False
             one.asked = (note.model, None)
+            status = _first(api.batch.line_status, line)
+            one.status = status if type(status) is int else exchange.status
             yield Line(one, reading, note, span if note.by is not None else exchange.scope.span)
 
     def _remember(self, exchange: Exchange, biller: str, job: _Job) -> None:
@@ -153,6 +155,12 @@ def _jobs(table: Jobs, document: Any) -> Iterator[_Job]:
             named = model.removeprefix("models/") if isinstance(model, str) else None
             files = [_last(name) for name in _all(table.outputs, told) if isinstance(name, str)]
             yield _Job(_last(identity), named, moment(created), files)
+
+
+def _failed(api: API, reading: Reading, line: bytes, *, inline: bool) -> bool:
+    """Return whether a line tells of a request that failed; an error in any other file is not one of ours."""
+    failed = reading.error is not None or reading.status in api.answer.unbilled
+    return failed and api.batch is not None and (inline or _first(api.batch.key, line) is not None)
 
 
 def _all(paths: tuple[str, ...], document: bytes) -> tuple[Any, ...]:

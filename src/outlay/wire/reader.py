@@ -58,7 +58,8 @@ class Reader:
         ]
         self._usage, self._finish, self._error = places(answer.usage), places(answer.finish), places(answer.error)
         self._background, self._created = places(answer.background), places(answer.created)
-        (self._type,) = places(("type",))
+        self._accepted = places(answer.accepted)
+        (self._type,) = places((stream.kind if stream else "type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
         self._told = [
             (name, place) for name, either in answer.counts.items() for place in places(tuple(either.split(" | ")))
@@ -66,6 +67,11 @@ class Reader:
         self._uses = [
             (name, kind, place)
             for name, (either, kind) in answer.uses.items()
+            for place in places(tuple(either.split(" | ")))
+        ]
+        self._unbilled = [
+            (name, kinds, place)
+            for name, (either, *kinds) in answer.unbilled_uses.items()
             for place in places(tuple(either.split(" | ")))
         ]
         self._used = [(name, place) for name, path in answer.used.items() for place in places(path)]
@@ -77,6 +83,7 @@ class Reader:
         raw = (*answer.usage, *(beside.path if beside else ()), *(path for path in paths if path.endswith(".*")))
         self._fields = Fields(tuple(paths), raw=raw)
         self._usage_terms = tuple(answer.usage_terms)
+        self._called = answer.called
         self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
@@ -208,6 +215,8 @@ class Reader:
         """Take what is billed per use, and what a tool of the provider's used of another model."""
         for name, kind, place in self._uses:
             if (said := values[place]) and (count := uses(said, kind)):
+                for unbilled, kinds, at in self._unbilled:
+                    count -= sum(uses(values[at], kind) for kind in kinds) if unbilled == name else 0
                 reading.uses[name] = max(count, reading.uses.get(name, 0))
         for name, place in self._used:
             if type(values[place]) is int:
@@ -231,6 +240,9 @@ class Reader:
         for place in self._background:
             if values[place] is True:
                 reading.background = True
+        for place in self._accepted:
+            if values[place].__class__ is str:
+                reading.id, reading.accepted, reading.background = values[place][:TEXT_LIMIT], True, True
         if self._deferred or reading.background:
             self._take_begin(reading, values)
 
@@ -251,7 +263,7 @@ class Reader:
         if self._usage_terms:
             for name, value in zip(self._usage_terms, self._counts.terms(values), strict=True):
                 if value and value.__class__ is str:
-                    reading.terms[name] = value[:TERM_LIMIT]
+                    reading.terms[name] = self._called.get(value, value)[:TERM_LIMIT]
         if self._reported is not None and b"cost" in raw:
             reading.reported = pico_usd((self._reported.read(raw) or (None,))[0], self.api.answer.reported_per)
         try:
