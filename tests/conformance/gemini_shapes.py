@@ -156,10 +156,10 @@ async def claude_stream(held: Any, seen: Seen) -> None:
         seen.add(event)
 
 
-def claude_client(kind: Kind, host: ModelHost) -> Held:
+def claude_client(kind: Kind, host: ModelHost, region: str = "us-east5") -> Held:
     """Make Anthropic's client for Vertex AI."""
     make: Any = anthropic.AnthropicVertex if kind == "sync" else anthropic.AsyncAnthropicVertex
-    made = make(region="us-east5", project_id="p", access_token="none", base_url=f"{host.url}/v1", max_retries=0)
+    made = make(region=region, project_id="p", access_token="none", base_url=f"{host.url}/v1", max_retries=0)
     return Held(made, made.close)
 
 
@@ -240,7 +240,8 @@ TEXT = "Little enough."
 _HAIKU: dict[str, Any] = {
     "sdk": "gcp.vertex_ai", "api": "anthropic.messages", "model": "claude-haiku-4-5@20251001", "make": claude_client,
     "answered_by": "claude-haiku-4-5-20251001", "classes": {"input": 20, "cache_read": 10, "output": 5},
-    "reasoning": 0, "usd": "0.000046", "http": ANTHROPIC,
+    # 20 x 1 + 10 x 0.10 + 5 x 5, a million, and a tenth more for the region
+    "reasoning": 0, "usd": "0.0000506", "http": ANTHROPIC,
 }  # fmt: skip
 
 GEMINI_SHAPES: tuple[FieldShape, ...] = (

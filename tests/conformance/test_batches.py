@@ -70,10 +70,14 @@ def check(job: Job, calls: list[Call]) -> None:
         if call.usage is not None
     }
     assert told == {(identity, model, Decimal(usd)): dict(classes) for identity, model, classes, usd in job.calls}
-    assert len(calls) == len(job.calls)
+    failed = [call for call in calls if call.usage is None]
+    assert {(call.response_id, call.error_type, call.status) for call in failed} == set(job.failures)
+    assert len(calls) == len(job.calls) + len(job.failures)
     for call in calls:
-        assert (call.provider, call.terms["tier"], call.cost.status) == (job.provider, "batch", "priced")
-        assert (call.start, call.end, call.outcome) == (CREATED * 10**9, CREATED * 10**9, "ok")
+        billed = ("ok", "priced") if call.usage is not None else ("error", "free")
+        assert (call.provider, call.terms["tier"]) == (job.provider, "batch")
+        assert (call.outcome, call.cost.status) == billed
+        assert (call.start, call.end) == (CREATED * 10**9, CREATED * 10**9)
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
@@ -140,7 +144,7 @@ def test_an_output_whose_batch_was_never_asked_for_has_the_time_of_its_first_dow
             subprocess.run([sys.executable, "-c", program], env=os.environ | with_outlay, check=True, cwd=tmp_path)
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         calls = {call.response_id: call for _, call in ledger.calls_after(0)}
-        assert ledger.report().total.attempts == 3
+        assert ledger.report().total.attempts == 4
     assert calls["batch_req_3"].start > CREATED * 10**9
     assert calls["chatcmpl-1"].start == CREATED * 10**9
 

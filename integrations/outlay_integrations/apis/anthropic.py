@@ -24,7 +24,9 @@ BOUNDS = Bounds(
 MESSAGES = API(
     name="anthropic.messages",
     operation="chat",
-    paths=("v1/messages",),  # messages of OpenAI's threads are none
+    paths=("messages",),
+    strangers=("v1/messages",),
+    unless=("threads/*/messages",),  # those of OpenAI's assistants
     request=Request(tier="service_tier", limits=("max_tokens",), bounds=BOUNDS),
     answer=Answer(
         model=("model", "message.model"),

@@ -32,7 +32,7 @@ OPENAI = API(
     ),
     answer=Answer(
         model=(f"{_BODY}.model",),
-        id=("id", f"{_BODY}.id"),
+        id=(f"{_BODY}.id", "id"),
         usage=(f"{_BODY}.usage",),
         error=("error", f"{_BODY}.error"),
         finish=(f"{_BODY}.choices.*.finish_reason",),
@@ -120,6 +120,7 @@ GEMINI = replace(
         model=("response.modelVersion",),
         id=("response.responseId",),
         usage=("response.usageMetadata",),
+        error=("error.status", "error"),
         finish=("response.candidates.*.finishReason",),
         counts={"promptTokenCount": "response.tokenCount"},
         uses={"web_search": ("response.candidates.*.groundingMetadata.webSearchQueries", "*")},

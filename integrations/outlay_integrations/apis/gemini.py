@@ -168,6 +168,8 @@ CLAUDE = replace(
         "publishers/anthropic/models/claude-*:rawPredict",  # not count-tokens
         "publishers/anthropic/models/claude-*:streamRawPredict",
     ),
+    strangers=(),
+    unless=(),
     request=replace(MESSAGES.request, in_path="models/*:"),
 )
 

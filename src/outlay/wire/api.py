@@ -252,6 +252,8 @@ class API(msgspec.Struct, frozen=True, kw_only=True):
     path wins: ``models/*:generateContent``. One that ends with it is looked for at hosts of providers only."""
     strangers: tuple[str, ...] = ()
     """The stricter endings that a host nobody named must show; ``paths`` where empty."""
+    unless: tuple[str, ...] = ()
+    """Endings of paths that end as one of these, but are no calls."""
     polls: tuple[str, ...] = ()
     """Paths with ``*`` for the provider's id: ``responses/*``, ``files/*/content``."""
     providers: tuple[str, ...] = ()

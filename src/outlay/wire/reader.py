@@ -54,7 +54,7 @@ class Reader:
         self._texts = [
             (name, place)
             for name, of in (("model", answer.model), ("id", answer.id), ("status", answer.status))
-            for place in places(of)
+            for place in reversed(places(of))  # each overwrites what is before it: the first path wins
         ]
         self._usage, self._finish, self._error = places(answer.usage), places(answer.finish), places(answer.error)
         self._background, self._created = places(answer.background), places(answer.created)
@@ -197,6 +197,8 @@ class Reader:
             said = values[place]
             if said.__class__ is str:
                 setattr(reading, name, said if len(said) <= TEXT_LIMIT else said[:TEXT_LIMIT])
+            elif said.__class__ is list and (first := next(texts(said), None)):
+                setattr(reading, name, first[:TEXT_LIMIT])
         self._take_end(reading, values)
         if self._per_use:
             self._take_uses(reading, values)

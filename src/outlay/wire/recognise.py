@@ -194,6 +194,8 @@ class Recogniser:
         for known, stranger, api in known_as:
             if api.providers and (provider is None or provider.name not in api.providers):
                 continue
+            if any(_ends(f"/{path}", f"/{other}") for other in api.unless):
+                continue
             if _ends(f"/{path}", stranger if provider is None else known):
                 short = template("/".join(parts))
                 poll = poll or api.batch is not None or known[1:] in api.resumes
