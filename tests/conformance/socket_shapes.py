@@ -297,5 +297,6 @@ SOCKET_SHAPES: tuple[FieldShape, ...] = (
     _realtime("left", interrupt, replying(*_voice(1)), text=TEXT, calls=(LEFT,)),
     _realtime("lost", speak, replying(*_voice(1), GONE), text=TEXT, calls=(LOST,), raises=("ConnectionClosedError",)),
     _live("two turns", converse, *_turn(TEXT), FINISHED, text=TEXT * 2),
+    _live("interrupted", converse, *_turn(TEXT)[:2], {"serverContent": {"interrupted": True}}, FINISHED, text=TEXT * 2),
     _live("left", converse_and_leave, *_turn(TEXT), text=TEXT, requests=3, calls=(LEFT,)),
 )  # fmt: skip
