@@ -183,6 +183,7 @@ def plain_client(kind: Kind, host: ModelHost) -> Held:
     return Held(made, made.close)
 
 
+USED = {"input_tokens": 20, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 10, "output_tokens": 5}
 MESSAGE = {
     "id": "msg_vrtx_1",
     "type": "message",
@@ -191,7 +192,7 @@ MESSAGE = {
     "content": [{"type": "text", "text": "Little enough."}],
     "stop_reason": "end_turn",
     "stop_sequence": None,
-    "usage": {"input_tokens": 20, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 10, "output_tokens": 5},
+    "usage": USED,
 }
 MESSAGE_EVENTS = events(
     {"type": "message_start", "message": MESSAGE | {"content": [], "stop_reason": None}},

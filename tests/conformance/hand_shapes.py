@@ -24,6 +24,7 @@ def post(url: str, asked: dict[str, Any]) -> bytes:
 
 def posting(path: str, asked: dict[str, Any]) -> Any:
     """Return a way of calling that posts by hand."""
+
     async def call(held: Any, seen: Seen) -> None:
         seen.add(post(f"{held.sdk}{path}", asked))
 

@@ -26,10 +26,14 @@ def asked_twice(path: str, body: dict[str, Any], poll: str) -> Any:
     async def call(held: Any, seen: Seen) -> None:
         seen.add(post(f"{held.sdk}{path}", body))
         for _ in range(3):
-            told = requests.get(f"{held.sdk}{poll}", timeout=20)
-            seen.add((told.status_code, told.content))
+            seen.add(_get(f"{held.sdk}{poll}"))
 
     return call
+
+
+def _get(url: str) -> tuple[int, bytes]:
+    told = requests.get(url, timeout=20)
+    return told.status_code, told.content
 
 
 def interact(*, polls: int = 0, **more: Any) -> Any:

@@ -15,11 +15,21 @@ from outlay.loopback import ModelHost
 from tests.conformance import anthropic_extras, gemini_shapes
 from tests.conformance.anthropic_extras import message
 from tests.conformance.canned import Canned, events
-from tests.conformance.compatible_shapes import ASKED, CLASSES, SIMPLE, TEXT, chat, chat_stream, chunks, completion
+from tests.conformance.compatible_shapes import (
+    ASKED,
+    CLASSES,
+    SIMPLE,
+    TEXT,
+    chat,
+    chat_stream,
+    chunks,
+    client,
+    completion,
+)
 from tests.conformance.field import FieldShape, Held, note
-from tests.conformance.gemini_shapes import MESSAGE, claude_client
+from tests.conformance.gemini_shapes import MESSAGE, USED, claude_client
 from tests.conformance.hand_shapes import posting
-from tests.conformance.media_shapes import SEARCHED, SOUND, client, search
+from tests.conformance.media_shapes import SEARCHED, SOUND, search
 from tests.conformance.sdk_shapes import HTTPX, HTTPX2, SSE, mistral_client, requests_client, together_client
 from tests.conformance.seen import Seen, each, value
 from tests.conformance.shape import Kind, both
@@ -121,7 +131,7 @@ _ROUTER: dict[str, Any] = {
     "sdk": "openrouter", "make": client, "api": "openai.chat", "http": both("httpx2"), "model": "openai/gpt-4o-mini",
     "answered_by": "openai/gpt-4o-mini", "text": TEXT, "source": "reported", "usd": "0.0000063",
 }  # fmt: skip
-_CHARGED = MESSAGE | {"model": "anthropic/claude-haiku-4.5", "usage": MESSAGE["usage"] | {"cost": 0.0001}}
+_CHARGED = MESSAGE | {"model": "anthropic/claude-haiku-4.5", "usage": {**USED, "cost": 0.0001}}
 _COMPACTED = {"id": "resp_1", "object": "response.compaction", "created_at": 1, "output": [],
               "usage": SEARCHED["usage"]}  # fmt: skip
 _UNTOLD = SEARCHED | {"output": [
@@ -196,7 +206,7 @@ MAKER_SHAPES: tuple[FieldShape, ...] = (
     _shape("gemini vertex claude count_tokens", count_claude,
            Canned("models/count-tokens:rawPredict", {"input_tokens": 14}), calls=(), **_VERTEX),
     # 20 x 0.20 + 5 x 0.20, a million
-    _shape("watsonx deployment", posting("/ml/v1/deployments/our-own/text/chat?version=2025-02-11", {"messages": ASKED}),
+    _shape("watsonx deployment", posting("/ml/v1/deployments/our-own/text/chat?version=1", {"messages": ASKED}),
            Canned("/text/chat", completion(_GRANITE, SIMPLE, model_id=_GRANITE)), sdk="ibm.watsonx.ai",
            api="openai.chat", model=None, answered_by=_GRANITE, usd="0.000005", **_BY_HAND),
     # 20 x 0.50 + 5 x 1.50, a million

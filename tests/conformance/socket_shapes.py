@@ -7,7 +7,6 @@ https://platform.openai.com/docs/guides/websocket-mode, https://ai.google.dev/ap
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -251,7 +250,6 @@ TEXT = "Little enough."
 LEFT = Expect("abandoned", "estimate", 101)
 LOST = Expect("error", "estimate", 101)
 SPOKE = Expect(status=101)
-Make = Callable[..., SocketShape]
 
 
 def _responses(name: str, call: Any, *messages: Any, **more: Any) -> SocketShape:

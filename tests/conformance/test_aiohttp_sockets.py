@@ -17,9 +17,7 @@ from tests.conformance.socket_shapes import SESSION, SPOKEN, SPOKEN_USD, VOICE, 
 ASK = {"type": "response.create", "response": {"instructions": "What does a call cost?"}}
 
 
-def talk(
-    answers: Answers, until: str | None, *, send: str = "send_json", path: str = "/v1/realtime"
-) -> Any:
+def talk(answers: Answers, until: str | None, *, send: str = "send_json", path: str = "/v1/realtime") -> Any:
     """Ask for an answer, read until a type of message or, without one, to the end; return what was metered."""
 
     async def run(url: str) -> None:
@@ -56,7 +54,7 @@ def test_an_answer_that_is_left_is_estimated() -> None:
 
 
 def test_an_answer_that_breaks_off_is_an_error() -> None:
-    """aiohttp raises nothing: it says that the websocket has ended."""
+    """Nothing is raised: aiohttp says that the websocket has ended."""
     (call,), _, _ = talk(replying(*_voice(1), GONE), None)
     assert (call.outcome, call.usage.estimated) == ("error", True)
 

@@ -15,7 +15,6 @@ _MODEL = Request(
 )
 
 
-
 def _paths(*ways: str) -> tuple[str, ...]:
     """Return the paths of a model that all share, and of one that was deployed for its owner."""
     return tuple(f"ml/v1/{place}text/{way}" for place in ("", "deployments/*/") for way in ways)

@@ -27,7 +27,7 @@ def _receive(_: Any, wrapped: Any) -> Any:
         elif kind in ENDED:
             closed(socket, message.data if isinstance(message.data, Exception) else ConnectionResetError())
         elif kind == "CLOSING":
-            closed(socket)
+            closed(socket, None)
         return message
 
     return receive
@@ -40,7 +40,7 @@ def _close(_: Any, wrapped: Any) -> Any:
             return await wrapped(socket, *args, **kwargs)
         finally:
             if not socket.__dict__.get("_outlay_receives"):  # else its message says who closed it
-                closed(socket)
+                closed(socket, None)
 
     return close
 

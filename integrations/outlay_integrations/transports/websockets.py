@@ -103,7 +103,7 @@ def _close(_: Any, wrapped: Any) -> Any:
         try:
             return wrapped(connection, *args, **kwargs)
         finally:
-            closed(connection)
+            closed(connection, None)
 
     return close
 
@@ -114,7 +114,7 @@ def _close_async(_: Any, wrapped: Any) -> Any:
         try:
             return await wrapped(connection, *args, **kwargs)
         finally:
-            closed(connection)
+            closed(connection, None)
 
     return close
 
@@ -146,8 +146,8 @@ def _lost(connection: Any, error: BaseException) -> None:
 
 
 @guarded("noting an end")
-def closed(connection: Any, error: BaseException | None = None) -> None:
-    """Settle what is open: the application has closed a websocket, or ``error`` has."""
+def closed(connection: Any, error: BaseException | None) -> None:
+    """Settle what is open: the application has closed a websocket, or else ``error`` has."""
     followed = connection.__dict__.get("_outlay")
     if followed:
         followed.closed(error)

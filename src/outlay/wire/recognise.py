@@ -189,8 +189,8 @@ class Recogniser:
             known_as, poll = self._polls.get(parts[-2], []), True
         else:
             last = parts[-1]
-            known_as = self._posts.get(last) or self._posts.get(last[last.rfind(":") :])
-            known_as, poll = known_as or self._below.get(parts[-2], []), False
+            ended = self._posts.get(last) or self._posts.get(last[last.rfind(":") :])
+            known_as, poll = ended or self._below.get(parts[-2], []), False
         for known, stranger, api in known_as:
             if api.providers and (provider is None or provider.name not in api.providers):
                 continue
