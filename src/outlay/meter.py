@@ -156,6 +156,8 @@ class Meter:
         self._keep(exchange, call)
         if call.outcome == "pending":
             self._pending.note(call, exchange.scope.span)
+            if reading.accepted and reading.id is not None:
+                self._batches.note_accepted(exchange, reading.id)
         elif not exchange.noted:
             remember(exchange, call)
         return call
@@ -206,12 +208,17 @@ class Meter:
             return
         exchange.match.metered += 1
         begun = self._pending.take(reading.id)
+        told = self._batches.accepted(exchange, reading.id) if exchange.match.reader.api.asks_for is not None else None
+        if told is not None:
+            exchange.asked, reading.created = (told.model, None), told.created
         outcome, error_type = judge(exchange, reading, "ok", None)
         call = self._record(exchange, reading, outcome, error_type)
         span = exchange.scope.span
         if begun is not None:
             first, span = begun
             call = msgspec.structs.replace(first, **{name: getattr(call, name) for name in _TOLD_BY_POLL})
+        elif told is not None and told.by is not None:
+            call = noted.signed(call, told.by)
         self.take(call, span, again=begun is not None)
         if self._policy is not None:
             self._policy.settle_pending(call)

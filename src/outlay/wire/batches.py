@@ -98,6 +98,15 @@ class Batches:
             one.status = status if type(status) is int else exchange.status
             yield Line(one, reading, note, span if note.by is not None else exchange.scope.span)
 
+    def note_accepted(self, exchange: Exchange, identity: str) -> None:
+        """Note a call that was accepted, for whoever asks for its answer, which will not say when it began."""
+        model, _ = exchange.match.reader.request.asked(exchange.body, exchange.path)
+        self._keep(exchange.match.provider.name, identity, Note(model, exchange.start, self._submitter(exchange)))
+
+    def accepted(self, exchange: Exchange, identity: str) -> Note | None:
+        """Return what was noted of a call when it was accepted; None where nobody saw that."""
+        return self._recall(exchange.match.provider.name, identity)
+
     def _remember(self, exchange: Exchange, biller: str, job: _Job) -> None:
         note, span = self._recall(biller, job.id), exchange.scope.span
         if note is None:

@@ -277,8 +277,8 @@ def template(path: str) -> str:
 
 
 def _named(part: str) -> str:
-    if ":" in part:  # models/NAME:countTokens
-        name, _, method = part.rpartition(":")
+    name, colon, method = part.rpartition(":")
+    if colon and method.isalpha():  # models/NAME:countTokens
         return f"{_named(name)}:{method}"
     return part if _VERSION.fullmatch(part) or not _IDENTIFIER.fullmatch(part) else "*"
 
