@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -79,7 +80,7 @@ class Batches:
         jobs = list(_jobs(api.batch, document))
         for job in jobs:
             self._remember(exchange, biller, job)
-        lines = _inline(api.batch, document) if jobs else body.split(b"\n")
+        lines = _inline(api.batch, document) if jobs else io.BytesIO(body)
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
         for number, line in enumerate(lines):
             reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
@@ -214,7 +215,7 @@ def _decoded(body: bytes) -> Any:
 def _body(exchange: Exchange) -> bytes:
     if exchange.answer is not None:
         return exchange.answer
-    body = b"".join(exchange.chunks)
+    body, exchange.chunks = b"".join(exchange.chunks), []  # an output may be as large as a batch
     return (encodings.decode(body, exchange.encoding) if exchange.encoding else body) or b""
 
 
