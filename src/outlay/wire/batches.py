@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -24,6 +23,9 @@ from outlay.wire.noted import NOWHERE, Submitter
 from outlay.wire.paths import UNREADABLE, Fields
 from outlay.wire.reading import Reading
 from outlay.wire.values import moment
+
+LARGE = 1 << 24
+"""Bytes from which on an answer is no batch's own object, but a file: objects hold outputs of a few MB."""
 
 SPANS = 1000
 """Spans of this process's submissions that are remembered, to add up in them what their batches cost."""
@@ -73,14 +75,15 @@ class Batches:
         A line's time is what its answer says, else that of the submission, else that of the first download: whoever
         reads it again must write the same record. A request that failed is a call that is not billed.
         """
-        api, biller, body = exchange.match.reader.api, exchange.match.provider.name, _body(exchange)
+        api, biller = exchange.match.reader.api, exchange.match.provider.name
         if api.batch is None or exchange.status is None or not 200 <= exchange.status < 300:
             return
-        source, document = _named_by(exchange.path, api.polls), _decoded(body)
+        pieces = exchange.chunks if _large(exchange) else [_body(exchange)]
+        source, document = _named_by(exchange.path, api.polls), _decoded(pieces[0]) if len(pieces) == 1 else None
         jobs = list(_jobs(api.batch, document))
         for job in jobs:
             self._remember(exchange, biller, job)
-        lines = _inline(api.batch, document) if jobs else io.BytesIO(body)
+        lines = _inline(api.batch, document) if jobs else _lines(pieces)
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
         for number, line in enumerate(lines):
             reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
@@ -205,6 +208,20 @@ def _key(biller: str, identity: str) -> str:
     return hashlib.blake2b(f"{biller}:{identity}".encode(), digest_size=16).hexdigest()
 
 
+def _large(exchange: Exchange) -> bool:
+    """Return whether an answer is better read in the pieces that it came in: an output may be as large as its batch."""
+    return exchange.answer is None and not exchange.encoding and sum(map(len, exchange.chunks)) > LARGE
+
+
+def _lines(pieces: list[Any]) -> Iterator[bytes]:
+    """Yield the lines of a body that came in pieces, and forget each piece as it is read."""
+    rest, pieces[:] = b"", pieces[::-1]
+    while pieces:
+        *whole, rest = (rest + pieces.pop()).split(b"\n")
+        yield from whole
+    yield rest
+
+
 def _decoded(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
@@ -215,7 +232,7 @@ def _decoded(body: bytes) -> Any:
 def _body(exchange: Exchange) -> bytes:
     if exchange.answer is not None:
         return exchange.answer
-    body, exchange.chunks = b"".join(exchange.chunks), []  # an output may be as large as a batch
+    body = b"".join(exchange.chunks)
     return (encodings.decode(body, exchange.encoding) if exchange.encoding else body) or b""
 
 
