@@ -28,7 +28,7 @@ from outlay.wire.attempts import forget, last_failure, link, remember
 from outlay.wire.batches import Batches, Notes
 from outlay.wire.exchange import OPEN, WAITING, Exchange, Send, sending, sent_by, settle_waiting
 from outlay.wire.noted import note
-from outlay.wire.outcomes import judge, read, still_running
+from outlay.wire.outcomes import asked_for, judge, read, still_running
 from outlay.wire.parts import Flights, Worker
 from outlay.wire.pending import Pending
 from outlay.wire.recognise import UNKNOWN, Match, Recogniser
@@ -150,12 +150,14 @@ class Meter:
             call = self._record(exchange, reading, "ok", None)
         else:
             call = self._record(exchange, reading, *judge(exchange, reading, outcome, error))
-            if reading.background and call.outcome != "pending" and not self._pending.settle(reading.id):
+            if reading.background and reading.id and call.outcome != "pending" and not self._pending.settle(reading.id):
                 _free(exchange)
                 return None
         self._keep(exchange, call)
         if call.outcome == "pending":
             self._pending.note(call, exchange.scope.span)
+            if reading.accepted and reading.id is not None:
+                self._batches.note_accepted(exchange, reading.id)
         elif not exchange.noted:
             remember(exchange, call)
         return call
@@ -196,6 +198,8 @@ class Meter:
             self._settle_batch(exchange)
             return
         reading = read(exchange)
+        if exchange.match.reader.api.asks_for is not None:
+            reading.id = asked_for(exchange)
         settle_waiting()
         ended = reading.usage is not None or reading.error or reading.status in exchange.match.reader.uncounted
         if not reading.background or not ended or still_running(exchange, reading):
@@ -204,12 +208,17 @@ class Meter:
             return
         exchange.match.metered += 1
         begun = self._pending.take(reading.id)
+        told = self._batches.accepted(exchange, reading.id) if exchange.match.reader.api.asks_for is not None else None
+        if told is not None:
+            exchange.asked, reading.created = (told.model, None), told.created
         outcome, error_type = judge(exchange, reading, "ok", None)
         call = self._record(exchange, reading, outcome, error_type)
         span = exchange.scope.span
         if begun is not None:
             first, span = begun
             call = msgspec.structs.replace(first, **{name: getattr(call, name) for name in _TOLD_BY_POLL})
+        elif told is not None and told.by is not None:
+            call = noted.signed(call, told.by)
         self.take(call, span, again=begun is not None)
         if self._policy is not None:
             self._policy.settle_pending(call)

@@ -22,6 +22,7 @@ from outlay.wire.amend import amended
 from outlay.wire.bounds import Asked
 from outlay.wire.exchange import OPEN, Exchange, settle_waiting
 from outlay.wire.recognise import UNKNOWN
+from outlay.wire.regions import terms_of
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices
@@ -210,7 +211,7 @@ class Quoting:
         self._exchange = exchange
         self._asked = asked
         self._model = model
-        self._terms = {**exchange.match.provider.terms, **asked.terms}
+        self._terms = {**terms_of(exchange.match.provider, exchange.host, exchange.path), **asked.terms}
         self._known: dict[str | None, tuple[int | None, Ceiling]] = {}
 
     def __call__(self, model: str | None = None, output_limit: int | None = None) -> int | None:

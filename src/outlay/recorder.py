@@ -14,6 +14,7 @@ from outlay.wire.exchange import Exchange
 from outlay.wire.outcomes import estimated, served_by
 from outlay.wire.pending import background_id
 from outlay.wire.reading import Reading
+from outlay.wire.regions import terms_of
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices  # loaded with the first call
@@ -37,7 +38,9 @@ class Recorder:
         end = exchange.start + exchange.ended - exchange.began
         biller = provider.name if provider.served_by is None else served_by(exchange)
         request_model, requested_tier = exchange.asked or match.reader.request.asked(exchange.body, exchange.path)
-        terms = reading.terms if not provider.terms else {**provider.terms, **reading.terms}
+        terms = reading.terms
+        if provider.terms or provider.region:
+            terms = {**terms_of(provider, exchange.host, exchange.path), **terms}
         if reading.whole and reading.usage is not None:
             usage: Usage | None = Usage(classes=reading.usage, reasoning=reading.reasoning)
         else:

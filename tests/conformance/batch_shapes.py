@@ -61,7 +61,9 @@ class Job:
     fetch: Callable[[ModelHost], None]
     answers: tuple[Canned, ...]
     calls: tuple[tuple[str, str, Mapping[str, float], str], ...]
-    """(id, model, classes, USD) of each call of the output."""
+    """(id, model, classes, USD) of each call of the output that is billed."""
+    failures: tuple[tuple[str, str, int], ...] = ()
+    """(id, error, HTTP status) of each that failed."""
 
     def host(self) -> FieldHost:
         """Make a host that has this batch."""
@@ -165,6 +167,7 @@ OPENAI = Job(
         # Half of 1,000 x 0.02, a million
         ("batch_req_3", _EMBEDDER, {"input": 1000}, "0.00001"),
     ),
+    (("batch_req_4", "invalid", 400), ("batch_req_5", "batch_expired", 200)),
 )  # fmt: skip
 
 GROQ = Job(
@@ -215,6 +218,7 @@ ANTHROPIC = Job(
         ("msg_1", _HAIKU, {"input": 1000, "output": 200}, "0.001"),
         ("msg_2", _HAIKU, {"input": 20, "cache_read": 100, "output": 5}, "0.0000275"),
     ),
+    (("msgbatch_1#2", "invalid_request_error", 200),),
 )  # fmt: skip
 
 

@@ -234,7 +234,8 @@ BEDROCK_SHAPES: tuple[FieldShape, ...] = (
             "0.000009"),
     _invoke("mistral", "mistral.mistral-7b-instruct-v0:2", {"outputs": [{"text": TEXT, "stop_reason": "stop"}]},
             "0.000004"),
-    _invoke("cohere", "cohere.command-r-v1:0", {"text": TEXT, "finish_reason": "COMPLETE"}, None),
+    # 20 x 0.50 + 5 x 1.50, a million
+    _invoke("cohere", "cohere.command-r-v1:0", {"text": TEXT, "finish_reason": "COMPLETE"}, "0.0000175"),
     _invoke("titan embeddings", "amazon.titan-embed-text-v2:0", {"embedding": [0.1], "inputTextTokenCount": 20},
             "0.0000004", classes={"input": 20}, headers={"x-amzn-bedrock-input-token-count": "20"}),
     _invoked_stream("claude", SONNET, _CLAUDE_EVENTS, CLAUDE_USD, classes=CLAUDE_CLASSES, answered_by="claude-s"),

@@ -31,6 +31,7 @@ class Canned:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
     file: bytes | None = None
+    status: int = 200
 
     def suits(self, request: Received) -> bool:
         """Return whether this answers a request; of two for one path, the stream answers who asks for one."""
@@ -70,9 +71,9 @@ class FieldHost(ModelHost):
 def _deliver(canned: Canned, behaviour: Behaviour, headers: dict[str, str]) -> Delivery:
     given = {"content-type": canned.kind} | headers | dict(canned.headers)
     if canned.pieces:
-        return Delivery(200, canned.pieces, behaviour, given, chunked=True)
+        return Delivery(canned.status, canned.pieces, behaviour, given, chunked=True)
     body = json.dumps(canned.body).encode() if canned.file is None else canned.file
-    return deliver_bytes(body, behaviour, given, 200)
+    return deliver_bytes(body, behaviour, given, canned.status)
 
 
 def events(*documents: Json, end: str = "", names: bool = False) -> tuple[bytes, ...]:

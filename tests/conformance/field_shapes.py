@@ -9,6 +9,8 @@ from tests.conformance.field import FieldShape
 from tests.conformance.gemini_shapes import GEMINI_SHAPES
 from tests.conformance.hand_shapes import HAND_SHAPES
 from tests.conformance.job_shapes import JOB_SHAPES
+from tests.conformance.later_shapes import LATER_SHAPES
+from tests.conformance.maker_shapes import MAKER_SHAPES
 from tests.conformance.media_shapes import MEDIA_SHAPES
 from tests.conformance.rpc_shapes import RPC_SHAPES
 from tests.conformance.sdk_shapes import SDK_SHAPES
@@ -22,6 +24,8 @@ FIELD_SHAPES: tuple[FieldShape, ...] = (
     *COMPATIBLE_SHAPES,
     *MEDIA_SHAPES,
     *JOB_SHAPES,
+    *LATER_SHAPES,
+    *MAKER_SHAPES,
     *SDK_SHAPES,
     *RPC_SHAPES,
     *SOCKET_SHAPES,

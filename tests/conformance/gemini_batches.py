@@ -26,13 +26,13 @@ def _submit_gemini(host: ModelHost) -> None:
 def _fetch_gemini(host: ModelHost) -> None:
     with _gemini(host) as client:
         job = client.batches.get(name="batches/b1")
-        assert len(job.dest.inlined_responses) == 2
+        assert len(job.dest.inlined_responses) == 3
 
 
 def _fetch_gemini_file(host: ModelHost) -> None:
     with _gemini(host) as client:
         job = client.batches.get(name="batches/b1")
-        assert client.files.download(file=job.dest.file_name).count(b"\n") == 2
+        assert client.files.download(file=job.dest.file_name).count(b"\n") == 3
 
 
 def _submit_gemini_embeddings(host: ModelHost) -> None:
@@ -63,7 +63,11 @@ def _generated(number: int, read: int, written: int, thought: int = 0) -> Json:
 
 
 _FLASH = "gemini-2.5-flash"
-_ANSWERS = [{"response": _generated(1, 1000, 100, 100)}, {"response": _generated(2, 10, 1)}]
+_ANSWERS = [
+    {"response": _generated(1, 1000, 100, 100)},
+    {"response": _generated(2, 10, 1)},
+    {"error": {"code": 8, "message": "exhausted", "status": "RESOURCE_EXHAUSTED"}},
+]
 _GEMINI_CALLS = (
     # Half of 1,000 x 0.30 + 200 x 2.50, and of 10 x 0.30 + 1 x 2.50, a million
     ("r1", _FLASH, {"input": 1000, "output": 200}, "0.0004"),
@@ -76,6 +80,7 @@ GEMINI = Job(
     (_CREATE, Canned("/batches/b1", method="GET", body=_operation(done=True, response={
         "inlinedResponses": {"inlinedResponses": _ANSWERS}}))),
     _GEMINI_CALLS,
+    (("b1#2", "RESOURCE_EXHAUSTED", 200),),
 )  # fmt: skip
 
 GEMINI_FILE = Job(
@@ -87,6 +92,7 @@ GEMINI_FILE = Job(
             *({"key": f"mine-{number}", **answer} for number, answer in enumerate(_ANSWERS)))),
     ),
     _GEMINI_CALLS,
+    (("batch-b1#2", "RESOURCE_EXHAUSTED", 200),),
 )  # fmt: skip
 
 _VECTOR = {"response": {"embedding": {"values": [0.1]}, "tokenCount": "1000"}}

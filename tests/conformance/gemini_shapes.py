@@ -156,10 +156,10 @@ async def claude_stream(held: Any, seen: Seen) -> None:
         seen.add(event)
 
 
-def claude_client(kind: Kind, host: ModelHost) -> Held:
+def claude_client(kind: Kind, host: ModelHost, region: str = "us-east5") -> Held:
     """Make Anthropic's client for Vertex AI."""
     make: Any = anthropic.AnthropicVertex if kind == "sync" else anthropic.AsyncAnthropicVertex
-    made = make(region="us-east5", project_id="p", access_token="none", base_url=f"{host.url}/v1", max_retries=0)
+    made = make(region=region, project_id="p", access_token="none", base_url=f"{host.url}/v1", max_retries=0)
     return Held(made, made.close)
 
 
@@ -183,6 +183,7 @@ def plain_client(kind: Kind, host: ModelHost) -> Held:
     return Held(made, made.close)
 
 
+USED = {"input_tokens": 20, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 10, "output_tokens": 5}
 MESSAGE = {
     "id": "msg_vrtx_1",
     "type": "message",
@@ -191,7 +192,7 @@ MESSAGE = {
     "content": [{"type": "text", "text": "Little enough."}],
     "stop_reason": "end_turn",
     "stop_sequence": None,
-    "usage": {"input_tokens": 20, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 10, "output_tokens": 5},
+    "usage": USED,
 }
 MESSAGE_EVENTS = events(
     {"type": "message_start", "message": MESSAGE | {"content": [], "stop_reason": None}},
@@ -240,7 +241,8 @@ TEXT = "Little enough."
 _HAIKU: dict[str, Any] = {
     "sdk": "gcp.vertex_ai", "api": "anthropic.messages", "model": "claude-haiku-4-5@20251001", "make": claude_client,
     "answered_by": "claude-haiku-4-5-20251001", "classes": {"input": 20, "cache_read": 10, "output": 5},
-    "reasoning": 0, "usd": "0.000046", "http": ANTHROPIC,
+    # 20 x 1 + 10 x 0.10 + 5 x 5, a million, and a tenth more for the region
+    "reasoning": 0, "usd": "0.0000506", "http": ANTHROPIC,
 }  # fmt: skip
 
 GEMINI_SHAPES: tuple[FieldShape, ...] = (

@@ -22,7 +22,9 @@ def post(url: str, asked: dict[str, Any]) -> bytes:
     return requests.post(url, json=asked, timeout=20).content
 
 
-def _post(path: str, asked: dict[str, Any]) -> Any:
+def posting(path: str, asked: dict[str, Any]) -> Any:
+    """Return a way of calling that posts by hand."""
+
     async def call(held: Any, seen: Seen) -> None:
         seen.add(post(f"{held.sdk}{path}", asked))
 
@@ -33,7 +35,7 @@ def _shape(name: str, biller: str, path: str, asked: dict[str, Any], answer: Can
     given: dict[str, Any] = {
         "make": requests_client, "kinds": ("sync",), "http": {"sync": "requests"}, "classes": CLASSES,
     }  # fmt: skip
-    return FieldShape(name=name, sdk=biller, call=_post(path, asked), answers=(answer,), **given | more)
+    return FieldShape(name=name, sdk=biller, call=posting(path, asked), answers=(answer,), **given | more)
 
 
 _VERSION = "?version=2025-02-11"
@@ -69,7 +71,7 @@ HAND_SHAPES: tuple[FieldShape, ...] = (
            api="watsonx.embeddings", model=_SLATE, answered_by=_SLATE, classes={"input": 20}),
     _shape("voyage rerank", "voyageai", "/v1/rerank", {"model": "rerank-2.5", "query": "What?", "documents": ["a"]},
            Canned("/v1/rerank", _RANKED), api="voyage.rerank", model="rerank-2.5", answered_by="rerank-2.5",
-           classes={"input": 26}),
+           classes={"input": 26}, usd="0.0000013"),
     _shape("gemini vertex mistral", "gcp.vertex_ai", f"{_RAW}:rawPredict", _ASKED,
            Canned(f"{_SMALL}:rawPredict", completion(_SMALL, SIMPLE)), **_VERTEX),
     _shape("gemini vertex mistral stream", "gcp.vertex_ai", f"{_RAW}:streamRawPredict", _ASKED | {"stream": True},

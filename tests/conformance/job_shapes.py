@@ -19,7 +19,7 @@ from tests.conformance.field import FieldShape
 from tests.conformance.hand_shapes import post
 from tests.conformance.media_shapes import PAINT
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import LEFT, Expect
+from tests.conformance.shape import LEFT, Expect, failed
 
 CREATED = 1_760_000_000
 FREE = Expect("error", "none")
@@ -201,6 +201,8 @@ JOB_SHAPES: tuple[FieldShape, ...] = (
             Canned("/videos/video_1", _video("in_progress", progress=40), method="GET"),
             Canned("/videos/video_1", _video("completed", progress=100, completed_at=CREATED + 60), method="GET"),
             requests=4, needs="videos", classes={"video_seconds": 8}, usd="0.80", answered_by="sora-2"),
+    _openai("videos.create 429", film(0), "openai.videos", "sora-2", Canned("/videos", _video("queued")),
+            script=("429",), raises=("RateLimitError",), needs="videos", calls=(failed(429),)),
     _openai("videos.create that fails", film(1), "openai.videos", "sora-2", Canned("/videos", _video("queued")),
             Canned("/videos/video_1", _video("failed", error={"code": "moderation_blocked", "message": "no"}),
                    method="GET"), requests=2, needs="videos", calls=(FREE,)),

@@ -115,7 +115,7 @@ async def search_stream(held: Any, seen: Seen) -> None:
         seen.add(event)
 
 
-_SEARCHED: dict[str, Any] = {
+SEARCHED: dict[str, Any] = {
     "id": "resp_1",
     "object": "response",
     "created_at": 1,
@@ -139,8 +139,8 @@ _CONTAINERS = [
     {"id": f"ci_{number}", "type": "code_interpreter_call", "status": "completed", "code": "1", "outputs": None,
      "container_id": container} for number, container in enumerate(("cntr_1", "cntr_1", "cntr_2"))
 ]  # fmt: skip
-_TOOLED = _SEARCHED | {
-    "output": [*_SEARCHED["output"], *_CONTAINERS],
+_TOOLED = SEARCHED | {
+    "output": [*SEARCHED["output"], *_CONTAINERS],
     "tools": [{"type": "code_interpreter", "container": {"type": "auto"}},
               {"type": "image_generation", "model": "gpt-image-1"}],
     "tool_usage": {"image_gen": IMAGE_USAGE, "web_search": {"num_requests": 3}},
@@ -194,7 +194,7 @@ MEDIA_SHAPES: tuple[FieldShape, ...] = (
            classes={"audio_seconds": 30}, usd="0.003"),
     _media("moderations", moderate, "/moderations", "", body=_MODERATION, model=None, calls=()),
     # 20 x 1.25 + 5 x 10, a million; two searches at 0.01; a search in files at 0.0025
-    _media("responses with searches", search, "/responses", "openai.responses", body=_SEARCHED, model="gpt-5",
+    _media("responses with searches", search, "/responses", "openai.responses", body=SEARCHED, model="gpt-5",
            needs="responses",
            answered_by="gpt-5", classes={"input": 20, "output": 5, "web_search": 2, "file_search": 1}, usd="0.022575"),
     # As before, but three searches are billed, and pictures of another model's; containers go by the minute

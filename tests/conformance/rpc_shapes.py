@@ -13,7 +13,7 @@ import grpc
 import xai_sdk
 from google.ai import generativelanguage as google
 from xai_sdk.chat import user
-from xai_sdk.proto import chat_pb2, usage_pb2
+from xai_sdk.proto import chat_pb2, deferred_pb2, usage_pb2
 
 from tests.conformance.field import FieldShape, Held
 from tests.conformance.rpc_host import RpcHost
@@ -94,6 +94,13 @@ def grok(kind: Kind, host: Any) -> Held:
 async def sample(held: Any, seen: Seen) -> None:
     """Ask, and wait for the whole answer."""
     answer = await value(_chat(held).sample())
+    seen.add((type(answer).__name__, answer.proto.SerializeToString(deterministic=True)))
+    seen.read(answer.content)
+
+
+async def defer(held: Any, seen: Seen) -> None:
+    """Ask, and ask for the answer until it is there."""
+    answer = await value(_chat(held).defer())
     seen.add((type(answer).__name__, answer.proto.SerializeToString(deterministic=True)))
     seen.read(answer.content)
 
@@ -217,6 +224,10 @@ def _charged() -> Any:
     return answer
 
 
+_DEFERRED: dict[str, tuple[Any, ...]] = {
+    "/xai_api.Chat/StartDeferredCompletion": (deferred_pb2.StartDeferredResponse(request_id="d-1"),),
+    "/xai_api.Chat/GetDeferredCompletion": (chat_pb2.GetDeferredCompletionResponse(status="DONE", response=ANSWER),),
+}
 LATE = Expect("error", "uncertain", None)
 CANCELLED = Expect("cancelled", "estimate", None)
 RPC_SHAPES: tuple[FieldShape, ...] = (
@@ -225,6 +236,7 @@ RPC_SHAPES: tuple[FieldShape, ...] = (
     _grok("sample with tools, charged", sample, text=TEXT, usd="0.0123", source="reported",
           classes={"input": 200, "cache_read": 100, "output": 50, "web_search": 2, "social_search": 1},
           messages={"/xai_api.Chat/GetCompletion": (_charged(),)}),
+    _grok("defer", defer, text=TEXT, messages=_DEFERRED, requests=2),
     _grok("stream closed", stop, text="Little", script=("hang=2",), streamed=True, calls=(LEFT,)),
     _grok("429", sample, script=("429",), raises=("_InactiveRpcError", "AioRpcError"), calls=(failed(429),)),
     _grok("stream 429", stream, script=("429",), raises=("_MultiThreadedRendezvous", "AioRpcError"),

@@ -266,7 +266,7 @@ SDK_SHAPES: tuple[FieldShape, ...] = (
     _sdk("cohere embed", cohere_embed, Canned("/v2/embed", _EMBEDDED), **_CO
          | {"api": "cohere.embed", "model": "embed-v4.0", "classes": {"input": 20}, "usd": "0.0000024"}),
     _sdk("cohere rerank", cohere_rerank, Canned("/v2/rerank", _RANKED), **_CO
-         | {"api": "cohere.rerank", "model": "rerank-v3.5", "classes": {"rerank": 1}, "usd": None}),
+         | {"api": "cohere.rerank", "model": "rerank-v3.5", "classes": {"rerank": 1}, "usd": "0.002"}),
     _sdk("cohere 429", cohere_chat, Canned("/v2/chat", _COHERE), script=("429",), raises=("TooManyRequestsError",),
          calls=(failed(429),), **_CO),
     _sdk("mistral complete", mistral("complete"), Canned(_CHAT, completion(_MISTRAL, SIMPLE)), **_MI

@@ -7,7 +7,6 @@ https://platform.openai.com/docs/guides/websocket-mode, https://ai.google.dev/ap
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -251,7 +250,6 @@ TEXT = "Little enough."
 LEFT = Expect("abandoned", "estimate", 101)
 LOST = Expect("error", "estimate", 101)
 SPOKE = Expect(status=101)
-Make = Callable[..., SocketShape]
 
 
 def _responses(name: str, call: Any, *messages: Any, **more: Any) -> SocketShape:
@@ -297,5 +295,6 @@ SOCKET_SHAPES: tuple[FieldShape, ...] = (
     _realtime("left", interrupt, replying(*_voice(1)), text=TEXT, calls=(LEFT,)),
     _realtime("lost", speak, replying(*_voice(1), GONE), text=TEXT, calls=(LOST,), raises=("ConnectionClosedError",)),
     _live("two turns", converse, *_turn(TEXT), FINISHED, text=TEXT * 2),
+    _live("interrupted", converse, *_turn(TEXT)[:2], {"serverContent": {"interrupted": True}}, FINISHED, text=TEXT * 2),
     _live("left", converse_and_leave, *_turn(TEXT), text=TEXT, requests=3, calls=(LEFT,)),
 )  # fmt: skip

@@ -11,13 +11,16 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import outlay
 import outlay.testing
 from outlay.ledger.ledger import Ledger
 from outlay.ledger.submissions import KEPT, Submissions
-from outlay.loopback import ModelHost
+from outlay.loopback import Behaviour, ModelHost
 from outlay.records import Call
+from outlay.wire import batches
 from tests.conformance import batch_shapes
 from tests.conformance.batch_shapes import CREATED, Job
 from tests.conformance.canned import Canned, FieldHost
@@ -70,10 +73,14 @@ def check(job: Job, calls: list[Call]) -> None:
         if call.usage is not None
     }
     assert told == {(identity, model, Decimal(usd)): dict(classes) for identity, model, classes, usd in job.calls}
-    assert len(calls) == len(job.calls)
+    failed = [call for call in calls if call.usage is None]
+    assert {(call.response_id, call.error_type, call.status) for call in failed} == set(job.failures)
+    assert len(calls) == len(job.calls) + len(job.failures)
     for call in calls:
-        assert (call.provider, call.terms["tier"], call.cost.status) == (job.provider, "batch", "priced")
-        assert (call.start, call.end, call.outcome) == (CREATED * 10**9, CREATED * 10**9, "ok")
+        billed = ("ok", "priced") if call.usage is not None else ("error", "free")
+        assert (call.provider, call.terms["tier"]) == (job.provider, "batch")
+        assert (call.outcome, call.cost.status) == billed
+        assert (call.start, call.end) == (CREATED * 10**9, CREATED * 10**9)
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
@@ -128,6 +135,27 @@ def test_the_output_of_a_batch_that_nobody_saw_submitted_goes_to_who_fetches_it(
     assert {call.feature for call in calls} == {"fetching"}
 
 
+@given(st.lists(st.binary(max_size=5) | st.just(b"\n") | st.just(b"{}\n{")))
+def test_lines_are_the_same_in_whatever_pieces_they_come(pieces: list[bytes]) -> None:
+    """A piece is forgotten once it is read: a large output is never held twice."""
+    whole = b"".join(pieces)
+    assert list(batches._lines(pieces)) == whole.split(b"\n")  # noqa: SLF001 - a law of its own
+    assert pieces == []
+
+
+def test_a_large_output_is_metered_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece by piece, with lines cut anywhere."""
+    monkeypatch.setattr(batches, "LARGE", 100)
+    job = JOBS["openai"]
+    with job.host() as host, outlay.testing.ledger(hosts={address(host): "openai"}) as ledger:
+        host.script(*[Behaviour(split=37)] * 3)
+        httpx.get(f"{host.openai_url}/batches/batch_1")
+        for name in ("out", "err"):
+            with httpx.stream("GET", f"{host.openai_url}/files/file-{name}/content") as answer:
+                assert b"".join(answer.iter_raw())
+        check(job, ledger.calls)
+
+
 def test_an_output_whose_batch_was_never_asked_for_has_the_time_of_its_first_download(tmp_path: Path) -> None:
     """Of lines that tell none themselves: the same time in every process, so that they are the same calls."""
     with JOBS["openai"].host() as host:
@@ -140,7 +168,7 @@ def test_an_output_whose_batch_was_never_asked_for_has_the_time_of_its_first_dow
             subprocess.run([sys.executable, "-c", program], env=os.environ | with_outlay, check=True, cwd=tmp_path)
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         calls = {call.response_id: call for _, call in ledger.calls_after(0)}
-        assert ledger.report().total.attempts == 3
+        assert ledger.report().total.attempts == 4
     assert calls["batch_req_3"].start > CREATED * 10**9
     assert calls["chatcmpl-1"].start == CREATED * 10**9
 

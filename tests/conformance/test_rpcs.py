@@ -185,7 +185,7 @@ def test_a_request_that_no_host_got_costs_nothing() -> None:
 def test_what_is_no_model_call_passes_and_what_is_not_read_is_named() -> None:
     """An RPC of a service whose others are metered is missed; those that only look, and other services, are free."""
     messages = {
-        "/xai_api.Chat/StartDeferredCompletion": (ANSWER,),
+        "/xai_api.Chat/RateCompletion": (ANSWER,),
         "/xai_api.Chat/GetStoredCompletion": (ANSWER,),
         "/xai_api.Models/ListLanguageModels": (ANSWER,),
     }
@@ -197,7 +197,7 @@ def test_what_is_no_model_call_passes_and_what_is_not_read_is_named() -> None:
         instance = outlay.testing.stage.STAGE.current()
         assert instance is not None
         seen = {(row.path.rpartition("/")[2], row.requests, row.free) for row in instance.recogniser.coverage(0)}
-    assert seen == {("StartDeferredCompletion", 1, 0), ("GetStoredCompletion", 1, 1), ("ListLanguageModels", 1, 1)}
+    assert seen == {("RateCompletion", 1, 0), ("GetStoredCompletion", 1, 1), ("ListLanguageModels", 1, 1)}
 
 
 def test_messages_that_are_no_protobuf_are_left_as_they_are() -> None:

@@ -18,6 +18,7 @@ from outlay.pricing import Prices
 from outlay.pricing.clauses import found_by
 from outlay.pricing.compile import TERMS
 from outlay.pricing.corrections import Corrections
+from outlay.pricing.schedule import holds
 from outlay.pricing.units import STANDS_FOR
 from outlay.providers import canonical
 from outlay.records import INPUT_CLASSES, Quantity, Usage
@@ -94,6 +95,11 @@ def explained(provider: str, source: genai.ModelInfo, context: dict[str, str], u
         return True
     changed = [row for row in CORRECTIONS.change if (row.provider, row.model) == (provider, model)]
     if any(row.rates.keys() & (used | {"requests"}) for row in changed):
+        return True
+    adds = [row for row in CORRECTIONS.add if row.provider == provider and model in row.models]
+    if any("requests" in add.rates for add in adds):  # a fee that every call owes
+        return True
+    if any(not row.when and holds(row, nanoseconds(at), {}) for add in adds for row in add.rows):
         return True
     terms = {TERMS.get(key, key): value for key, value in context.items()}
     corrected = [

@@ -295,6 +295,10 @@ PRICE = '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\nunit = "per_1m_tokens
         ),
         ('schema = 1\n[alias]\n"my-model" = "openai:gpt-4o"', '"provider:model", on both sides'),
         ("schema = 1\nalias = 1", "aliases are written"),
+        ('schema = 1\n[alias]\n"azure:mine" = "azure:gpt-9000"', "toml:3: azure:mine stands for .*gpt-9000, of which"),
+        ('schema = 1\n[alias]\n"openai:a" = "openai:b"\n"openai:b" = "openai:gpt-4o"', "openai:a stands for openai:b"),
+        (f'schema = 1\n{PRICE.replace("gpt-4o", "gpt-4*")}input = "2"', 'add match = "glob"'),
+        (f'schema = 1\n{PRICE}input = "2"\n{PRICE}input = "3"', "toml:7: .* line 2 has a price for the same calls"),
     ],
 )
 def test_a_book_that_cannot_be_meant_is_refused_with_the_way_out(text: str, problem: str, tmp_path: Path) -> None:

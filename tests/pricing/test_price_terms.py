@@ -48,6 +48,15 @@ def nanoseconds(at: datetime) -> int:
         ("aws", "amazon.nova-pro-v1:0", {"tier": "batch"}, NOW, "2"),
         ("xai", "grok-4.7", {"region": "us"}, NOW, "17.6"),  # over 200,000 tokens: 4 and 12 USD, and a tenth
         ("xai", "grok-4.7", {"region": "eu"}, NOW, "16"),
+        ("vertex_ai", "claude-haiku-4-5", {"region": "us-east5"}, NOW, "6.6"),
+        ("vertex_ai", "claude-haiku-4-5", {"region": "us"}, NOW, "6.6"),  # several regions cost as much as one
+        ("vertex_ai", "claude-haiku-4-5", {"region": "global"}, NOW, "6"),
+        ("vertex_ai", "claude-3-5-haiku", {"region": "us-east5"}, NOW, "4.8"),  # older than the surcharge
+        ("vertex_ai", "gemini-2.5-flash", {"region": "europe-west1"}, NOW, "2.8"),
+        ("vertex_ai", "gemini-3.5-flash", {"region": "europe-west1"}, NOW, "11.55"),
+        ("vertex_ai", "gemini-2.5-flash", {"tier": "flex", "region": "global"}, NOW, "1.4"),
+        ("anthropic", "claude-3-5-haiku-20241022", {}, datetime(2024, 11, 15, tzinfo=UTC), "6"),
+        ("anthropic", "claude-3-5-haiku-20241022", {}, datetime(2024, 12, 3, tzinfo=UTC), "4.8"),
         ("perplexity", "sonar", {}, NOW, "2.005"),
         ("perplexity", "sonar", {"search_context": "medium"}, NOW, "2.008"),
         ("perplexity", "sonar", {"search_context": "high"}, NOW, "2.012"),
@@ -59,6 +68,12 @@ def test_a_term_has_its_price(
     """One million tokens each way; discounts and surcharges stack."""
     cost = prices.cost(provider, (model,), MILLION, at=nanoseconds(at), terms=terms)
     assert (cost.status, cost.usd, cost.unpriced) == ("priced", Decimal(dollars), ())
+
+
+def test_what_runs_on_provisioned_throughput_is_included(prices: Prices) -> None:
+    """It is paid by the week or the month: the call itself costs nothing, and says why."""
+    cost = prices.cost("vertex_ai", ("gemini-2.5-pro",), MILLION, at=nanoseconds(NOW), terms={"tier": "provisioned"})
+    assert (cost.status, cost.amount) == ("included", 0)
 
 
 @pytest.mark.parametrize(

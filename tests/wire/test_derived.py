@@ -53,6 +53,14 @@ def test_a_list_that_is_none_chooses_nothing(document: Any) -> None:
     assert ask("list[kind=A].n", document) is None
 
 
+@given(a=COUNTS, b=COUNTS, flag=st.sampled_from([True, False, None, "true", 1]))
+def test_what_depends_on_a_flag_counts_where_that_is_true(a: int, b: int, flag: Any) -> None:
+    """And true alone: alone and in a sum."""
+    document = {"a": a, "b": {"c": b}, "own": flag}
+    assert ask("a + b.c ? own", document) == (a + b if flag is True else a)
+    assert ask("b.c ? own", document) == (b if flag is True else None)
+
+
 def test_of_two_ways_the_first_that_is_there_counts() -> None:
     """A zero is there; null is not."""
     assert ask("a | b.c", {"a": 0, "b": {"c": 7}}) == 0

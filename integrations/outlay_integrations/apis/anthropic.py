@@ -8,6 +8,7 @@ Reference: https://docs.anthropic.com/en/api/messages
 from __future__ import annotations
 
 from outlay.integration import API, Answer, Apart, Bounds, Request, Stream, Total, UsageTable
+from outlay_integrations.apis.charged import CHARGED
 
 BOUNDS = Bounds(
     limit="max_tokens",
@@ -25,11 +26,13 @@ MESSAGES = API(
     operation="chat",
     paths=("messages",),
     strangers=("v1/messages",),
+    unless=("threads/*/messages",),  # those of OpenAI's assistants
     request=Request(tier="service_tier", limits=("max_tokens",), bounds=BOUNDS),
     answer=Answer(
         model=("model", "message.model"),
         id=("id", "message.id"),
         usage=("usage", "message.usage"),
+        reported=CHARGED,
         finish=("stop_reason", "delta.stop_reason"),
         request_id="request-id",
         usage_terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},

@@ -21,7 +21,7 @@ RUNS = API(
     estimable=False,
     request=Request(limits=("max_completion_tokens",)),
     answer=Answer(
-        id=("id", "run_id"),
+        id=("run_id", "id"),
         status=("status",),
         error=("last_error",),
         finish=("incomplete_details.reason",),

@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from outlay.integration import API, Answer, Jobs, Total, UsageTable
 from outlay_integrations.apis.anthropic import MESSAGES
 from outlay_integrations.apis.gemini import GENERATE
+from outlay_integrations.apis.openai import UNBILLED
 
 _BODY = "response.body"
 _CACHED = "prompt_tokens_details.cached_tokens | input_tokens_details.cached_tokens"
+_WRITTEN = "prompt_tokens_details.cache_write_tokens | input_tokens_details.cache_write_tokens"
 _THINKING = "completion_tokens_details.reasoning_tokens | output_tokens_details.reasoning_tokens"
 
 OPENAI = API(
@@ -30,19 +32,33 @@ OPENAI = API(
     ),
     answer=Answer(
         model=(f"{_BODY}.model",),
-        id=("id", f"{_BODY}.id"),
+        id=(f"{_BODY}.id", "id"),
         usage=(f"{_BODY}.usage",),
+        error=("error", f"{_BODY}.error"),
         finish=(f"{_BODY}.choices.*.finish_reason",),
         created=(f"{_BODY}.created", f"{_BODY}.created_at"),
         uses={
-            "web_search": (f"{_BODY}.output.*.action.type", "search"),
+            "web_search": (f"{_BODY}.output.*.type", "web_search_call"),
             "file_search": (f"{_BODY}.output.*.type", "file_search_call"),
         },
+        unbilled_uses={"web_search": (f"{_BODY}.output.*.action.type", *UNBILLED)},
     ),
     usage=UsageTable(
         totals=(
-            Total(path="prompt_tokens | input_tokens", rest="input", parts={"cache_read": _CACHED}),
-            Total(path="completion_tokens | output_tokens", rest="output"),
+            Total(
+                path="prompt_tokens | input_tokens",
+                rest="input",
+                parts={
+                    "cache_read": _CACHED,
+                    "cache_write_5m": _WRITTEN,
+                    "input_audio": "prompt_tokens_details.audio_tokens",
+                },
+            ),
+            Total(
+                path="completion_tokens | output_tokens",
+                rest="output",
+                parts={"output_audio": "completion_tokens_details.audio_tokens"},
+            ),
         ),
         reasoning=_THINKING,
         sum="total_tokens",
@@ -75,7 +91,9 @@ ANTHROPIC = replace(
         id=(f"{_MESSAGE}.id",),
         usage=(f"{_MESSAGE}.usage",),
         finish=(f"{_MESSAGE}.stop_reason",),
-        error=("result.error",),
+        error=("result.error.error", "result.error"),
+        status=("result.type",),
+        unbilled=("errored", "canceled", "expired"),
         text=(),
     ),
     stream=None,
@@ -96,11 +114,13 @@ GEMINI = replace(
         listed="operations",
         outputs=("response.responsesFile", "metadata.output.responsesFile"),
         inline=(f"response.{_INLINE}", f"metadata.output.{_INLINE}"),
+        key=("key", "metadata.key"),
     ),
     answer=Answer(
         model=("response.modelVersion",),
         id=("response.responseId",),
         usage=("response.usageMetadata",),
+        error=("error.status", "error"),
         finish=("response.candidates.*.finishReason",),
         counts={"promptTokenCount": "response.tokenCount"},
         uses={"web_search": ("response.candidates.*.groundingMetadata.webSearchQueries", "*")},

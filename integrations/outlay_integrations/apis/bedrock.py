@@ -37,7 +37,7 @@ CONVERSE = API(
         ),
     ),
     answer=Answer(
-        model=(),
+        model=("trace.promptRouter.invokedModelId", "metadata.trace.promptRouter.invokedModelId"),
         id=(),
         usage=("usage", "metadata.usage"),
         finish=("stopReason", "messageStop.stopReason"),

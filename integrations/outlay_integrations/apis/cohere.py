@@ -35,7 +35,7 @@ CHAT = API(
     ),
     answer=Answer(
         model=(),
-        id=("id", "response_id", "generation_id"),
+        id=("generation_id", "response_id", "id"),
         usage=("usage", "delta.usage", "meta", "response.meta"),
         finish=("finish_reason", "delta.finish_reason"),
         error=("error", "delta.error"),

@@ -7,9 +7,11 @@ https://docs.perplexity.ai/api-reference, https://docs.voyageai.com/reference, h
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
-from outlay.integration import API, Answer, Bounds, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Request, Total, UsageTable
 from outlay_integrations.apis.openai import CHAT, EMBEDDINGS, RESPONSES
 
 _PROMPT, _COMPLETION = CHAT.usage.totals
@@ -33,20 +35,30 @@ GEMINI = replace(
     usage=replace(_WITHOUT_THINKING, reasoning="total_tokens - prompt_tokens - completion_tokens"),
 )
 
-_TICKS = {"reported": "cost_in_usd_ticks", "reported_per": 10**10}
+_TICKS: dict[str, Any] = {"reported": "cost_in_usd_ticks", "reported_per": 10**10}
 _SERVER_TOOLS = "server_side_tool_usage_details"
 
 XAI = replace(
     CHAT,
     providers=("x_ai",),
-    answer=replace(CHAT.answer, **_TICKS),
+    answer=replace(CHAT.answer, accepted=("request_id",), **_TICKS),
     usage=replace(_WITHOUT_THINKING, others={"search_sources": "num_sources_used"}),
+)
+
+# A chat that was to be deferred, asked for until it is there.
+XAI_DEFERRED = replace(
+    XAI,
+    paths=(),
+    polls=("chat/deferred-completion/*",),
+    asks_for="",
+    answer=replace(XAI.answer, deferred=True),
+    stream=None,
 )
 
 XAI_RESPONSES = replace(
     RESPONSES,
     providers=("x_ai",),
-    answer=replace(RESPONSES.answer, uses={}, used={}, beside=None, **_TICKS),
+    answer=replace(RESPONSES.answer, uses={}, unbilled_uses={}, used={}, beside=None, **_TICKS),
     usage=replace(
         RESPONSES.usage,
         others={
@@ -64,19 +76,56 @@ CACHED_BESIDE = replace(CHAT, providers=("moonshotai", "together"), usage=_cache
 
 GROQ = replace(CHAT, providers=("groq",), answer=replace(CHAT.answer, usage=("usage", "x_groq.usage")))
 
+_TOTAL_COST = "cost.total_cost"
 _SEARCHES = Bounds(limit="max_tokens", reasons={"model": "it may search the web"})
 
 PERPLEXITY = replace(
     CHAT,
     providers=("perplexity",),
+    paths=("chat/completions", "v1/sonar"),
     request=replace(CHAT.request, bounds=_SEARCHES),
-    answer=replace(CHAT.answer, reported="cost.total_cost", usage_terms={"search_context": "search_context_size"}),
+    answer=replace(CHAT.answer, reported=_TOTAL_COST, usage_terms={"search_context": "search_context_size"}),
     usage=replace(
         CHAT.usage,
         others={"web_search": "num_search_queries", "citation": "citation_tokens"},
         reasoning="reasoning_tokens",
         sum=None,
     ),
+)
+
+PERPLEXITY_ASYNC = replace(
+    PERPLEXITY,
+    paths=("async/chat/completions", "async/sonar"),
+    polls=("async/chat/completions/*", "async/sonar/*"),
+    estimable=False,
+    request=Request(model="request.model"),
+    answer=replace(
+        PERPLEXITY.answer,
+        model=("response.model", "model"),
+        usage=("response.usage",),
+        finish=("response.choices.*.finish_reason",),
+        status=("status",),
+        error=("error_message",),
+        deferred=True,
+        created=("created_at",),
+        running=("CREATED", "IN_PROGRESS"),
+        unbilled=("FAILED",),
+        text=(),
+    ),
+    stream=None,
+)
+
+PERPLEXITY_RESPONSES = replace(
+    RESPONSES,
+    providers=("perplexity",),
+    paths=("responses", "v1/agent"),
+    strangers=(),
+    polls=("responses/*", "v1/agent/*"),
+    answer=replace(RESPONSES.answer, reported=_TOTAL_COST, uses={}, unbilled_uses={}, used={}, beside=None),
+)
+
+PERPLEXITY_EMBEDDINGS = replace(
+    EMBEDDINGS, providers=("perplexity",), answer=replace(EMBEDDINGS.answer, reported=_TOTAL_COST)
 )
 
 _ALL_IN_TOTAL = UsageTable(totals=(Total(path="total_tokens", rest="input"),), others={"input_pixels": "image_pixels"})
@@ -93,11 +142,20 @@ VOYAGE_RERANK = API(
     name="voyage.rerank",
     operation="rerank",
     paths=("v1/rerank",),
-    providers=("voyageai",),
+    providers=("voyageai", "together", "fireworks"),
     answer=Answer(id=()),
     usage=_ALL_IN_TOTAL,
 )
 
+# Whatever model is served there answers as OpenAI's would.
+DATABRICKS = replace(
+    CHAT,
+    providers=("databricks",),
+    paths=("serving-endpoints/*/invocations",),
+    request=replace(CHAT.request, in_path="serving-endpoints/*/"),
+)
+
 APIS = (
-    GEMINI, XAI, XAI_RESPONSES, DEEPSEEK, CACHED_BESIDE, GROQ, PERPLEXITY, VOYAGE, VOYAGE_RERANK,
+    GEMINI, XAI, XAI_DEFERRED, XAI_RESPONSES, DEEPSEEK, CACHED_BESIDE, GROQ, PERPLEXITY, PERPLEXITY_ASYNC,
+    PERPLEXITY_RESPONSES, PERPLEXITY_EMBEDDINGS, VOYAGE, VOYAGE_RERANK, DATABRICKS,
 )  # fmt: skip

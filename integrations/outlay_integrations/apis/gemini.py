@@ -20,7 +20,15 @@ _ANSWER = Answer(
     id=("responseId",),
     usage=("usageMetadata",),
     finish=("candidates.*.finishReason", "promptFeedback.blockReason"),
-    usage_terms={"traffic": "trafficType"},
+    usage_terms={"tier": "trafficType | serviceTier"},
+    called={
+        "ON_DEMAND": "standard",
+        "ON_DEMAND_FLEX": "flex",
+        "ON_DEMAND_PRIORITY": "priority",
+        "ON_DEMAND_OFFPEAK": "offpeak",
+        "PROVISIONED_THROUGHPUT": "provisioned",
+    },
+    header_terms={"tier": "x-gemini-service-tier"},
     request_id="x-goog-request-id",
     text=("candidates.*.content.parts.*.text",),
 )
@@ -49,10 +57,17 @@ _BOUNDS = Bounds(
     images={"gemini-3*": 2_240},  # at the highest resolution; for older ones their sides decide
 )
 
+# Models tuned by their users: the answer says which model that was, whose price they have.
+_TUNED = tuple(
+    f"{place}/*:{method}"
+    for place in ("endpoints", "tunedModels")
+    for method in ("generateContent", "streamGenerateContent")
+)
+
 GENERATE = API(
     name="gemini.generate_content",
     operation="generate_content",
-    paths=("models/*:generateContent", "models/*:streamGenerateContent"),
+    paths=("models/*:generateContent", "models/*:streamGenerateContent", *_TUNED),
     request=Request(
         in_path="models/*:",
         limits=("generationConfig.maxOutputTokens", "generation_config.max_output_tokens"),
@@ -149,15 +164,23 @@ VEO = API(
 
 CLAUDE = replace(
     MESSAGES,
-    paths=("publishers/anthropic/models/*:rawPredict", "publishers/anthropic/models/*:streamRawPredict"),
+    paths=(
+        "publishers/anthropic/models/claude-*:rawPredict",  # not count-tokens
+        "publishers/anthropic/models/claude-*:streamRawPredict",
+    ),
     strangers=(),
+    unless=(),
     request=replace(MESSAGES.request, in_path="models/*:"),
 )
 
-MISTRAL = replace(
+OTHERS = replace(
     CHAT,
-    paths=("publishers/mistralai/models/*:rawPredict", "publishers/mistralai/models/*:streamRawPredict"),
+    paths=tuple(
+        f"publishers/{maker}/models/*:{method}"
+        for maker in ("mistralai", "ai21")
+        for method in ("rawPredict", "streamRawPredict")
+    ),
     request=replace(CHAT.request, in_path="models/*:", ask_usage=None),
 )
 
-APIS = (GENERATE, GENERATE_2, EMBED, PREDICT, IMAGEN, VEO, CLAUDE, MISTRAL)
+APIS = (GENERATE, GENERATE_2, EMBED, PREDICT, IMAGEN, VEO, CLAUDE, OTHERS)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from outlay.integration import API, Answer, Beside, Bounds, Request, Stream, Total, UsageTable
+from outlay_integrations.apis.charged import CHARGED
 from outlay_integrations.apis.openai_media import IMAGES
 
 _PROMPT = Total(
@@ -85,7 +88,7 @@ CHAT = API(
     answer=Answer(
         finish=("choices.*.finish_reason",),
         terms={"tier": ("service_tier",)},
-        reported="cost",
+        reported=CHARGED,
         text=(
             "choices.*.message.content",
             "choices.*.message.tool_calls.*.function.arguments",
@@ -110,19 +113,22 @@ COMPLETIONS = API(
         ask_usage=("stream_options", "include_usage"),
         bounds=Bounds(limit="max_tokens", choices=("n", "best_of"), prompts="prompt", terms={"tier": "service_tier"}),
     ),
-    answer=Answer(finish=("choices.*.finish_reason",), reported="cost", text=("choices.*.text",)),
+    answer=Answer(finish=("choices.*.finish_reason",), reported=CHARGED, text=("choices.*.text",)),
     stream=Stream(ends_with_usage=True),
     usage=_COMPLETION_USAGE,
 )
 
-# Of a search tool's actions only the search is billed, not the opening of a page that it found. Containers are billed
+# Of a search tool's actions only the search is billed, not the opening of a page that it found. Older answers tell no
+# action, of a search. Containers are billed
 # by the minute, which no answer tells: that there were some, and how many, is all there is.
+UNBILLED = ("open_page", "find_in_page", "find")
 _TOOLS: dict[str, Any] = {
     "uses": {
-        "web_search": ("output.*.action.type | response.output.*.action.type", "search"),
+        "web_search": ("output.*.type | response.output.*.type", "web_search_call"),
         "file_search": ("output.*.type | response.output.*.type", "file_search_call"),
         "containers": ("output.*.container_id | response.output.*.container_id", "="),
     },
+    "unbilled_uses": {"web_search": ("output.*.action.type | response.output.*.action.type", *UNBILLED)},
     "used": {"web_search": ("tool_usage.web_search.num_requests", "response.tool_usage.web_search.num_requests")},
     "beside": Beside(
         path=("tool_usage.image_gen", "response.tool_usage.image_gen"),
@@ -167,7 +173,7 @@ RESPONSES = API(
         created=("created_at", "response.created_at"),
         running=("queued", "in_progress"),
         terms={"tier": ("service_tier", "response.service_tier")},
-        reported="cost",
+        reported=CHARGED,
         **_TOOLS,
         text=("delta", "output.*.content.*.text"),
     ),
@@ -189,14 +195,23 @@ RESPONSES = API(
     ),
 )
 
+# A conversation summed up: it is billed as what was read and written.
+COMPACT = replace(
+    RESPONSES,
+    paths=("responses/compact",),
+    strangers=("v1/responses/compact",),
+    polls=(),
+    request=Request(),
+)
+
 EMBEDDINGS = API(
     name="openai.embeddings",
     operation="embeddings",
     paths=("embeddings",),
     strangers=("v1/embeddings",),
     request=Request(bounds=Bounds(writes=False)),
-    answer=Answer(reported="cost"),
+    answer=Answer(reported=CHARGED),
     usage=UsageTable(totals=(_PROMPT,), sum="total_tokens"),
 )
 
-APIS = (CHAT, COMPLETIONS, RESPONSES, EMBEDDINGS)
+APIS = (CHAT, COMPLETIONS, RESPONSES, COMPACT, EMBEDDINGS)

@@ -1,15 +1,16 @@
 """OpenAI's images, speech, transcriptions and videos.
 
 Images are billed by tokens, of which those of pictures have a price of their own; where an answer tells no tokens
-(DALL-E, and other makers' models) by the picture, of a size and a quality. Transcriptions tell tokens or seconds.
-Speech tells nothing unless it streams events; some of its models are billed by the characters of the request. Videos
-are made in the background, and billed by the second once they are there.
+(DALL-E, and other makers' models) by the picture, of a size and a quality. Transcriptions tell tokens or seconds,
+or else how long the sound was. Speech tells nothing unless it streams events; some of its models are billed by the
+characters of the request. Videos are made in the background, and billed by the second once they are there.
 Reference: https://platform.openai.com/docs/api-reference/images, .../audio and .../videos
 """
 
 from __future__ import annotations
 
 from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay_integrations.apis.charged import CHARGED
 
 IMAGES = API(
     name="openai.images",
@@ -17,7 +18,7 @@ IMAGES = API(
     paths=("images/generations", "images/edits", "images/variations"),
     estimable=False,
     request=Request(terms={"size": ("size", "1024x1024"), "quality": ("quality", "standard")}),
-    answer=Answer(model=(), id=(), reported="cost", counts={"images": "data.*"}),
+    answer=Answer(model=(), id=(), reported=CHARGED, counts={"images": "data.*"}),
     stream=Stream(final=("image_generation.completed", "image_edit.completed")),
     usage=UsageTable(
         others={"images": "images"},
@@ -57,7 +58,7 @@ TRANSCRIPTIONS = API(
     operation="transcription",
     paths=("audio/transcriptions", "audio/translations"),
     estimable=False,
-    answer=Answer(model=(), id=()),
+    answer=Answer(model=(), id=(), counts={"seconds": "duration"}),
     stream=Stream(final=("transcript.text.done",)),
     usage=UsageTable(
         totals=(
@@ -72,8 +73,8 @@ TRANSCRIPTIONS = API(
 VIDEOS = API(
     name="openai.videos",
     operation="video_generation",
-    paths=("videos", "videos/*/remix", "videos/edits"),
-    strangers=("v1/videos", "v1/videos/*/remix", "v1/videos/edits"),
+    paths=("videos", "videos/*/remix", "videos/edits", "videos/extensions"),
+    strangers=("v1/videos", "v1/videos/*/remix", "v1/videos/edits", "v1/videos/extensions"),
     polls=("videos/*",),
     estimable=False,
     answer=Answer(

@@ -65,4 +65,28 @@ XAI = API(
     ),
 )
 
-APIS = (GENERATE_RPC, EMBED_RPC, PREDICT_RPC, XAI)
+_START, _GET = "xai_api.Chat/StartDeferredCompletion", "xai_api.Chat/GetDeferredCompletion"
+
+XAI_DEFERRED = replace(
+    XAI,
+    paths=(_START, _GET),
+    resumes=(_GET,),
+    asks_for="requestId",
+    estimable=False,
+    answer=replace(
+        XAI.answer,
+        model=("response.model",),
+        id=(),
+        usage=("response.usage",),
+        finish=("response.outputs.*.finishReason",),
+        status=("status",),
+        accepted=("requestId",),
+        deferred=True,
+        running=("PENDING",),
+        unbilled=("EXPIRED", "FAILED"),
+        text=(),
+    ),
+    stream=None,
+)
+
+APIS = (GENERATE_RPC, EMBED_RPC, PREDICT_RPC, XAI, XAI_DEFERRED)

@@ -126,6 +126,7 @@ GEMINI_LIVE = API(
         id=(),
         usage=("usageMetadata",),
         usage_terms=GENERATE.answer.usage_terms,
+        called=GENERATE.answer.called,
         uses={"web_search": ("serverContent.groundingMetadata.webSearchQueries", "*")},
         text=("serverContent.outputTranscription.text", "serverContent.modelTurn.parts.*.text"),
     ),

@@ -14,10 +14,16 @@ _MODEL = Request(
     model="model_id", limits=("parameters.max_new_tokens",), bounds=Bounds(limit="parameters.max_new_tokens")
 )
 
+
+def _paths(*ways: str) -> tuple[str, ...]:
+    """Return the paths of a model that all share, and of one that was deployed for its owner."""
+    return tuple(f"ml/v1/{place}text/{way}" for place in ("", "deployments/*/") for way in ways)
+
+
 GENERATION = API(
     name="watsonx.generation",
     operation="text_completion",
-    paths=("ml/v1/text/generation", "ml/v1/text/generation_stream"),
+    paths=_paths("generation", "generation_stream"),
     request=_MODEL,
     answer=Answer(
         model=("model_id",),
@@ -39,7 +45,7 @@ GENERATION = API(
 
 CHAT = replace(
     openai.CHAT,
-    paths=("ml/v1/text/chat", "ml/v1/text/chat_stream"),
+    paths=_paths("chat", "chat_stream"),
     strangers=(),
     request=Request(
         model="model_id",
@@ -59,4 +65,6 @@ EMBEDDINGS = API(
     usage=UsageTable(totals=(Total(path="input_token_count", rest="input"),)),
 )
 
-APIS = (GENERATION, CHAT, EMBEDDINGS)
+RERANK = replace(EMBEDDINGS, name="watsonx.rerank", operation="rerank", paths=("ml/v1/text/rerank",))
+
+APIS = (GENERATION, CHAT, EMBEDDINGS, RERANK)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from outlay.integration import Patch, Transport, guarded, meter
+from outlay_integrations.transports.aiohttp_sockets import PATCHES
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -55,8 +56,8 @@ def _request(module: Any, wrapped: Any) -> Any:
 
 @guarded("recognising a request")
 def _open(module: Any, session: Any, method: str, url: Any, kwargs: dict[str, Any]) -> Exchange | None:
-    if method.upper() not in ("POST", "GET"):
-        return None
+    if method.upper() not in ("POST", "GET") or (method == "GET" and "Upgrade" in (kwargs.get("headers") or ())):
+        return None  # the opening of a websocket is no call either
     built = session._build_url(url)  # noqa: SLF001 - the URL may be relative to the session's
     host = built.host or ""
     host = f"[{host}]" if ":" in host else host
@@ -183,5 +184,7 @@ def _teed(kind: Any) -> Any:
 
 
 TRANSPORT = Transport(
-    name="aiohttp", patches=(Patch("aiohttp", "ClientSession._request", _request),), sdks=("google-genai", "litellm")
+    name="aiohttp",
+    patches=(Patch("aiohttp", "ClientSession._request", _request), *PATCHES),
+    sdks=("google-genai", "litellm"),
 )

@@ -35,7 +35,9 @@ def _send(_: Any, wrapped: Any) -> Any:
     return send
 
 
-def _send_async(_: Any, wrapped: Any) -> Any:
+def send_async(_: Any, wrapped: Any) -> Any:
+    """Wrap what sends a message."""
+
     @functools.wraps(wrapped)
     async def send(connection: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
         exchange = _sent(connection, message)
@@ -75,7 +77,7 @@ def _recv(_: Any, wrapped: Any) -> Any:
         except BaseException as error:
             _lost(connection, error)
             raise
-        _received(connection, message)
+        received(connection, message)
         return message
 
     return recv
@@ -89,7 +91,7 @@ def _recv_async(_: Any, wrapped: Any) -> Any:
         except BaseException as error:
             _lost(connection, error)
             raise
-        _received(connection, message)
+        received(connection, message)
         return message
 
     return recv
@@ -101,7 +103,7 @@ def _close(_: Any, wrapped: Any) -> Any:
         try:
             return wrapped(connection, *args, **kwargs)
         finally:
-            _closed(connection)
+            closed(connection, None)
 
     return close
 
@@ -112,7 +114,7 @@ def _close_async(_: Any, wrapped: Any) -> Any:
         try:
             return await wrapped(connection, *args, **kwargs)
         finally:
-            _closed(connection)
+            closed(connection, None)
 
     return close
 
@@ -126,7 +128,8 @@ def _sent(connection: Any, message: Any) -> Exchange | None:
 
 
 @guarded("reading a message")
-def _received(connection: Any, message: Any) -> None:
+def received(connection: Any, message: Any) -> None:
+    """Take a message that came."""
     followed = connection.__dict__.get("_outlay")
     if followed is None:
         followed = _follow(connection)
@@ -143,18 +146,27 @@ def _lost(connection: Any, error: BaseException) -> None:
 
 
 @guarded("noting an end")
-def _closed(connection: Any) -> None:
+def closed(connection: Any, error: BaseException | None) -> None:
+    """Settle what is open: the application has closed a websocket, or else ``error`` has."""
     followed = connection.__dict__.get("_outlay")
     if followed:
-        followed.closed(None)
+        followed.closed(error)
 
 
 def _follow(connection: Any) -> Conversation | bool:
     """Recognise a websocket at its first message; False is noted on one on whose path no format is spoken."""
-    uri, (path, _, query) = connection.protocol.uri, connection.request.path.partition("?")
-    host = f"[{uri.host}]" if ":" in uri.host else uri.host
-    if uri.port != (443 if uri.secure else 80):
-        host = f"{host}:{uri.port}"
+    opened = connection.__dict__.get("_response")
+    if opened is not None:  # aiohttp's
+        transport, url = "aiohttp", opened.url
+        name, path, query = url.host or "", url.raw_path, url.raw_query_string
+        port = None if url.is_default_port() else url.port
+    else:
+        transport, uri = "websockets", connection.protocol.uri
+        name, (path, _, query) = uri.host, connection.request.path.partition("?")
+        port = None if uri.port == (443 if uri.secure else 80) else uri.port
+    host = f"[{name}]" if ":" in name else name
+    if port is not None:
+        host = f"{host}:{port}"
     matches = meter.sockets(host, path)
     if not matches:
         if meter.held is not None:
@@ -162,13 +174,13 @@ def _follow(connection: Any) -> Conversation | bool:
         return False
     from outlay.integration import Conversation  # with the first that is followed: this file is loaded at every start
 
-    begin = functools.partial(_begin, host, path)
+    begin = functools.partial(_begin, transport, host, path)
     connection._outlay = followed = Conversation(matches, query, begin)  # noqa: SLF001 - as above
     return followed
 
 
-def _begin(host: str, path: str, match: Any, body: bytes | None) -> Exchange | None:
-    return meter.begin("websockets", match, host, path, body, streams=False)
+def _begin(transport: str, host: str, path: str, match: Any, body: bytes | None) -> Exchange | None:
+    return meter.begin(transport, match, host, path, body, streams=False)
 
 
 TRANSPORT = Transport(
@@ -177,7 +189,7 @@ TRANSPORT = Transport(
         Patch(f"websockets.{kind}.client", f"ClientConnection.{name}", wrap)
         for kind, wraps in (
             ("sync", {"send": _send, "recv": _recv, "close": _close}),
-            ("asyncio", {"send": _send_async, "recv": _recv_async, "close": _close_async}),
+            ("asyncio", {"send": send_async, "recv": _recv_async, "close": _close_async}),
         )
         for name, wrap in wraps.items()
     ),

@@ -69,6 +69,7 @@ HTTP_CLIENTS: Mapping[str, str] = {
     "grpcio": "grpc",
     **{name: name for name in ("websockets", "niquests", "pycurl", "curl_cffi", "grpclib", "primp")},
     "websocket-client": "websocket",
+    "httpx-ws": "httpx_ws",
 }
 """The package of each client library → its module."""
 

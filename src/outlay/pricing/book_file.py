@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from outlay.errors import ConfigError
-from outlay.pricing.book import Book
+from outlay.pricing.book import Book, BookPrice
 from outlay.pricing.book_lines import read_adjustment, read_aliases, read_commitment, read_host, read_volume
 from outlay.pricing.book_prices import read_price
 from outlay.pricing.entry import Entry, File
 from outlay.pricing.exchange import USD, Currencies
 from outlay.pricing.table import Price
+from outlay.providers import canonical
 
 KNOWN = frozenset({"schema", "currency", "exchange", "price", "adjust", "volume", "commit", "host", "alias"})
 
@@ -36,9 +39,9 @@ def read(path: Path, listed: Callable[[str, str], Price | None]) -> Book:
         raise ConfigError(f"the price book {path} is not TOML: {error}") from error
     file = File(str(path), text, listed)
     currencies = Currencies(_head(file, content), _entries(file, content, "exchange"))
-    prices = [row for entry in _entries(file, content, "price") for row in read_price(entry, currencies)]
+    prices = list(_prices(file, content, currencies))
     hosts = [pair for entry in _entries(file, content, "host") for pair in read_host(entry, currencies)]
-    return Book(
+    book = Book(
         prices=[*prices, *(price for _, price in hosts)],
         adjustments=[read_adjustment(entry) for entry in _entries(file, content, "adjust")],
         aliases=read_aliases(Entry(file, "alias", 0, {}), content.get("alias", {})),
@@ -47,6 +50,38 @@ def read(path: Path, listed: Callable[[str, str], Price | None]) -> Book:
         hosts=[host for host, _ in hosts],
         volumes=[one for entry in _entries(file, content, "volume") for one in read_volume(entry, currencies)],
         commitments=[one for entry in _entries(file, content, "commit") for one in read_commitment(entry, currencies)],
+    )
+    for alias in content.get("alias", {}):
+        _check_alias(file, book, alias)
+    return book
+
+
+def _prices(file: File, content: Mapping[str, Any], currencies: Currencies) -> Iterator[BookPrice]:
+    """Yield the prices, each once: of two for the same calls at the same time nobody could say which holds."""
+    seen: dict[Any, int] = {}
+    for entry in _entries(file, content, "price"):
+        for row in read_price(entry, currencies):
+            price = msgspec.structs.replace(row.price, rates={}, multiply="", zero="", source="", least={})
+            key = (row.provider, row.model, row.glob, msgspec.json.encode(price))
+            if seen.setdefault(key, entry.number) != entry.number:
+                first = Entry(file, "price", seen[key], {})
+                entry.fail(
+                    f"line {first.line} has a price for the same calls at the same time: leave one out, or say with "
+                    "valid_from and valid_until when each holds"
+                )
+            yield row
+
+
+def _check_alias(file: File, book: Book, alias: str) -> None:
+    """Refuse a name that stands for a model without a price: a slip of the pen would price none of its calls."""
+    provider, _, name = alias.partition(":")
+    target = book.alias(canonical(provider), name)
+    if target is None or book.prices(*target, None) or file.listed(*target) is not None:
+        return
+    place = _place(file, f'"{alias}')
+    raise ConfigError(
+        f"{place}: {alias} stands for {':'.join(target)}, of which neither the table nor this "
+        "book has a price; `outlay prices MODEL` tells how a model is called"
     )
 
 

@@ -45,6 +45,8 @@ def read_price(entry: Entry, currencies: Currencies) -> list[BookPrice]:
     match = entry.text("match", "exact")
     if match not in {"exact", "glob"}:
         entry.fail('match is "exact" or "glob"; a name is never matched by its beginning alone')
+    if match == "exact" and re.search(r"[*?\[]", model):
+        entry.fail(f'{model} is a pattern: add match = "glob", or name one model')
     zero = _zero(entry)
     periods = [Period()] if zero else currencies.periods(entry)
     return [

@@ -32,11 +32,15 @@ class Entry:
     number: int
     content: Mapping[str, Any]
 
+    @property
+    def line(self) -> int | None:
+        """The number of the line in which it begins."""
+        headers = list(re.finditer(rf"^\s*\[{{1,2}}\s*{self.kind}\s*\]{{1,2}}", self.file.text, re.MULTILINE))
+        return self.file.text.count("\n", 0, headers[self.number].end()) + 1 if self.number < len(headers) else None
+
     def fail(self, problem: str) -> NoReturn:
         """Raise ``ConfigError``: where, what is wrong, what to do."""
-        headers = list(re.finditer(rf"^\s*\[{{1,2}}\s*{self.kind}\s*\]{{1,2}}", self.file.text, re.MULTILINE))
-        line = self.file.text.count("\n", 0, headers[self.number].end()) + 1 if self.number < len(headers) else None
-        place = f"{self.file.path}:{line}" if line else self.file.path
+        place = f"{self.file.path}:{self.line}" if self.line else self.file.path
         name = self.content.get("model") or self.content.get("name")
         raise ConfigError(f"{place}: [[{self.kind}]]{f' {name}' if name else ''}: {problem}")
 

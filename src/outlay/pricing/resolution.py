@@ -64,7 +64,7 @@ def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
     sold = table.provider(provider)
     if sold is None:
         return None
-    found = _among(sold, provider, name)
+    found = _among(sold, name, provider)
     if found is not None:
         model, rule = found
         return Match(provider, model, rule, _rows(sold, model))
@@ -72,7 +72,7 @@ def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
         return Match(provider, name.lower(), "free", [Price(zero="free")])
     for other in sold.fallback:
         theirs = table.provider(other)
-        found = None if theirs is None else _among(theirs, other, name)
+        found = None if theirs is None else _among(theirs, name, other, provider)
         if theirs is not None and found is not None:
             model, rule = found
             if same_seller(other, provider):
@@ -83,10 +83,10 @@ def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
     return None
 
 
-def _among(sold: Provider, provider: str, name: str) -> tuple[str, str] | None:
-    """Return (id, rule) of ``name`` among a provider's models."""
+def _among(sold: Provider, name: str, *providers: str) -> tuple[str, str] | None:
+    """Return (id, rule) of ``name`` among a provider's models, as that provider spells it or who sells for it."""
     tried = []
-    for rule, spelling in spellings(provider, name):
+    for rule, spelling in (spelt for provider in providers for spelt in spellings(provider, name)):
         tried.append((rule, spelling))
         if spelling in sold.models:
             return spelling, rule or "exact"

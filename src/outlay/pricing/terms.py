@@ -18,6 +18,15 @@ the cost says that it is not. Other terms matter where a row of the model names 
 """
 
 
+REGIONAL = "regional"
+"""The region of a row for any one but the whole world."""
+
+
+def _means(key: str, said: str, value: str) -> bool:
+    """Return whether a row that says ``said`` of a term holds for ``value``."""
+    return said == value or (key == "region" and said == REGIONAL and value not in ("", "global"))
+
+
 def relevant(terms: Mapping[str, str], rows: Sequence[Price]) -> dict[str, str]:
     """Return the terms that a row has to answer for: those not standard, as far as they matter for these rows."""
     if not terms:
@@ -28,19 +37,25 @@ def relevant(terms: Mapping[str, str], rows: Sequence[Price]) -> dict[str, str]:
         for key, value in terms.items()
         if (key in STANDARD and value not in STANDARD[key]) or (key in named and key not in STANDARD)
         # A row for one region says nothing against the standing price in the others.
-        if key != "region" or any(row.when.get(key) == value for row in rows)
+        if key != "region" or any(_means(key, row.when.get(key, ""), value) for row in rows if value)
     }
 
 
 def answering(rows: Sequence[Price], terms: Mapping[str, str]) -> list[Price]:
     """Return the rows whose terms are all among ``terms``."""
-    return [row for row in rows if row.when and all(terms.get(key) == value for key, value in row.when.items())]
+    return [
+        row for row in rows if row.when and all(_means(key, said, terms.get(key, "")) for key, said in row.when.items())
+    ]
 
 
 def unanswered(terms: Mapping[str, str], rows: Iterable[Price]) -> tuple[str, ...]:
     """Return the terms that no row prices, as ``key:value``."""
-    answered = {item for row in rows for item in row.when.items()}
-    return tuple(f"{key}:{value}" for key, value in sorted(terms.items()) if (key, value) not in answered)
+    answered = [item for row in rows for item in row.when.items()]
+    return tuple(
+        f"{key}:{value}"
+        for key, value in sorted(terms.items())
+        if not any(named == key and _means(key, said, value) for named, said in answered)
+    )
 
 
 def contradicting(variants: Sequence[Price]) -> tuple[str, ...]:

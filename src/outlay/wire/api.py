@@ -81,8 +81,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Price term → where the answer tells it: ``tier``."""
     usage_terms: Mapping[str, str] = {}
     """Price term → where the usage object tells it: ``tier``, ``speed``, ``inference_geo``."""
+    called: Mapping[str, str] = {}
+    """Value of these → what prices call it: ``ON_DEMAND_FLEX``, ``flex``."""
     background: Paths = ()
     """Where the flag stands that says: this answer was made in the background."""
+    accepted: Paths = ()
+    """Where the id stands of an answer of which there is nothing else yet, since it is made in the background."""
     deferred: bool = False
     """Whether every answer is: the first one says that the work was taken on, a poll what came of it."""
     created: Paths = ()
@@ -90,7 +94,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     running: tuple[str, ...] = ()
     """Values of ``status`` of an answer that is not there yet: what it counts is what was asked for."""
     unbilled: tuple[str, ...] = ()
-    """Values of ``status`` of an answer that never came, and that nobody bills."""
+    """Values of ``status`` of an answer that never came, and that nobody bills: an error, whatever else it says."""
     request_id: str = "x-request-id"
     """Name of the header with the provider's id of the request."""
     reported: str | None = None
@@ -107,6 +111,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     uses: Mapping[str, tuple[str, str]] = {}
     """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``. ``*`` is
     any text; ``?`` as well, but several of an answer are one use; ``=`` too, but equal ones are one use."""
+    unbilled_uses: Mapping[str, tuple[str, ...]] = {}
+    """Class of these → (path of texts, the texts that say: this use is not billed)."""
     used: Mapping[str, Paths] = {}
     """Class billed per use → where an answer tells the number outside of its usage object; it wins over ``uses``."""
     apart: Apart | None = None
@@ -120,8 +126,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """How a streamed answer ends."""
 
+    kind: str = "type"
+    """Where an event says of which kind it is."""
     final: tuple[str, ...] = ()
-    """Values of an event's ``type`` after which the answer is whole."""
+    """Kinds of events after which the answer is whole."""
     ends_with_usage: bool = False
     """Whether the event that carries usage is the last one that matters."""
 
@@ -228,6 +236,10 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
     """Where it names the files that hold its output."""
     inline: Paths = ()
     """Where it holds the output itself, as a list of lines."""
+    key: Paths = ("custom_id",)
+    """Where a line of a file names its request: by that it is known for a line of an output, if it holds an error."""
+    line_status: Paths = ("response.status_code",)
+    """Where a line tells the HTTP status of its answer."""
 
 
 class API(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,15 +249,20 @@ class API(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     paths: tuple[str, ...]
     """Last segments of the path of a billed request: ``chat/completions``; ``*`` is a part of any name, the longest
-    path wins: ``models/*:generateContent``."""
+    path wins: ``models/*:generateContent``. One that ends with it is looked for at hosts of providers only."""
     strangers: tuple[str, ...] = ()
     """The stricter endings that a host nobody named must show; ``paths`` where empty."""
+    unless: tuple[str, ...] = ()
+    """Endings of paths that end as one of these, but are no calls."""
     polls: tuple[str, ...] = ()
     """Paths with ``*`` for the provider's id: ``responses/*``, ``files/*/content``."""
     providers: tuple[str, ...] = ()
     """Providers that speak the format of these paths in this way of their own; all others do not."""
     resumes: tuple[str, ...] = ()
-    """Those of ``paths`` that go on with a call which another request began."""
+    """Those of ``paths`` that go on with a call which another request began, or ask for one."""
+    asks_for: str | None = None
+    """Where a poll names the call that it asks for, if its answer does not: a path into its body, nothing for the last
+    segment of its own path."""
     batch: Jobs | None = None
     """For batches: ``paths`` submit one, ``polls`` ask for it and for its output, each of whose lines is a call, told
     by the answer's paths."""
@@ -275,6 +292,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its streams may be asked for usage; False where they tell it anyway and refuse the option."""
     terms: Mapping[str, str] = {}
     """Price terms that hold for all of its hosts."""
+    region: tuple[str, ...] = ()
+    """Where host and path tell the region, with what stands before and after it: ``/locations/*/``."""
     served_by: str | None = None
     """The header by which a router names the provider that served: its price is that provider's, sold by this one."""
     cost_header: str | None = None

@@ -17,12 +17,15 @@ import msgspec
 
 from outlay.context import Home, LiveSpan
 from outlay.wire import encodings
-from outlay.wire.api import Jobs
+from outlay.wire.api import API, Jobs
 from outlay.wire.exchange import Exchange
 from outlay.wire.noted import NOWHERE, Submitter
 from outlay.wire.paths import UNREADABLE, Fields
 from outlay.wire.reading import Reading
 from outlay.wire.values import moment
+
+LARGE = 1 << 24
+"""Bytes from which on an answer is no batch's own object, but a file: objects hold outputs of a few MB."""
 
 SPANS = 1000
 """Spans of this process's submissions that are remembered, to add up in them what their batches cost."""
@@ -70,21 +73,22 @@ class Batches:
         """Note what an answer tells of batches, and yield the calls of the output that it is.
 
         A line's time is what its answer says, else that of the submission, else that of the first download: whoever
-        reads it again must write the same record.
+        reads it again must write the same record. A request that failed is a call that is not billed.
         """
-        api, biller, body = exchange.match.reader.api, exchange.match.provider.name, _body(exchange)
+        api, biller = exchange.match.reader.api, exchange.match.provider.name
         if api.batch is None or exchange.status is None or not 200 <= exchange.status < 300:
             return
-        source, document = _named_by(exchange.path, api.polls), _decoded(body)
+        pieces = exchange.chunks if _large(exchange) else [_body(exchange)]
+        source, document = _named_by(exchange.path, api.polls), _decoded(pieces[0]) if len(pieces) == 1 else None
         jobs = list(_jobs(api.batch, document))
         for job in jobs:
             self._remember(exchange, biller, job)
-        lines = _inline(api.batch, document) if jobs else body.split(b"\n")
+        lines = _inline(api.batch, document) if jobs else _lines(pieces)
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
         for number, line in enumerate(lines):
             reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
             told = _first(api.answer.created, line) if reading is not None else None
-            if reading is None or (reading.usage is None and told is None):
+            if reading is None or not (reading.usage or told or _failed(api, reading, line, inline=bool(jobs))):
                 continue
             if note is None:
                 note = self._keep(biller, source, Note(None, exchange.start, None))
@@ -94,7 +98,18 @@ class Batches:
             one = copy.copy(exchange)
             one.start, one.began, one.ended, one.first, one.events = reading.created, 0, 0, 0, False
             one.asked = (note.model, None)
+            status = _first(api.batch.line_status, line)
+            one.status = status if type(status) is int else exchange.status
             yield Line(one, reading, note, span if note.by is not None else exchange.scope.span)
+
+    def note_accepted(self, exchange: Exchange, identity: str) -> None:
+        """Note a call that was accepted, for whoever asks for its answer, which will not say when it began."""
+        model, _ = exchange.match.reader.request.asked(exchange.body, exchange.path)
+        self._keep(exchange.match.provider.name, identity, Note(model, exchange.start, self._submitter(exchange)))
+
+    def accepted(self, exchange: Exchange, identity: str) -> Note | None:
+        """Return what was noted of a call when it was accepted; None where nobody saw that."""
+        return self._recall(exchange.match.provider.name, identity)
 
     def _remember(self, exchange: Exchange, biller: str, job: _Job) -> None:
         note, span = self._recall(biller, job.id), exchange.scope.span
@@ -155,6 +170,12 @@ def _jobs(table: Jobs, document: Any) -> Iterator[_Job]:
             yield _Job(_last(identity), named, moment(created), files)
 
 
+def _failed(api: API, reading: Reading, line: bytes, *, inline: bool) -> bool:
+    """Return whether a line tells of a request that failed; an error in any other file is not one of ours."""
+    failed = reading.error is not None or reading.status in api.answer.unbilled
+    return failed and api.batch is not None and (inline or _first(api.batch.key, line) is not None)
+
+
 def _all(paths: tuple[str, ...], document: bytes) -> tuple[Any, ...]:
     return (_fields(paths).read(document) or ()) if paths else ()
 
@@ -185,6 +206,20 @@ def _last(name: str) -> str:
 
 def _key(biller: str, identity: str) -> str:
     return hashlib.blake2b(f"{biller}:{identity}".encode(), digest_size=16).hexdigest()
+
+
+def _large(exchange: Exchange) -> bool:
+    """Return whether an answer is better read in the pieces that it came in: an output may be as large as its batch."""
+    return exchange.answer is None and not exchange.encoding and sum(map(len, exchange.chunks)) > LARGE
+
+
+def _lines(pieces: list[Any]) -> Iterator[bytes]:
+    """Yield the lines of a body that came in pieces, and forget each piece as it is read."""
+    rest, pieces[:] = b"", pieces[::-1]
+    while pieces:
+        *whole, rest = (rest + pieces.pop()).split(b"\n")
+        yield from whole
+    yield rest
 
 
 def _decoded(body: bytes) -> Any:

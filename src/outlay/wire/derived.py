@@ -2,7 +2,8 @@
 
 ``a + b - c``: those that are absent count nothing, and the result is never below zero. ``a | b``: the first that is
 there. ``list[key=VALUE].field``: the field, added up over the elements of a list whose key has that value; without a
-field, how many there are. ``list[=VALUE]``: how often a list of texts has one.
+field, how many there are. ``list[=VALUE]``: how often a list of texts has one. ``a ? b``: the first where the second
+is true, in a sum as well: ``cost + cost_details.upstream_inference_cost ? is_byok``.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class Derived:
         return lambda values: _add([(sign, term(values)) for sign, term in terms])
 
     def _term(self, term: str) -> Make:
+        term, _, flag = term.partition(" ? ")
+        if flag:
+            worth, set_ = self._term(term), self._term(flag)
+            return lambda values: worth(values) if set_(values) is True else None
         pick = _PICK.fullmatch(term)
         place = self._places.setdefault(pick["list"] if pick else term, len(self._places))
         if pick is None:

@@ -71,12 +71,12 @@ class _Wanted(msgspec.Struct, frozen=True):
 @functools.cache
 def _wanted(reader: Reader) -> _Wanted:
     request, answer = reader.api.request, reader.api.answer
-    asked = (request.model, *request.limits, *filter(None, (request.tier, request.choices)))
+    asked = (request.model, *request.limits, *filter(None, (request.tier, request.choices, reader.api.asks_for)))
     uses = [path for either, _ in answer.uses.values() for path in either.split(" | ")]
     terms = [path for paths in answer.terms.values() for path in paths]
     facts = [
-        *answer.model, *answer.id, *answer.usage, *answer.finish, *answer.error, *answer.status, *terms, *uses,
-        *answer.counts.values(),
+        *answer.model, *answer.id, *answer.accepted, *answer.usage, *answer.finish, *answer.error, *answer.status,
+        *terms, *uses, *answer.counts.values(),
     ]  # fmt: skip
     last = (answer.usage or tuple(answer.counts.values()))[0].rpartition(".")[2]
     return _Wanted(_tree(asked), _tree(facts), _tree([*facts, *answer.text]), b'"%s":' % last.encode())

@@ -8,6 +8,7 @@ from outlay.wire import encodings
 from outlay.wire.estimate import estimate
 from outlay.wire.exchange import Exchange
 from outlay.wire.framing import is_stream
+from outlay.wire.paths import Fields
 from outlay.wire.reading import Reading
 from outlay.wire.values import charged_usd
 
@@ -73,7 +74,17 @@ def _declined(exchange: Exchange) -> bool:
 
 def still_running(exchange: Exchange, reading: Reading) -> bool:
     """Return whether an answer that is made in the background is not there yet."""
-    return not reading.whole or reading.status in exchange.match.reader.running
+    return not reading.whole or reading.accepted or reading.status in exchange.match.reader.running
+
+
+def asked_for(exchange: Exchange) -> str | None:
+    """Return the id of the call that a poll asks for, where it is the poll that says so."""
+    place = exchange.match.reader.api.asks_for
+    if not place:
+        return exchange.path.rpartition("/")[2]
+    asked = exchange.body if exchange.source is None else exchange.source.request()
+    said = Fields((place,)).read(asked) if asked else None
+    return said[0] if said is not None and isinstance(said[0], str) else None
 
 
 def judge(
@@ -88,6 +99,8 @@ def judge(
         return "error", reading.error
     if reading.background and still_running(exchange, reading):
         return "pending", None
+    if reading.status in exchange.match.reader.api.answer.unbilled:
+        return "error", reading.status
     if reading.whole or "body_unseen" in exchange.marks:
         return "ok", None
     if outcome == "ok" and exchange.events:

@@ -14,10 +14,11 @@ from outlay.wire.apart import Classes, read_apart
 from outlay.wire.api import API, Paths
 from outlay.wire.derived import counted, fields
 from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.per_use import PerUse
 from outlay.wire.reading import Reading
 from outlay.wire.request import RequestReader
 from outlay.wire.usage import InvalidUsage, UsageReader
-from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text, texts, uses
+from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text, texts
 
 if TYPE_CHECKING:
     from outlay.wire.bounds import BoundsReader  # loaded where there are budgets
@@ -54,29 +55,23 @@ class Reader:
         self._texts = [
             (name, place)
             for name, of in (("model", answer.model), ("id", answer.id), ("status", answer.status))
-            for place in places(of)
+            for place in reversed(places(of))  # each overwrites what is before it: the first path wins
         ]
         self._usage, self._finish, self._error = places(answer.usage), places(answer.finish), places(answer.error)
         self._background, self._created = places(answer.background), places(answer.created)
-        (self._type,) = places(("type",))
+        self._accepted = places(answer.accepted)
+        (self._type,) = places((stream.kind if stream else "type",))
         self._terms = [(name, place) for name, path in answer.terms.items() for place in places(path)]
         self._told = [
             (name, place) for name, either in answer.counts.items() for place in places(tuple(either.split(" | ")))
         ]
-        self._uses = [
-            (name, kind, place)
-            for name, (either, kind) in answer.uses.items()
-            for place in places(tuple(either.split(" | ")))
-        ]
-        self._used = [(name, place) for name, path in answer.used.items() for place in places(path)]
+        self._per_use = PerUse(answer, places, TEXT_LIMIT)
         beside = answer.beside
-        self._beside = None if beside is None else UsageReader(beside.usage)
-        self._tool = (places(beside.path), places(beside.model)) if beside else ([], [])
-        self._per_use = bool(self._uses or self._used or beside)
         # Of what is only counted nothing is built: pictures are megabytes.
         raw = (*answer.usage, *(beside.path if beside else ()), *(path for path in paths if path.endswith(".*")))
         self._fields = Fields(tuple(paths), raw=raw)
         self._usage_terms = tuple(answer.usage_terms)
+        self._called = answer.called
         self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
         self._final = frozenset(stream.final if stream else ())
         self._ends_with_usage = stream is not None and stream.ends_with_usage
@@ -96,6 +91,7 @@ class Reader:
         self.running = frozenset(answer.running)
         self.uncounted = frozenset((*answer.running, *answer.unbilled))
         self._deferred = answer.deferred
+        self._later = bool(answer.deferred or answer.background or answer.accepted)
 
     @cached_property
     def bounds(self) -> BoundsReader:
@@ -190,9 +186,11 @@ class Reader:
             said = values[place]
             if said.__class__ is str:
                 setattr(reading, name, said if len(said) <= TEXT_LIMIT else said[:TEXT_LIMIT])
+            elif said.__class__ is list and (first := next(texts(said), None)):
+                setattr(reading, name, first[:TEXT_LIMIT])
         self._take_end(reading, values)
-        if self._per_use:
-            self._take_uses(reading, values)
+        if self._per_use.any:
+            self._per_use.take(reading, values)
         for name, place in self._terms:
             if (term := values[place]) and term.__class__ is str:
                 reading.terms[name] = term[:TERM_LIMIT]
@@ -204,20 +202,6 @@ class Reader:
         reading.told = bool(told)
         return _encode(told) if told else None
 
-    def _take_uses(self, reading: Reading, values: tuple[Any, ...]) -> None:
-        """Take what is billed per use, and what a tool of the provider's used of another model."""
-        for name, kind, place in self._uses:
-            if (said := values[place]) and (count := uses(said, kind)):
-                reading.uses[name] = max(count, reading.uses.get(name, 0))
-        for name, place in self._used:
-            if type(values[place]) is int:
-                reading.uses[name] = values[place]
-        for raw in [values[place] for place in self._tool[0] if values[place] and values[place] != _NULL]:
-            counted = self._beside.read(bytes(raw)) if self._beside is not None else None
-            if counted is not None and counted[0]:
-                model = next(texts(values[place] for place in self._tool[1]), "unknown")
-                reading.items = ((model[:TEXT_LIMIT], counted[0]),)
-
     def _take_end(self, reading: Reading, values: tuple[Any, ...]) -> None:
         """Take how the answer ended, and whether it is one that runs in the background."""
         for place in self._finish:
@@ -228,16 +212,18 @@ class Reader:
         for place in self._error:
             if values[place] and reading.error is None:
                 reading.error = code(values[place])
-        for place in self._background:
-            if values[place] is True:
-                reading.background = True
-        if self._deferred or reading.background:
+        if self._later:
             self._take_begin(reading, values)
 
     def _take_begin(self, reading: Reading, values: tuple[Any, ...]) -> None:
-        """Take when an answer was begun that runs in the background."""
-        reading.background = True
-        reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
+        """Take whether an answer runs in the background, and when it was begun."""
+        for place in self._accepted:
+            if values[place].__class__ is str:
+                reading.id, reading.accepted = values[place][:TEXT_LIMIT], True
+        flagged = any(values[place] is True for place in self._background)
+        if self._deferred or flagged or reading.accepted or reading.background:
+            reading.background = True
+            reading.created = next((moment(values[at]) for at in self._created if values[at]), reading.created)
 
     def _count(self, reading: Reading, raw: bytes) -> None:
         if len(raw) > RAW_LIMIT:
@@ -251,7 +237,7 @@ class Reader:
         if self._usage_terms:
             for name, value in zip(self._usage_terms, self._counts.terms(values), strict=True):
                 if value and value.__class__ is str:
-                    reading.terms[name] = value[:TERM_LIMIT]
+                    reading.terms[name] = self._called.get(value, value)[:TERM_LIMIT]
         if self._reported is not None and b"cost" in raw:
             reading.reported = pico_usd((self._reported.read(raw) or (None,))[0], self.api.answer.reported_per)
         try:

@@ -17,6 +17,8 @@ class Reading(msgspec.Struct):
     status: str | None = None
     """State of an answer made in the background: ``queued``, ``in_progress``, ``completed``, …"""
     background: bool = False
+    accepted: bool = False
+    """Whether the id of an answer is all that there is of it yet."""
     created: int | None = None
     """When an answer made in the background was begun, in nanoseconds since the epoch: every poll says the same."""
     error: str | None = None

@@ -56,6 +56,7 @@ class Recogniser:
 
     def __init__(self, apis: Collection[API], providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
         self._posts: dict[str, list[tuple[str, str, API]]] = {}
+        self._below: dict[str, list[tuple[str, str, API]]] = {}
         self._polls: dict[str, list[tuple[str, str, API]]] = {}
         self._outputs: dict[str, list[tuple[str, str, API]]] = {}
         self._sockets: list[tuple[str, API]] = []
@@ -96,6 +97,8 @@ class Recogniser:
         ):
             return self._remember(method, host, path)
         if self.provider(host) is not None:
+            if method == "POST" and path[: -len(last) - 1].rpartition("/")[2] in self._below:
+                return self._remember(method, host, path)
             self._miss(method, host, path)
         return None
 
@@ -186,9 +189,12 @@ class Recogniser:
             known_as, poll = self._polls.get(parts[-2], []), True
         else:
             last = parts[-1]
-            known_as, poll = self._posts.get(last) or self._posts.get(last[last.rfind(":") :], []), False
+            ended = self._posts.get(last) or self._posts.get(last[last.rfind(":") :])
+            known_as, poll = ended or self._below.get(parts[-2], []), False
         for known, stranger, api in known_as:
             if api.providers and (provider is None or provider.name not in api.providers):
+                continue
+            if any(_ends(f"/{path}", f"/{other}") for other in api.unless):
                 continue
             if _ends(f"/{path}", stranger if provider is None else known):
                 short = template("/".join(parts))
@@ -206,8 +212,11 @@ class Recogniser:
     def _register(self, api: API) -> None:
         for index, path in enumerate(api.paths):
             stranger = api.strangers[index] if api.strangers else path
-            last = path.rpartition("/")[2]
-            entries = self._posts.setdefault(last[last.index(":") :] if "*" in last else last, [])
+            parent, _, last = path.rpartition("/")
+            if last == "*":
+                entries = self._below.setdefault(parent.rpartition("/")[2], [])
+            else:
+                entries = self._posts.setdefault(last[last.index(":") :] if "*" in last else last, [])
             entries.append((f"/{path}", f"/{stranger}", api))
             # chat/completions before completions, and a provider's own way before all others'
             entries.sort(key=lambda entry: (-len(entry[0]), not entry[2].providers))
@@ -237,7 +246,8 @@ class Recogniser:
         if provider is None:
             return
         short = template(path)
-        free = method not in ("POST", SOCKET) or any(f"/{short}".endswith(f"/{ending}") for ending in provider.free)
+        endings = tuple([f"{mark}{ending}" for ending in provider.free for mark in "/:"])
+        free = method not in ("POST", SOCKET) or f"/{short}".endswith(endings)
         if (rpc := _RPC.fullmatch(path)) is not None:
             free = rpc["service"] not in self._services or rpc["method"].startswith(_FREE_RPC)
         key = (provider.name, host, method, short, free)
@@ -263,9 +273,14 @@ def _reader(api: API) -> Reader:
 
 def template(path: str) -> str:
     """Return ``path`` with every part that looks like an identifier replaced by ``*``; versions stay."""
-    return "/".join(
-        part if _VERSION.fullmatch(part) or not _IDENTIFIER.fullmatch(part) else "*" for part in path.split("/")
-    )
+    return "/".join(map(_named, path.split("/")))
+
+
+def _named(part: str) -> str:
+    name, colon, method = part.rpartition(":")
+    if colon and method.isalpha():  # models/NAME:countTokens
+        return f"{_named(name)}:{method}"
+    return part if _VERSION.fullmatch(part) or not _IDENTIFIER.fullmatch(part) else "*"
 
 
 def _coverage(
