@@ -134,8 +134,9 @@ def test_doctor_speaks_of_what_a_backend_does_not_take(cli: Cli, data: Path, sho
     assert f"mlflow does not take the call {due.record.id}: too long" in shown
 
 
-def test_a_sidecar_delivers_what_programs_write(data: Path, sent: Path, tmp_path: Path) -> None:
-    """They spool; it carries and sends, and ends with Ctrl-C."""
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_sidecar_delivers_what_programs_write(ending: signal.Signals, data: Path, sent: Path, tmp_path: Path) -> None:
+    """They spool; it carries and sends, and ends with Ctrl-C, or as containers are stopped."""
     data.mkdir()
     spool = Spool(data / "spool")
     spool.append(call())
@@ -153,7 +154,7 @@ def test_a_sidecar_delivers_what_programs_write(data: Path, sent: Path, tmp_path
             assert time.monotonic() < deadline, "the sidecar did not deliver"
             time.sleep(0.05)
     finally:
-        beside.send_signal(signal.SIGINT)
+        beside.send_signal(ending)
         out, err = beside.communicate(timeout=20)
         spool.close()
     assert (beside.returncode, err) == (0, "Stopping.\n"), out

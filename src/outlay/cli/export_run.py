@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def _deliver(station: Station, queued: int) -> bool:
 @click.option("--once", is_flag=True, help="Deliver what is there, and end.")
 @data_option
 def run(names: tuple[str, ...], data: Path | None, *, once: bool) -> int:
-    """Deliver until Ctrl-C, from the ledger that programs here write: they need no backend's package then.
+    """Deliver until Ctrl-C or SIGTERM, from the ledger that programs here write: they need no backend's package then.
 
     Programs that ask for the same exporters share the work: one of them delivers, the others stand by.
     """
@@ -97,11 +98,12 @@ def run(names: tuple[str, ...], data: Path | None, *, once: bool) -> int:
             if once:
                 left = couriers.flush(60.0)
             else:
-                click.echo(f"Delivering to {', '.join(one.name for one in wanted)} from {folder}; Ctrl-C ends it.")
-                while True:
-                    if ledger.ingest(folder / "spool").records:
-                        couriers.wake()
-                    time.sleep(TICK)
+                with _ended_by_signals():
+                    click.echo(f"Delivering to {', '.join(one.name for one in wanted)} from {folder}; Ctrl-C ends it.")
+                    while True:
+                        if ledger.ingest(folder / "spool").records:
+                            couriers.wake()
+                        time.sleep(TICK)
         except KeyboardInterrupt:
             click.echo("Stopping.", err=True)
         finally:
@@ -109,6 +111,17 @@ def run(names: tuple[str, ...], data: Path | None, *, once: bool) -> int:
     if once:
         click.echo(f"{counted(left, 'delivery', 'deliveries')} left at {when(time.time_ns())} UTC.")
     return 1 if left else 0
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` for what containers stop by too, and where a shell has a job ignore Ctrl-C."""
+    before = [(one, signal.signal(one, signal.default_int_handler)) for one in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for one, handler in before:
+            signal.signal(one, handler)
 
 
 def _asked(settings: Settings, names: Sequence[str]) -> tuple[Asked, ...]:
