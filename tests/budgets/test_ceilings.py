@@ -67,8 +67,12 @@ def test_no_call_costs_more_than_its_ceiling(data: st.DataObject) -> None:
     cost = prices().cost(provider, (model,), Usage(classes={**classes}), at=ends, terms=terms)
     if cost.status == "priced":
         assert cost.amount is not None
-        assert bound is not None
-        assert cost.amount <= bound
+        if bound is not None:
+            assert cost.amount <= bound
+        else:  # a model that writes nothing, or is billed by the piece, has no price for all that may be expected of it
+            known = prices().explain(provider, (model,), at=start)
+            assert known is not None
+            assert not {"input", "output"} <= known.bands[0].rates.keys()
 
 
 @settings(max_examples=200)

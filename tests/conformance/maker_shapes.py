@@ -18,6 +18,7 @@ from tests.conformance.canned import Canned, events
 from tests.conformance.compatible_shapes import (
     ASKED,
     CLASSES,
+    SDK,
     SIMPLE,
     TEXT,
     chat,
@@ -32,7 +33,7 @@ from tests.conformance.hand_shapes import posting
 from tests.conformance.media_shapes import SEARCHED, SOUND, search
 from tests.conformance.sdk_shapes import HTTPX, HTTPX2, SSE, mistral_client, requests_client, together_client
 from tests.conformance.seen import Seen, each, value
-from tests.conformance.shape import Kind, both
+from tests.conformance.shape import Kind
 
 
 def converse(method: str, **more: Any) -> Any:
@@ -128,7 +129,7 @@ _RANKED = {"id": "r-1", "object": "rerank", "model": "Salesforce/Llama-Rank-V1",
            "usage": {"prompt_tokens": 20, "completion_tokens": 0, "total_tokens": 20}}  # fmt: skip
 _OWN_KEY = SIMPLE | {"cost": 0.0000003, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.000006}}
 _ROUTER: dict[str, Any] = {
-    "sdk": "openrouter", "make": client, "api": "openai.chat", "http": both("httpx2"), "model": "openai/gpt-4o-mini",
+    "sdk": "openrouter", "make": client, "api": "openai.chat", "http": SDK, "model": "openai/gpt-4o-mini",
     "answered_by": "openai/gpt-4o-mini", "text": TEXT, "source": "reported", "usd": "0.0000063",
 }  # fmt: skip
 _CHARGED = MESSAGE | {"model": "anthropic/claude-haiku-4.5", "usage": {**USED, "cost": 0.0001}}
@@ -144,7 +145,7 @@ _VERTEX: dict[str, Any] = {
     "sdk": "gcp.vertex_ai", "make": everywhere, "http": anthropic_extras.SDK, "api": "anthropic.messages",
     "model": "claude-haiku-4-5@20251001",
 }  # fmt: skip
-_OPENAI: dict[str, Any] = {"sdk": "openai", "make": client, "http": both("httpx2"), "kinds": ("sync", "async")}
+_OPENAI: dict[str, Any] = {"sdk": "openai", "make": client, "http": SDK, "kinds": ("sync", "async")}
 _BY_HAND: dict[str, Any] = {"make": requests_client, "kinds": ("sync",), "http": {"sync": "requests"}}
 
 
