@@ -124,12 +124,12 @@ class SqliteStore:
 
     def account(self, account: Account) -> State | None:
         """Return an account."""
-        found = self._connection().execute("SELECT state FROM accounts WHERE key = ?", (account.key,)).fetchone()
+        found = self._inside.execute("SELECT state FROM accounts WHERE key = ?", (account.key,)).fetchone()
         return _state(found[0]) if found else None
 
     def put(self, account: Account, book: Book) -> None:
         """Keep an account, its entries and what it forgot."""
-        database, now = self._connection(), self._now()
+        database, now = self._inside, self._now()
         text = msgspec.json.encode(book.state).decode()
         database.execute(
             "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -144,7 +144,7 @@ class SqliteStore:
 
     def counted(self, account: Account, lease: str) -> int:
         """Return what is in the counters of a forgotten lease."""
-        found = self._connection().execute(
+        found = self._inside.execute(
             "SELECT counted FROM forgotten WHERE account = ? AND lease = ?", (account.key, lease)
         )
         row = found.fetchone()
@@ -152,7 +152,7 @@ class SqliteStore:
 
     def identity(self, project: str, budget: str) -> Identity | None:
         """Return what is declared of a budget."""
-        found = self._connection().execute(
+        found = self._inside.execute(
             "SELECT state FROM identities WHERE project = ? AND budget = ?", (project, budget)
         )
         row = found.fetchone()
@@ -160,10 +160,16 @@ class SqliteStore:
 
     def put_identity(self, project: str, budget: str, identity: Identity) -> None:
         """Keep what is declared of a budget."""
-        self._connection().execute(
+        self._inside.execute(
             "INSERT OR REPLACE INTO identities VALUES (?, ?, ?)",
             (project, budget, msgspec.json.encode(identity).decode()),
         )
+
+    @property
+    def _inside(self) -> sqlite3.Connection:
+        """The database of the transaction that is under way."""
+        assert self._database is not None
+        return self._database
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -200,6 +206,8 @@ class SqliteStore:
             patience = DEADLINE if made else MAKING
             _until(patience, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
             database.execute(f"PRAGMA synchronous = {self._synchronous}")
+            if _file(self._path) != file:  # SQLite finds the log by its name: this one may belong to another database
+                raise OSError("it was removed while it was opened")
             if not made:
                 _until(patience, database, lambda: database.executescript(SCHEMA))
             self._ahead = _until(patience, database, lambda: _ahead(database))
