@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+Filters = Mapping[str, str | None]
+"""Which calls: the ledger's fields by name, and the value that each must have."""
+Time = tuple[int, int]
+"""From when until when, in nanoseconds since the epoch; or one figure for each of two times."""
 
 
 class Traffic(NamedTuple):

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from outlay.ledger.watched import Watched
 from outlay.spikes.board import Board
 from outlay.spikes.incidents import BUCKET, Incident, Incidents
 from outlay.spikes.series import Pending, collect, dimensions, gather, related
-from outlay.spikes.source import Book
 from outlay.spikes.watch import DAY, HISTORY
 
 
@@ -33,7 +33,7 @@ class Backtest(msgspec.Struct, kw_only=True):
         return self.right / judged if judged else None
 
 
-def replay(book: Book, since: int, until: int, tags: tuple[str, ...] = ()) -> Iterator[Incident]:
+def replay(book: Watched, since: int, until: int, tags: tuple[str, ...] = ()) -> Iterator[Incident]:
     """Yield the incidents from ``since`` to ``until`` (ns) as they begin; what was before is learned from."""
     board, incidents, last = Board(), Incidents(), book.last_seq()
     pending: Pending = {}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from outlay.alerts.alert import Alert
+from outlay.ledger.watched import Watched
 from outlay.spikes.board import Board
 from outlay.spikes.cause import Cause, find_cause
 from outlay.spikes.detector import Bucket
@@ -19,7 +20,6 @@ from outlay.spikes.guards import Guards, Limits
 from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
 from outlay.spikes.message import alert_of, alert_of_finding
 from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name_of
-from outlay.spikes.source import Book
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -59,7 +59,7 @@ class Watch:
 
     def __init__(
         self,
-        ledger: Book,
+        ledger: Watched,
         sink: Sink,
         *,
         holder: str = "",
