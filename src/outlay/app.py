@@ -106,7 +106,8 @@ class Outlay:
         if self.couriers is not None:
             self.couriers.serve(meter, worker, self.home)
         worker.foresee = None if self._gate is None else self._gate.foresee
-        worker.spikes = (self.home.project, settings.spike_tags) if settings.spikes else None
+        if settings.spikes:
+            worker.spikes = self.home.project, settings.spike_tags, settings.spike_limits
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 

@@ -25,7 +25,7 @@ _keeping = guard("keeping a span")
 class Home:
     """Where spans and calls are kept, and what all of them carry; there is none before ``init()``."""
 
-    __slots__ = ("keep", "keep_all", "notes", "project", "release", "tags")
+    __slots__ = ("keep", "keep_all", "notes", "project", "release", "secret", "tags")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Home:
         self.release = release
         self.tags = dict(tags)
         self.notes: tuple[Callable[[], Mapping[str, str]], ...] = ()  # what exporters note when a call begins
+        self.secret = os.urandom(16)  # key of digests, never written down; children of a fork have the same
 
 
 home: Home | None = None

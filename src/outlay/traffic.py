@@ -43,8 +43,10 @@ class Watching(NamedTuple):
     model: str
     cost: int
     """0 where it is unknown."""
-    input: int
-    output: int
+    request_digest: str
+    """Equal for equal requests of one run; empty where none was made."""
+    tools_digest: str
+    """The same of the tools that an agent's answer calls."""
     capped: bool
     """Whether the answer ended at its output limit."""
     failed: bool

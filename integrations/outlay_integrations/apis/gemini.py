@@ -23,6 +23,12 @@ _ANSWER = Answer(
     usage_terms={"traffic": "trafficType"},
     request_id="x-goog-request-id",
     text=("candidates.*.content.parts.*.text",),
+    tools={
+        '"functionCall"': (
+            "candidates.*.content.parts.*.functionCall.name",
+            "candidates.*.content.parts.*.functionCall.args",
+        )
+    },
 )
 
 

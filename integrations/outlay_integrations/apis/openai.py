@@ -94,6 +94,12 @@ CHAT = API(
             "choices.*.delta.refusal",
             "choices.*.delta.tool_calls.*.function.arguments",
         ),
+        tools={
+            '"tool_calls"': (
+                *("choices.*.message.tool_calls.*.function.name", "choices.*.message.tool_calls.*.function.arguments"),
+                *("choices.*.delta.tool_calls.*.function.name", "choices.*.delta.tool_calls.*.function.arguments"),
+            )
+        },
     ),
     stream=Stream(ends_with_usage=True),
     usage=_COMPLETION_USAGE,
@@ -170,6 +176,13 @@ RESPONSES = API(
         reported="cost",
         **_TOOLS,
         text=("delta", "output.*.content.*.text"),
+        tools={
+            '_call"': (
+                *("output.*.name", "output.*.arguments", "output.*.input"),
+                *("response.output.*.name", "response.output.*.arguments", "response.output.*.input"),
+            ),
+            '_call_output"': (),
+        },
     ),
     stream=Stream(final=("response.completed", "response.incomplete", "response.failed", "response.cancelled")),
     usage=UsageTable(

@@ -38,7 +38,7 @@ _ORDERS = {"dearest": "e.cost DESC", "slowest": '(e."end" - e.start) DESC', "fai
 
 _WATCHED = (
     "SELECT e.id, e.\"end\", e.trace_id, l.feature, coalesce(l.site, ''), l.provider, l.model, e.cost,"  # noqa: S608  own words
-    f" {_INPUT}, e.output + e.other_output,"
+    " e.request_digest, e.tools_digest,"
     " l.finish_reasons LIKE '%length%' OR l.finish_reasons LIKE '%max_tokens%',"
     " e.failed"
     " FROM entries e JOIN labels l ON l.number = e.label"

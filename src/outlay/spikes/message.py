@@ -158,6 +158,9 @@ _ADVICE: dict[Rule, str] = {
 }
 
 
+_LOOPS = {"request": "sent the same request", "tools": "was told to call the same tool with the same arguments"}
+
+
 def _sentence(finding: Finding) -> str:
     what = finding.feature or "(no feature)"
     amount = "" if finding.amount is None else dollars(finding.amount)
@@ -165,7 +168,7 @@ def _sentence(finding: Finding) -> str:
     return {
         "dear_call": f"{what}: one call cost {amount}{usual}",
         "dear_run": f"{what}: one run has cost {amount} in {finding.count} calls{usual}",
-        "loop": f"{what}: one run made {finding.count} calls of the same size, {amount} so far",
+        "loop": f"{what}: one run {_LOOPS.get(finding.repeated, '')} {finding.count} times, {amount} so far",
         "output_limit": f"{what}: {finding.count} of the last 20 answers ended at the output limit",
         "new_model": f"{what} used {finding.model}, which it never did before",
     }[finding.rule]

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from outlay.alerts.alert import Alert
+from outlay.config.spike_limits import Limits
 from outlay.ledger.watched import Watched
 from outlay.spikes.board import Board
 from outlay.spikes.cause import Cause, find_cause
 from outlay.spikes.detector import Bucket
-from outlay.spikes.guards import Guards, Limits
+from outlay.spikes.guards import Guards
 from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
 from outlay.spikes.message import alert_of, alert_of_finding
 from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name_of
@@ -52,6 +53,14 @@ class _State(msgspec.Struct, kw_only=True):
     pending: list[tuple[int, Key, Bucket]]
     open: list[Incident]
     guards: Guards
+
+
+def _state_of(kept: bytes | None) -> _State | None:
+    """Return what was kept; None for what is damaged or of another outlay: it is learned from the ledger again."""
+    try:
+        return None if kept is None else msgspec.msgpack.decode(kept, type=_State)
+    except msgspec.DecodeError:
+        return None
 
 
 class Watch:
@@ -112,7 +121,7 @@ class Watch:
 
     def _load(self, now: int) -> None:
         states, seq = self._ledger.states(), self._ledger.watch_cursor()
-        kept = states.pop(_STATE, None)
+        kept = _state_of(states.pop(_STATE, None))
         self._pending: Pending = {}
         self._over: list[Told] = []
         self._closed = 0
@@ -123,10 +132,9 @@ class Watch:
             self._slot = (now - HISTORY) // BUCKET
             self._warming = self._replay(now)
             return
-        state = msgspec.msgpack.decode(kept, type=_State)
-        self.board, self._incidents, self._guards = Board(states), Incidents(state.open), state.guards
-        self._seq, self._slot, self._warming = seq, state.slot, None
-        for slot, key, bucket in state.pending:
+        self.board, self._incidents, self._guards = Board(states), Incidents(kept.open), kept.guards
+        self._seq, self._slot, self._warming = seq, kept.slot, None
+        for slot, key, bucket in kept.pending:
             self._pending.setdefault(slot, {})[key] = bucket
 
     def _replay(self, now: int) -> Iterator[None]:
