@@ -37,9 +37,7 @@ class Home:
     ) -> None:
         self.keep = keep
         self.keep_all = keep_all
-        self.project = project
-        self.release = release
-        self.tags = dict(tags)
+        self.project, self.release, self.tags = project, release, dict(tags)
         self.notes: tuple[Callable[[], Mapping[str, str]], ...] = ()  # what exporters note when a call begins
         self.secret = os.urandom(16)  # key of digests, never written down; children of a fork have the same
 

@@ -56,7 +56,7 @@ class Recorder:
         else:
             place = exchange.trace or (f"{getrandbits(128):032x}", None)
         run = span is not None or exchange.trace is not None
-        request_digest, tools_digest = digests(exchange, home.secret, place[0]) if run else NONE
+        request_digest, tools_digest = digests(exchange, reading, home.secret, place[0]) if run else NONE
         return Call(
             id=background_id(biller, reading.id) if reading.background and reading.id else exchange.id,
             trace_id=place[0],

@@ -23,6 +23,7 @@ from outlay.loopback import Behaviour, ModelHost, Reply, ToolCall
 from outlay.records import Call
 from outlay.spikes.watch import Watch
 from outlay.wire.digests import WHOLE, digests
+from outlay.wire.reading import Reading
 
 FUNCTION: dict[str, Any] = {"name": "look_up", "parameters": {"type": "object"}}
 LOOK_UP = {"type": "function", "function": FUNCTION}
@@ -148,7 +149,7 @@ def test_a_digest_says_nothing_to_who_has_not_its_key(host: ModelHost, seen: out
     """One request has another digest by another key and in another run; the key is in no file of outlay's."""
     exchange = Mock(body=b'{"messages": []}', answer=b"")
     keys, runs = (bytes(16), bytes([1]) * 16), ("a" * 32, "b" * 32)
-    assert len({digests(exchange, key, run)[0] for key in keys for run in runs}) == 4
+    assert len({digests(exchange, Reading(), key, run)[0] for key in keys for run in runs}) == 4
     with outlay.track("answer"):
         ask(host, "What is the weather?")
     outlay.flush()

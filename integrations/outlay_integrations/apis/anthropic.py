@@ -41,6 +41,7 @@ MESSAGES = API(
         apart=Apart(path="iterations", added=("compaction",), items=("advisor_message",)),
         text=("content.*.text", "content.*.thinking", "delta.text", "delta.thinking", "delta.partial_json"),
         tools=TOOLS,
+        tools_finish=("tool_use",),
     ),
     stream=Stream(final=("message_stop", "message_delta")),
     usage=UsageTable(

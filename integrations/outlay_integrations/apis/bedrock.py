@@ -50,6 +50,7 @@ CONVERSE = API(
                 *("contentBlockStart.start.toolUse.name", "contentBlockDelta.delta.toolUse.input"),
             )
         },
+        tools_finish=("tool_use",),
     ),
     stream=Stream(ends_with_usage=True),
     usage=UsageTable(

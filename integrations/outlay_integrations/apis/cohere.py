@@ -48,6 +48,7 @@ CHAT = API(
                 *("tool_calls.*.name", "tool_calls.*.parameters"),
             )
         },
+        tools_finish=("TOOL_CALL",),
     ),
     stream=Stream(ends_with_usage=True),
     usage=_BILLED,

@@ -100,6 +100,7 @@ CHAT = API(
                 *("choices.*.delta.tool_calls.*.function.name", "choices.*.delta.tool_calls.*.function.arguments"),
             )
         },
+        tools_finish=("tool_calls",),
     ),
     stream=Stream(ends_with_usage=True),
     usage=_COMPLETION_USAGE,
