@@ -12,10 +12,10 @@ Time = tuple[int, int]
 
 
 class Traffic(NamedTuple):
-    """What the calls of one key were in one bucket of five minutes: the one in which they ended."""
+    """What the calls of one key were in one bucket of time: the one in which they ended."""
 
     slot: int
-    """Buckets since 1970."""
+    """Buckets since 1970, of five minutes or of one."""
     key: tuple[str, ...]
     calls: int
     errors: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -14,50 +13,8 @@ from outlay.ledger.ledger import Ledger
 from outlay.money import pico
 from outlay.spikes.series import WHOLE, key_of
 from outlay.spikes.watch import LEASE, Told, Watch
-from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, SHOP, Habit, Trouble, calls
-
-BEGIN = MONDAY + 4 * DAY
-"""A Friday, with four days of history."""
-HABITS = SHOP[:2]
-SURGE = Trouble("research", BEGIN + 10 * HOUR, BEGIN + 12 * HOUR, calls=5, input=2)
-
-
-@pytest.fixture(scope="module")
-def history() -> bytes:
-    """Return a ledger of four days that were watched, as SQLite serialises it: each test has its own."""
-    with Ledger.open(":memory:") as made:
-        made.write(calls(MONDAY, BEGIN, HABITS))
-        first = Watch(made, lambda alert: pytest.fail(alert.title), holder="one", tags=("user",))
-        assert not first.step(BEGIN)
-        first.leave()
-        return made._database.serialize()  # noqa: SLF001 - writing it for each test takes seconds
-
-
-@pytest.fixture
-def ledger(history: bytes) -> Iterator[Ledger]:
-    """Yield the ledger."""
-    with Ledger.open(":memory:") as made:
-        made._database.deserialize(history)  # noqa: SLF001 - see above
-        yield made
-
-
-def watch(ledger: Ledger, told: list[Alert], holder: str = "one") -> Watch:
-    """Return a watch that knows what is usual."""
-    return Watch(ledger, told.append, holder=holder, tags=("user",))
-
-
-def live(
-    ledger: Ledger, made: Watch, since: int, until: int, *troubles: Trouble, habits: tuple[Habit, ...] = HABITS
-) -> None:
-    """Let time pass: write the calls of each bucket, and look."""
-    for at in range(since, until, 5 * MINUTE):
-        ledger.write(calls(at, at + 5 * MINUTE, habits, troubles))
-        made.step(at + 5 * MINUTE + 20 * SECOND)
-
-
-def spikes(told: list[Alert]) -> list[Alert]:
-    """Return those that tell of incidents."""
-    return [alert for alert in told if alert.key.startswith("spike:")]
+from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, Trouble, calls
+from tests.spikes.watching import BEGIN, HABITS, SURGE, live, spikes, watch
 
 
 def test_a_quiet_day_is_a_quiet_day(ledger: Ledger) -> None:

@@ -10,8 +10,8 @@ from outlay.ledger.scanned import conditions, expression
 from outlay.ledger.view import column
 from outlay.traffic import Classes, Filters, Model, Spent, Time, Traffic, Watching
 
-BUCKET = 300 * 10**9
-"""Nanoseconds of a bucket."""
+BUCKET, MINUTE = 300 * 10**9, 60 * 10**9
+"""Nanoseconds of a bucket, and of what is told of the latest calls."""
 
 _INPUT = "e.input + e.cache_read + e.cache_write_5m + e.cache_write_1h + e.cache_write_12h + e.other_input"
 _ENDED = "l.outcome IN ('ok', 'error', 'abandoned', 'cancelled')"
@@ -57,21 +57,24 @@ class Watchable:
         return found
 
     def traffic_after(self, by: tuple[str, ...], after: int, last: int) -> Iterator[Traffic]:
-        """Yield the traffic of the calls with a ``seq`` after ``after`` and up to ``last``, by the fields ``by``."""
-        return self._traffic(by, "e.seq > ? AND e.seq <= ?", (after, last))
+        """Yield the traffic of the calls with a ``seq`` after ``after`` and up to ``last``, by minutes and ``by``."""
+        return self._traffic(MINUTE, by, "e.seq > ? AND e.seq <= ?", (after, last))
 
     def traffic_between(self, by: tuple[str, ...], since: int, until: int, last: int) -> Iterator[Traffic]:
-        """Yield the traffic of the calls that began from ``since`` to ``until`` and have a ``seq`` up to ``last``."""
-        return self._traffic(by, "e.start >= ? AND e.start < ? AND e.seq <= ?", (since, until, last))
+        """Yield the traffic of the calls that began from ``since`` to ``until``, by buckets of five minutes.
 
-    def _traffic(self, by: tuple[str, ...], condition: str, values: tuple[int, ...]) -> Iterator[Traffic]:
+        Up to the ``seq`` of ``last``; by the fields ``by`` too.
+        """
+        return self._traffic(BUCKET, by, "e.start >= ? AND e.start < ? AND e.seq <= ?", (since, until, last))
+
+    def _traffic(self, length: int, by: tuple[str, ...], condition: str, values: tuple[int, ...]) -> Iterator[Traffic]:
         """Yield the traffic in order of time. Calls that have no such tag are left out."""
         keys = [expression(self._database, name) for name in by]
         shown = "".join(f", {key}" for key in keys)
         some = "".join(f" AND {key} IS NOT NULL" for key, name in zip(keys, by, strict=True) if name.startswith("tag:"))
         grouped = ", ".join(str(index + 1) for index in range(len(by) + 1))
         sql = (
-            f'SELECT e."end" / {BUCKET}{shown}, {_SUMS} FROM entries e JOIN labels l ON l.number = e.label'  # noqa: S608  own words
+            f'SELECT e."end" / {length}{shown}, {_SUMS} FROM entries e JOIN labels l ON l.number = e.label'  # noqa: S608  own words
             f" WHERE {condition} AND {_ENDED}{some} GROUP BY {grouped} ORDER BY 1"
         )
         for slot, *row in self._database.execute(sql, values):

@@ -17,21 +17,22 @@ FLOOR = 1.0
 IDLE = 14 * 288
 """Buckets without a call after which a series is let go of."""
 _NOTHING = Bucket()
+_NANOSECONDS = BUCKET * 10**9
 _FADING = 1.0 - 1.0 / 288
 
 
 class Alarm(NamedTuple):
-    """A series that is in alarm in a bucket."""
+    """A series that is in alarm."""
 
     key: Key
-    slot: int
-    """Buckets since 1970."""
+    began: int
+    """Nanoseconds since the epoch since which it has been so."""
+    until: int
+    """End of what was seen."""
     score: float
     driver: str
-    window: int
-    """Buckets since which it has been so."""
     amounts: tuple[Amount, ...]
-    """The cost of these buckets beside the usual one, the latest last."""
+    """What was seen since, bucket by bucket, the latest last."""
     days_known: float
 
 
@@ -70,23 +71,11 @@ class Board:
             score = series.close(slot, bucket)
             if score >= THRESHOLD:
                 detector = series.detector
-                began = detector.began()
+                began, end = detector.began(), slot + 1
                 amounts = tuple(series.amounts[-began:])
-                found.append(Alarm(key, slot, score, detector.driver, began, amounts, detector.days_known))
+                times = (end - began) * _NANOSECONDS, end * _NANOSECONDS
+                found.append(Alarm(key, *times, score, detector.driver, amounts, detector.days_known))
         self._release()
-        return found
-
-    def peek(self, slot: int, buckets: Mapping[Key, Bucket]) -> list[Alarm]:
-        """Return the series whose calls and cost are too many already, though the bucket ``slot`` is not over."""
-        found = []
-        for key, bucket in buckets.items():
-            if (series := self.series.get(key)) is None:
-                continue
-            detector = series.detector
-            score = detector.peek(slot * BUCKET, bucket.calls, bucket.cost)
-            if score >= THRESHOLD:
-                amount = Amount(bucket.cost, detector.usual_cost(), detector.usual_calls)
-                found.append(Alarm(key, slot, score, "calls", 1, (amount,), detector.days_known))
         return found
 
     def states(self) -> dict[str, bytes]:

@@ -22,11 +22,12 @@ CHANNELS = {
     "misses": "the share of the input that came from no cache",
     "latency": "seconds per call",
     "errors": "failed calls",
+    "retries": "calls that try again",
 }
 """What each channel measures."""
 CRITICAL = 10 * 10**12
 """Pico-USD an hour beyond the usual from which on an alert is critical."""
-FREE = ("latency", "errors")
+FREE = ("latency", "errors", "retries")
 """Channels whose rise need not cost anything."""
 
 

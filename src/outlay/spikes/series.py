@@ -137,10 +137,16 @@ def dimensions(tags: Iterable[str]) -> list[tuple[str, ...]]:
 def collect(pending: Pending, by: tuple[str, ...], rows: Iterable[Traffic], slot: int) -> None:
     """Add ``rows`` of the traffic by the fields ``by`` to ``pending``; what is from before ``slot`` counts in it."""
     for row in rows:
-        key = ("model", *row.key) if len(by) == 2 else ("tag", by[0].removeprefix("tag:"), *row.key)
+        key, bucket = collected(by, row)
         buckets = pending.setdefault(max(row.slot, slot), {})
-        bucket = Bucket(row.calls, row.errors, row.input, row.cached, row.output, row.cost / PICO, row.seconds)
         buckets[key] = add(buckets[key], bucket) if key in buckets else bucket
+
+
+def collected(by: tuple[str, ...], row: Traffic) -> tuple[Key, Bucket]:
+    """Return a row of the traffic by the fields ``by`` as a key's bucket."""
+    key = ("model", *row.key) if len(by) == 2 else ("tag", by[0].removeprefix("tag:"), *row.key)
+    tokens = row.input, row.cached, row.output
+    return key, Bucket(row.calls, row.errors, *tokens, row.cost / PICO, row.seconds, row.retries)
 
 
 def name_of(key: Key) -> str:

@@ -20,13 +20,14 @@ from outlay.spikes.detector import Bucket
 from outlay.spikes.guards import Guards
 from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
 from outlay.spikes.message import alert_of, alert_of_finding
+from outlay.spikes.minutes import LONGEST, Minutes
 from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name_of
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 GRACE = 10 * SECOND
-"""Nanoseconds after its end at which a bucket is judged: by then the calls of all processes have come."""
+"""Nanoseconds after its end at which a bucket or a minute is judged: by then the calls of all processes have come."""
 HISTORY = 28 * DAY
 """How far back the ledger is read when the watch is new."""
 LEASE = 60 * SECOND
@@ -123,6 +124,7 @@ class Watch:
         states, seq = self._ledger.states(), self._ledger.watch_cursor()
         kept = _state_of(states.pop(_STATE, None))
         self._pending: Pending = {}
+        self._minutes = Minutes()
         self._over: list[Told] = []
         self._closed = 0
         self._first = kept is None or seq is None
@@ -168,7 +170,9 @@ class Watch:
         if last == self._seq:
             return
         for by in dimensions(self._tags):
-            collect(self._pending, by, self._ledger.traffic_after(by, self._seq, last), self._slot)
+            rows = list(self._ledger.traffic_after(by, self._seq, last))
+            self._minutes.take(by, rows)
+            collect(self._pending, by, [row._replace(slot=row.slot // LONGEST) for row in rows], self._slot)
         for finding in self._guards.watch(self._ledger.watched_calls(self._seq, last), self._limits):
             self._sink(alert_of_finding(finding, finding.at, self._project))
         self._seq = last
@@ -196,10 +200,10 @@ class Watch:
         return False
 
     def _peek(self, now: int) -> bool:
-        """Look at the bucket that is not over, from its first minute on; nothing is left to do."""
-        if self.board is not None and now // BUCKET == self._slot and now % BUCKET >= MINUTE:
-            alarms = self.board.peek(self._slot, gather(self._pending.get(self._slot, {}).items()))
-            events = self._incidents.peek(alarms)
+        """Look at the latest minute that is over; nothing is left to do."""
+        if self.board is not None and now // BUCKET <= self._slot:
+            alarms = self._minutes.judge(self.board, (now - GRACE) // MINUTE - 1)
+            events = self._incidents.hurry(alarms)
             for event in events:
                 self._tell(event, now)
             if events:
