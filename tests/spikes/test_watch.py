@@ -11,7 +11,9 @@ import pytest
 from outlay.alerts.alert import Alert
 from outlay.ledger.ledger import Ledger
 from outlay.money import pico
-from outlay.spikes.series import WHOLE, key_of
+from outlay.spikes.cause import find_cause
+from outlay.spikes.incidents import Incident
+from outlay.spikes.series import OTHER, WHOLE, Amount, key_of, name_of
 from outlay.spikes.watch import LEASE, Told, Watch
 from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, Trouble, calls
 from tests.spikes.watching import BEGIN, HABITS, SURGE, live, spikes, watch
@@ -184,3 +186,49 @@ def test_a_gross_surge_is_told_within_minutes(ledger: Ledger) -> None:
     assert opened.at - SURGE.since <= 3 * MINUTE
     assert opened.facts["series"] == "answer on gpt-4o-mini"
     assert others == []
+
+
+def test_what_all_others_cost_is_explained_by_all_others(ledger: Ledger) -> None:
+    """Those for which there is no room: the explanation leaves out the calls of the series that there are."""
+    ledger.write(calls(BEGIN, BEGIN + 12 * HOUR, HABITS, (SURGE,)))
+    incident = Incident(
+        id="0" * 8,
+        series=[OTHER],
+        driver="calls",
+        opened=SURGE.since,
+        raised=SURGE.until,
+        last=SURGE.until,
+        score=0.5,
+        days_known=4.0,
+        usual={name_of(OTHER): Amount(0.0, 0.2, 200.0)},
+    )
+    cause = find_cause(ledger, incident, (WHOLE, OTHER, ("feature", "answer"), ("model", "answer", "gpt-4o-mini")))
+    spent = ledger.spent(incident.opened, incident.last, {"feature": "research"})
+    assert cause.explanation.after == sum(part.cost for part in spent.values()) > 0
+    assert 0 < cause.explanation.before < cause.explanation.after / 3
+    assert {carrier.value for carrier in cause.carriers if carrier.dimension == "feature"} == {"research"}
+    examples = {call.id for call in ledger.calls("latest", 10_000, filters={"feature": "research"}, since=SURGE.since)}
+    assert set(cause.examples) <= examples
+
+
+def test_a_release_is_new_once(ledger: Ledger) -> None:
+    """The first call of it makes a mark, and no later one: not on the same day, nor when its calls were pruned."""
+    made = calls(BEGIN, BEGIN + 3 * HOUR, HABITS)
+    ledger.write([msgspec.structs.replace(call, release="1.4") for call in made])
+    first = made[0].start
+    assert ledger.releases(BEGIN, BEGIN + HOUR) == [(first, "1.4")]
+    assert ledger.releases(BEGIN + HOUR, BEGIN + 2 * HOUR) == []
+    later = calls(BEGIN + 2 * DAY, BEGIN + 2 * DAY + HOUR, HABITS)
+    ledger.write([msgspec.structs.replace(call, release="1.4") for call in later])
+    ledger.prune(before=BEGIN + DAY)
+    assert ledger.releases(BEGIN + 2 * DAY, BEGIN + 3 * DAY) == []
+
+
+def test_a_state_that_can_not_be_read_is_learned_anew(ledger: Ledger) -> None:
+    """Of another outlay, or damaged: the watch goes on, and keeps a new one."""
+    ledger._database.execute("UPDATE spike_states SET state = x'00' WHERE name = 'watch'")  # noqa: SLF001 - damage
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR + 30 * MINUTE, SURGE)
+    assert [alert.facts["event"] for alert in spikes(told)] == ["opened"]
+    assert ledger.states()["watch"] != b"\0"

@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     project: str = ""
     """Whose calls these are; the name of the working directory where empty."""
     release: str | None = None
-    """Version of the application, kept with each call."""
+    """Version of the application, kept with each call; OpenTelemetry's ``service.version`` where not set."""
     disabled: bool = False
     """Make everything a no-op."""
     data: str | None = None

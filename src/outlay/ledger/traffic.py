@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from outlay.ledger.counters import MILLI
+from outlay.ledger.rollups import HOUR
 from outlay.ledger.scanned import conditions, expression
 from outlay.ledger.view import column
 from outlay.traffic import Classes, Filters, Model, Spent, Time, Traffic, Watching
@@ -34,6 +35,22 @@ _CLASS = (
 )
 """The token column that a usage class is counted in; empty for what is no token."""
 
+_RELEASES = (
+    f"SELECT {column('release')}, min(e.start) FROM entries e JOIN labels l ON l.number = e.label"  # noqa: S608  own words
+    " WHERE e.start >= ? AND e.start < ? AND l.release IS NOT NULL GROUP BY 1"
+)
+_RELEASES_BEFORE = (
+    f"SELECT DISTINCT {column('release')} FROM rollups r JOIN labels l ON l.number = CAST(r.value AS INTEGER)"  # noqa: S608  own words
+    " WHERE r.dimension = 'label' AND r.hours = 24 AND r.slot < ? AND l.release IS NOT NULL"
+)
+
+WITHOUT = "without"
+"""Filter of all calls but those of some features and models: a JSON list of lists of both."""
+_OTHERS = (
+    " AND e.label NOT IN (SELECT o.number FROM labels o JOIN json_each(?) some"
+    " ON o.feature = json_extract(some.value, '$[0]') AND o.model = json_extract(some.value, '$[1]'))"
+)
+
 _ORDERS = {"dearest": "e.cost DESC", "slowest": '(e."end" - e.start) DESC', "failed": "e.failed DESC, e.start DESC"}
 
 _WATCHED = (
@@ -42,7 +59,7 @@ _WATCHED = (
     " l.finish_reasons LIKE '%length%' OR l.finish_reasons LIKE '%max_tokens%',"
     " e.failed"
     " FROM entries e JOIN labels l ON l.number = e.label"
-    f" WHERE e.seq > ? AND e.seq <= ? AND {_ENDED} ORDER BY e.seq"
+    f" WHERE {{}} AND {_ENDED} ORDER BY e.seq"
 )
 
 
@@ -85,12 +102,19 @@ class Watchable:
 
     def watched_calls(self, after: int, last: int) -> Iterator[Watching]:
         """Yield what guards look at of the calls with a ``seq`` after ``after`` and up to ``last``, in their order."""
-        for row in self._database.execute(_WATCHED, (after, last)):
+        return self._watched("e.seq > ? AND e.seq <= ?", (after, last))
+
+    def watched_between(self, since: int, until: int) -> Iterator[Watching]:
+        """Yield the same of the calls that began from ``since`` to ``until``."""
+        return self._watched("e.start >= ? AND e.start < ?", (since, until))
+
+    def _watched(self, condition: str, values: tuple[int, int]) -> Iterator[Watching]:
+        for row in self._database.execute(_WATCHED.format(condition), values):
             yield Watching(*row[:10], *map(bool, row[10:]))
 
     def spent(self, since: int, until: int, filters: Filters | None = None) -> dict[Model, Spent]:
         """Return what calls that began from ``since`` to ``until`` were, by model; every call is read."""
-        where, more = conditions(self._database, filters or {})
+        where, more = _where(self._database, filters or {})
         values = (since, until, *more)
         tail = "FROM entries e JOIN labels l ON l.number = e.label"
         time = f"WHERE e.start >= ? AND e.start < ? AND l.outcome <> 'pending'{where} GROUP BY 1, 2"
@@ -113,7 +137,7 @@ class Watchable:
 
     def carriers(self, name: str, times: tuple[Time, Time], filters: Filters | None = None) -> dict[str, Time]:
         """Return what each value of the field ``name`` cost in two times, in pico-USD."""
-        where, more = conditions(self._database, filters or {})
+        where, more = _where(self._database, filters or {})
         found: dict[str, Time] = {}
         sql = (
             f"SELECT {expression(self._database, name)}, sum(e.cost / {MILLI}), sum(e.cost % {MILLI})"  # noqa: S608  own words
@@ -127,7 +151,7 @@ class Watchable:
 
     def courses(self, filters: Filters, since: int, until: int) -> list[tuple[int, int]]:
         """Return what calls that began from ``since`` to ``until`` cost: (bucket in which they ended, pico-USD)."""
-        where, more = conditions(self._database, filters)
+        where, more = _where(self._database, filters)
         sql = (
             f'SELECT e."end" / {BUCKET}, sum(e.cost / {MILLI}), sum(e.cost % {MILLI}) FROM entries e'  # noqa: S608  own words
             f" JOIN labels l ON l.number = e.label WHERE e.start >= ? AND e.start < ?{where} GROUP BY 1 ORDER BY 1"
@@ -137,7 +161,7 @@ class Watchable:
 
     def examples(self, since: int, until: int, filters: Filters, order: str) -> list[str]:
         """Return ids of three calls of a time: the ``dearest``, the ``slowest``, or some that ``failed``."""
-        where, more = conditions(self._database, filters)
+        where, more = _where(self._database, filters)
         sql = (
             "SELECT e.id FROM entries e JOIN labels l ON l.number = e.label WHERE e.start >= ? AND e.start < ?"  # noqa: S608  own words
             f"{where} ORDER BY {_ORDERS[order]}, e.seq LIMIT 3"
@@ -146,11 +170,20 @@ class Watchable:
 
     def releases(self, since: int, until: int) -> list[tuple[int, str]]:
         """Return the releases whose first call began from ``since`` to ``until``, each with its start."""
-        sql = (
-            f"SELECT min(e.start), {column('release')} FROM entries e JOIN labels l ON l.number = e.label"  # noqa: S608  own words
-            " WHERE l.release IS NOT NULL GROUP BY 2"
-        )
-        return sorted((at, release) for at, release in self._database.execute(sql) if since <= at < until)
+        day = since // HOUR // 24 * 24
+        seen = self._database.execute(_RELEASES, (since, until)).fetchall()
+        # By day, the rollups know what there was before, also of calls that were pruned.
+        old = {name for (name,) in self._database.execute(_RELEASES_BEFORE, (day,))}
+        old |= {name for name, _ in self._database.execute(_RELEASES, (day * HOUR, since))}
+        return sorted((at, name) for name, at in seen if name not in old)
+
+
+def _where(database: sqlite3.Connection, filters: Filters) -> tuple[str, list[str | None]]:
+    """Return the SQL that ``filters`` add to a condition on an entry ``e``, and its values."""
+    where, values = conditions(database, {name: value for name, value in filters.items() if name != WITHOUT})
+    if WITHOUT in filters:
+        where, values = where + _OTHERS, [*values, filters[WITHOUT]]
+    return where, values
 
 
 def _read_amounts(

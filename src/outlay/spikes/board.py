@@ -86,13 +86,15 @@ class Board:
         """Give series to new keys: at once while there is room, else to those that cost more than the smallest."""
         for key in self.candidates:
             self.candidates[key] *= _FADING
+        fresh: set[Key] = set()
         for key, bucket in buckets.items():
             if key in self.series:
                 continue
             spend = self.candidates.get(key, 0.0) + bucket.cost
-            if (key[0] != "tag" or spend >= FLOOR) and self._has_room(spend):
+            if (key[0] != "tag" or spend >= FLOOR) and self._has_room(spend, fresh):
                 self.series[key] = Series(key)
-                self.candidates.pop(key, None)
+                self.series[key].spend = self.candidates.pop(key, 0.0)
+                fresh.add(key)
                 self.gone.discard(key)
             else:
                 self.candidates[key] = spend
@@ -100,11 +102,12 @@ class Board:
             kept = sorted(self.candidates, key=self.candidates.__getitem__, reverse=True)[: CANDIDATES // 2]
             self.candidates = {key: self.candidates[key] for key in kept}
 
-    def _has_room(self, spend: float) -> bool:
+    def _has_room(self, spend: float, fresh: set[Key]) -> bool:
         if len(self.series) < MOST:
             return True
-        smallest = min((s for key, s in self.series.items() if key not in (WHOLE, OTHER)), key=lambda s: s.spend)
-        if spend <= 2.0 * smallest.spend:
+        old = [series for key, series in self.series.items() if key not in (WHOLE, OTHER) and key not in fresh]
+        smallest = min(old, key=lambda series: series.spend, default=None)
+        if smallest is None or spend <= 2.0 * smallest.spend:
             return False
         self._drop(smallest.key)
         return True

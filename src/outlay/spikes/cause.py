@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import msgspec
@@ -10,7 +11,7 @@ from outlay.alerts.alert import Driver
 from outlay.ledger.watched import Watched
 from outlay.spikes.explanation import Cells, Explanation, explain
 from outlay.spikes.incidents import HOUR, Incident
-from outlay.spikes.series import filters_of, name_of
+from outlay.spikes.series import Key, filters_of, name_of
 from outlay.traffic import Filters, Time
 
 DAY = 24 * HOUR
@@ -39,12 +40,13 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return next((driver.value for driver in self.carriers if driver.dimension == "site"), "")
 
 
-def find_cause(source: Watched, incident: Incident) -> Cause:
+def find_cause(source: Watched, incident: Incident, living: Iterable[Key] = ()) -> Cause:
     """Explain an incident: what its subject cost from its first bad bucket on, against what the day before was like.
 
     The day before is scaled to the calls that were expected, so hour and day of the week are in the comparison.
+    ``living``: the series that there are; all others are what is in none of them.
     """
-    filters, time = filters_of(incident.subject), (incident.opened, incident.last)
+    filters, time = filters_of(incident.subject, living), (incident.opened, incident.last)
     before = incident.opened - DAY, incident.opened
     usual = source.spent(*before, filters)
     scale = _scale(incident, usual)

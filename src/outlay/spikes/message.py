@@ -142,7 +142,7 @@ def alert_of_finding(finding: Finding, now: int, project: str = "") -> Alert:
         at=now,
         since=finding.at,
         subject=finding.model if finding.rule == "new_model" else finding.call,
-        title=_sentence(finding),
+        title=sentence(finding),
         text=f"Feature {finding.feature or '(none)'}, {finding.site or 'in no function'}, {moment(finding.at)}.",
         advice=_ADVICE[finding.rule].format(call=finding.call, model=finding.model),
         amount=finding.amount,
@@ -162,7 +162,8 @@ _ADVICE: dict[Rule, str] = {
 _LOOPS = {"request": "sent the same request", "tools": "was told to call the same tool with the same arguments"}
 
 
-def _sentence(finding: Finding) -> str:
+def sentence(finding: Finding) -> str:
+    """Return what a guard has to say, in one line."""
     what = finding.feature or "(no feature)"
     amount = "" if finding.amount is None else dollars(finding.amount)
     usual = "" if finding.usual is None else f", {dollars(finding.usual)} is usual"

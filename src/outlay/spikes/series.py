@@ -31,8 +31,11 @@ def depth(key: Key) -> int:
     return {"whole": 0, "other": 0, "tag": 1, "feature": 2, "model": 3}[key[0]]
 
 
-def filters_of(key: Key) -> dict[str, str | None]:
-    """Return the filters that find a key's calls in the ledger."""
+def filters_of(key: Key, living: Iterable[Key] = ()) -> dict[str, str | None]:
+    """Return the filters that find a key's calls in the ledger; those of all others are not of the ``living`` ones."""
+    if key == OTHER:
+        own = [each[1:] for each in living if each[0] == "model"]
+        return {"without": msgspec.json.encode(own).decode()}
     if key[0] == "feature":
         return {"feature": key[1]}
     if key[0] == "model":

@@ -213,7 +213,7 @@ class Watch:
     def _tell(self, event: Event, now: int) -> None:
         """Find out why, keep it, and hand it on unless somebody said not to."""
         incident = event.incident
-        cause = find_cause(self._ledger, incident)
+        cause = self._cause(incident)
         reviews = self._ledger.reviews()
         word, until = reviews.get((incident.id, "state"), ("", 0))
         if not ((word == "muted" and until > now) or (word == "acknowledged" and event.what == "grown")):
@@ -221,6 +221,9 @@ class Watch:
         told(incident, self._slot * BUCKET)
         if incident.closed is not None:
             self._over.append(Told(incident=incident, cause=cause))
+
+    def _cause(self, incident: Incident) -> Cause:
+        return find_cause(self._ledger, incident, self.board.series if self.board is not None else ())
 
     def _hear(self) -> None:
         """End the incidents of which somebody said that all is well: what is now is the usual."""
@@ -233,7 +236,7 @@ class Watch:
             if reviews.get((incident.id, "judgement"), ("", 0))[0] == "dismissed":
                 self._incidents.open.remove(incident)
                 incident.closed = incident.last
-                self._over.append(Told(incident=incident, cause=find_cause(self._ledger, incident)))
+                self._over.append(Told(incident=incident, cause=self._cause(incident)))
                 for key in incident.series:
                     if key in board.series:
                         board.series[key].detector.accept(self._slot - incident.opened // BUCKET)
@@ -244,7 +247,7 @@ class Watch:
         pending = [(slot, key, part) for slot, parts in self._pending.items() for key, part in parts.items()]
         state = _State(slot=self._slot, pending=pending, open=self._incidents.open, guards=self._guards)
         states = board.states() | {_STATE: msgspec.msgpack.encode(state)}
-        open_ones = [Told(incident=one, cause=find_cause(self._ledger, one)) for one in self._incidents.open]
+        open_ones = [Told(incident=one, cause=self._cause(one)) for one in self._incidents.open]
         rows = [
             (one.incident.id, one.incident.opened, one.incident.closed, msgspec.json.encode(one))
             for one in (*self._over, *open_ones)
