@@ -201,7 +201,8 @@ def _run(seed: int, *, by_minute: bool) -> tuple[Stream, Course]:
     return made, course
 
 
-def _seeds(words: str) -> list[int]:
+def numbers(words: str) -> list[int]:
+    """Return the numbers from one to another: ``5000-5031``."""
     first, _, last = words.partition("-")
     return list(range(int(first), int(last or first) + 1))
 
@@ -209,7 +210,7 @@ def _seeds(words: str) -> list[int]:
 def main(arguments: Iterable[str] | None = None) -> None:
     """Print the figures of the seeds asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", default="5000-5031", type=_seeds, help="those of 1000-1031 were used for tuning")
+    parser.add_argument("--seeds", default="5000-5031", type=numbers, help="those of 1000-1031 were used for tuning")
     parser.add_argument("--threshold", default=THRESHOLD, type=float, help="the one that outlay ships, unless given")
     parser.add_argument("--minutes", action="store_true", help="let the one-minute series tell too")
     parser.add_argument("--processes", default=1, type=int)

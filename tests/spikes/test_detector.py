@@ -149,9 +149,9 @@ def test_few_calls_are_no_evidence() -> None:
     assert max(found) < THRESHOLD
 
 
-@pytest.mark.parametrize(("failing", "buckets", "delay"), [(2, 1, None), (2, 12, 6), (8, 1, 1)])
+@pytest.mark.parametrize(("failing", "buckets", "delay"), [(2, 1, None), (1, 24, 20), (2, 12, 6), (8, 1, 1)])
 def test_what_never_fails_is_told_of_when_it_does(failing: int, buckets: int, delay: int | None) -> None:
-    """However many calls there were before: two of forty once are no news, two of forty for long are, eight at once."""
+    """However many calls there were before: two of forty once are no news, one or two for long are, eight at once."""
     detector, found = Detector(), []
     for at in range(LEARNED + 24):
         errors = failing if LEARNED <= at < LEARNED + buckets else 0

@@ -233,6 +233,11 @@ class Rates(Channel):
         self.level = log(self.events / self.among)
         self.known = True
 
+    @property
+    def calibrates(self) -> bool:  # type: ignore[override]  # an attribute of the others, which looks up faster
+        """Whether the expectation is what was seen, and not the least that is expected."""
+        return self.events > _RARE * self.among
+
     def turn(self, hour: int, day: int, next_hour: int, next_day: int) -> None:  # noqa: ARG002 - a rate has no day
         """End an hour: learn from it."""
         seen, _, number, suspicious = self.hour
