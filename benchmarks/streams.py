@@ -67,6 +67,8 @@ class Stream:
     latency: Floats
     excess: Floats
     """USD beyond what would have been spent."""
+    minutes: dict[str, Floats] = field(default_factory=dict)
+    """The same columns by the minute."""
     incidents: list[Incident] = field(default_factory=list)
     neutral: list[tuple[int, int]] = field(default_factory=list)
     """Minutes."""
@@ -108,9 +110,10 @@ def stream(seed: int) -> Stream:
         / 1e6
     )
     columns = {name: _summed(column) for name, column in made.items()}
+    by_minute = dict(made)
     columns["latency"] = columns["latency"] / np.maximum(columns["calls"], 1)
     excess = _summed(np.maximum(0, made["cost"] - usual))
-    return Stream(seed=seed, **columns, excess=excess, incidents=incidents, neutral=neutral)
+    return Stream(seed=seed, **columns, excess=excess, minutes=by_minute, incidents=incidents, neutral=neutral)
 
 
 def _between(chance: Chance, least: float, most: float) -> float:

@@ -17,6 +17,7 @@ from outlay.config import Settings, data_folder, load, working_folder, writable
 from outlay.context import Home
 from outlay.first import FirstRequest
 from outlay.guard import guard, swallowed
+from outlay.otel import service_version
 from outlay.patching import Patcher
 from outlay.records import Record
 from outlay.stand_in import StandIn
@@ -83,6 +84,7 @@ class Outlay:
 
         importlib.import_module("outlay.wire.tee")  # transports ask for it with the first stream, without the lock
         settings = self.settings
+        self.home.release = settings.release or service_version()  # whoever sets OpenTelemetry up has done so by now
         spool = Spool(self.folder / "spool")
         recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
         worker = Worker(
@@ -106,7 +108,8 @@ class Outlay:
         if self.couriers is not None:
             self.couriers.serve(meter, worker, self.home)
         worker.foresee = None if self._gate is None else self._gate.foresee
-        worker.spikes = (self.home.project, settings.spike_tags) if settings.spikes else None
+        if settings.spikes:
+            worker.spikes = self.home.project, settings.spike_tags, settings.spike_limits
         if not self.at_work:  # else a finaliser came between, and has them made
             self.spool, self.recogniser, self.worker, self.meter = spool, recogniser, worker, meter
 

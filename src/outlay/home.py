@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -27,7 +28,7 @@ class Watch(Protocol):
 class Home:
     """Where spans and calls are kept, and what all of them carry; there is none before ``init()``."""
 
-    __slots__ = ("keep", "keep_all", "notes", "project", "release", "tags", "watch")
+    __slots__ = ("keep", "keep_all", "notes", "project", "release", "secret", "tags", "watch")
 
     def __init__(
         self,
@@ -43,4 +44,5 @@ class Home:
         self.release = release
         self.tags = dict(tags)
         self.notes: tuple[Callable[[], Mapping[str, str]], ...] = ()  # what exporters note when a call begins
+        self.secret = os.urandom(16)  # key of digests, never written down; children of a fork have the same
         self.watch: Watch | None = None

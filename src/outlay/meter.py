@@ -256,6 +256,7 @@ class Meter:
 
 _TOLD_BY_POLL = (
     "response_model", "end", "outcome", "error_type", "finish_reasons", "terms", "usage", "raw_usage", "cost", "marks",
+    "tools_digest",
 )  # fmt: skip
 
 

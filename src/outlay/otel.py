@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sys import modules
@@ -10,6 +11,7 @@ from typing import Any
 from outlay.guard import guard
 
 _reading_trace = guard("reading OpenTelemetry's current span")
+_reading_resource = guard("reading OpenTelemetry's resource")
 
 
 def foreign_trace() -> tuple[str, str | None] | None:
@@ -20,6 +22,23 @@ def foreign_trace() -> tuple[str, str | None] | None:
     with _reading_trace:
         current = otel.get_current_span().get_span_context()
         return (f"{current.trace_id:032x}", f"{current.span_id:016x}") if current.is_valid else None
+    return None
+
+
+def service_version() -> str | None:
+    """Return OpenTelemetry's ``service.version``, of the resource that its SDK has or of the environment."""
+    otel: Any = modules.get("opentelemetry.trace")
+    if otel is not None and hasattr(otel, "get_tracer_provider"):
+        with _reading_resource:
+            said = getattr(getattr(otel.get_tracer_provider(), "resource", None), "attributes", None) or {}
+            if version := said.get("service.version"):
+                return str(version)
+    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        name, _, value = pair.partition("=")
+        if name.strip() == "service.version" and value.strip():
+            from urllib.parse import unquote  # for those who say it so: values are percent-encoded
+
+            return unquote(value.strip())
     return None
 
 

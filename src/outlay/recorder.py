@@ -10,6 +10,7 @@ from msgspec import Raw
 from outlay.context import Home
 from outlay.ids import getrandbits
 from outlay.records import NO_RAW_USAGE, Call, Cost, Outcome, Usage
+from outlay.wire.digests import NONE, digests
 from outlay.wire.exchange import Exchange
 from outlay.wire.outcomes import estimated, served_by
 from outlay.wire.pending import background_id
@@ -57,6 +58,8 @@ class Recorder:
             place: tuple[str, str | None] = span.trace_id, span.id
         else:
             place = exchange.trace or (f"{getrandbits(128):032x}", None)
+        run = span is not None or exchange.trace is not None
+        request_digest, tools_digest = digests(exchange, reading, home.secret, place[0]) if run else NONE
         return Call(
             id=background_id(biller, reading.id) if reading.background and reading.id else exchange.id,
             trace_id=place[0],
@@ -93,6 +96,8 @@ class Recorder:
             raw_usage=Raw(reading.raw_usage) if reading.raw_usage else NO_RAW_USAGE,
             cost=cost,
             marks=exchange.marks + reading.marks,
+            request_digest=request_digest,
+            tools_digest=tools_digest,
         )
 
     def _load(self) -> Prices:

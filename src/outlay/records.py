@@ -203,6 +203,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     cost: Cost = Cost(status="unknown")
     marks: tuple[str, ...] = ()
     """What outlay did or noticed: ``usage_requested``, ``usage_invalid``, ``usage_missing``, …; docs/ledger.md."""
+    request_digest: str = ""
+    """8 hex digits, the same for equal requests of one run; empty outside of spans. Nothing else follows from them."""
+    tools_digest: str = ""
+    """The same of the tool calls in the answer; empty where it calls none."""
 
     @property
     def duration(self) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+Filters = Mapping[str, str | None]
+"""Which calls: the ledger's fields by name, and the value that each must have."""
+Time = tuple[int, int]
+"""From when until when, in nanoseconds since the epoch; or one figure for each of two times."""
 
 
 class Traffic(NamedTuple):
-    """What the calls of one key were in one bucket of five minutes: the one in which they ended."""
+    """What the calls of one key were in one bucket of time: the one in which they ended."""
 
     slot: int
-    """Buckets since 1970."""
+    """Buckets since 1970, of five minutes or of one."""
     key: tuple[str, ...]
     calls: int
     errors: int
@@ -37,8 +43,10 @@ class Watching(NamedTuple):
     model: str
     cost: int
     """0 where it is unknown."""
-    input: int
-    output: int
+    request_digest: str
+    """Equal for equal requests of one run; empty where none was made."""
+    tools_digest: str
+    """The same of the tools that an agent's answer calls."""
     capped: bool
     """Whether the answer ended at its output limit."""
     failed: bool

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from outlay import turns
 from outlay.errors import LedgerError
@@ -74,8 +74,8 @@ class Worker:
         self._spool = spool
         self._recogniser = recogniser
         self.watched: Watched | None = None
-        self.spikes: tuple[str, tuple[str, ...]] | None = None
-        """Whose spikes are told of, and the tags whose values are watched beside features; None: nothing is."""
+        self.spikes: tuple[str, tuple[str, ...], Mapping[str, Any]] | None = None
+        """Whose spikes are told of, the tags whose values are watched beside features, limits; None: nothing is."""
         self.revive: Revive | None = None
         """Reads what a killed process had noted."""
         self.carried: Callable[[], None] | None = None
@@ -209,10 +209,11 @@ class Worker:
         if self.spikes is None or time.monotonic() < self._look_at:
             return
         if self._spikes is None:
+            from outlay.config.spike_limits import limits_of
             from outlay.spikes.watch import Watch  # with the first look
 
-            project, tags = self.spikes
-            self._spikes = Watch(ledger, self._raise, tags=tags, project=project)
+            project, tags, limits = self.spikes
+            self._spikes = Watch(ledger, self._raise, tags=tags, project=project, limits=limits_of(limits))
         if not self._spikes.step(time.time_ns(), time.monotonic() + SPARE):
             self._look_at = time.monotonic() + LOOK
 

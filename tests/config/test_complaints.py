@@ -66,6 +66,20 @@ def complaint(start: Path, arguments: dict[str, Any], environ: dict[str, str]) -
         ("alert_quiet_hours = '25:00-7:00'", "{file}: alert_quiet_hours = '25:00-7:00' are no quiet hours: write them"),
         ("alert_quiet_hours = '22:00-07:00 Mars/Olympus'", "are no quiet hours"),
         ("alert_group_seconds = -1", "{file}: alert_group_seconds = -1 is no number of seconds: write one from 0 to"),
+        ("spike_limits = 5", "{file}: spike_limits must be a table of numbers, like {{ call = 2.5, repeats = 50 }}."),
+        (
+            "spike_limits = {calls = 5}",
+            "{file}: there is no limit spike_limits.calls; known are call, times, call_least,",
+        ),
+        ("spike_limits = {call = -1}", "{file}: spike_limits.call = -1 must be an amount of USD from 0 to 9,000,000."),
+        ("spike_limits = {call = nan}", "{file}: spike_limits.call = nan must be an amount of USD"),
+        ("spike_limits = {call = 'much'}", "{file}: spike_limits.call = 'much' must be an amount of USD"),
+        ("spike_limits = {run_least = true}", "{file}: spike_limits.run_least = True must be an amount of USD"),
+        (
+            "spike_limits = {repeats = 1.5}",
+            "{file}: spike_limits.repeats = 1.5 must be a whole number from 0 to 1,000,000",
+        ),
+        ("spike_limits = {capped = 21}", "{file}: spike_limits.capped = 21 must be a whole number from 0 to 20."),
         ("project = ", "{file} is not valid TOML: "),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "budget_store": ("redis://cache.corp.example/3", "redis://cache.corp.example/3"),
     "spikes": ("no", False),
     "spike_tags": ("team, plan", ("team", "plan")),
+    "spike_limits": ("call=2.50, repeats = 50", {"call": Decimal("2.50"), "repeats": 50}),
     "retention_days": ("0", 0),
     "retention_megabytes": (" 500 ", 500),
     "alert_channels": (

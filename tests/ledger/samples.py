@@ -112,4 +112,6 @@ def calls(draw: st.DrawFn) -> Call:
         raw_usage=msgspec.Raw(b"") if raw is None else msgspec.Raw(msgspec.json.encode(raw)),
         cost=draw(COSTS),
         marks=draw(st.lists(TEXTS, max_size=2).map(tuple)),
+        request_digest=draw(st.sampled_from(["", "0123abcd"])),
+        tools_digest=draw(st.sampled_from(["", "4567ef89"])),
     )

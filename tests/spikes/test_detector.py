@@ -15,7 +15,7 @@ from outlay.spikes.state import pack, unpack
 DAY = 288
 LEARNED = 9 * DAY
 """Buckets of history before anything goes wrong."""
-START = 20_457 * 86_400
+START = 20_458 * 86_400
 """A Monday."""
 
 Change = Callable[[Bucket], Bucket]
@@ -64,6 +64,7 @@ TROUBLES: dict[str, tuple[str, Change]] = {
     "a cache that is lost": ("misses", lambda b: priced(b._replace(cached=0.0))),
     "answers that take twice as long": ("latency", lambda b: b._replace(seconds=2 * b.seconds)),
     "a fifth of the calls failing": ("errors", lambda b: b._replace(errors=round(0.2 * b.calls))),
+    "a fifth of the calls tried again": ("retries", lambda b: b._replace(retries=round(0.2 * b.calls))),
 }
 
 
@@ -146,6 +147,18 @@ def test_few_calls_are_no_evidence() -> None:
             detector.update(START + at * BUCKET, priced(Bucket(number, 0, read, 0, number * 300, 0, number * 2)))
         )
     assert max(found) < THRESHOLD
+
+
+@pytest.mark.parametrize(("failing", "buckets", "delay"), [(2, 1, None), (1, 24, 20), (2, 12, 6), (8, 1, 1)])
+def test_what_never_fails_is_told_of_when_it_does(failing: int, buckets: int, delay: int | None) -> None:
+    """However many calls there were before: two of forty once are no news, one or two for long are, eight at once."""
+    detector, found = Detector(), []
+    for at in range(LEARNED + 24):
+        errors = failing if LEARNED <= at < LEARNED + buckets else 0
+        found.append(detector.update(START + at * BUCKET, usual(at % DAY)._replace(errors=errors)))
+    assert max(found[:LEARNED]) < THRESHOLD
+    told = next((at + 1 for at, score in enumerate(found[LEARNED:]) if score >= THRESHOLD), None)
+    assert told == delay if delay is None else told is not None and told <= delay
 
 
 def test_a_detector_goes_on_where_it_was_kept(learned: bytes) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from outlay.spikes.guards import CENT, DAY, MOST, Finding, Guards, Limits
+import pytest
+
+from outlay.config.spike_limits import Limits, limits_of, read
+from outlay.spikes.guards import ALIKE, DAY, MOST, Finding, Guards
 from outlay.traffic import Watching
 
 HOUR = 3_600 * 10**9
+CENT = 10**10
 LIMITS = Limits()
 
 
@@ -22,8 +27,8 @@ def call(number: int, *, cost: int = CENT, run: str = "", **given: object) -> Wa
         "provider": "openai",
         "model": "gpt-4o",
         "cost": cost,
-        "input": 1000 + number,
-        "output": 100,
+        "request_digest": f"{number:08x}",
+        "tools_digest": "",
         "capped": False,
         "failed": False,
     }
@@ -64,11 +69,45 @@ def test_a_run_that_costs_more_than_runs_do_is_told_while_it_runs() -> None:
     assert (finding.count, finding.amount) == (50, 50 * CENT)
 
 
-def test_a_loop_is_told() -> None:
-    """Calls of one run that read the same again and again."""
-    calls = [call(number, run="f" * 32, input=5000) for number in range(LIMITS.repeats)]
+@pytest.mark.parametrize("digest", ["request_digest", "tools_digest"])
+def test_a_loop_is_told(digest: str) -> None:
+    """Requests of one run that are equal, or tool calls, among others that are not."""
+    same: dict[str, Any] = {digest: "0123abcd"}
+    calls = [call(number, run="f" * 32, **(same if number % 2 else {})) for number in range(40)]
+    (finding,) = found(Guards(), calls)
+    assert (finding.rule, finding.count, finding.call) == ("loop", LIMITS.repeats, calls[39].id)
+    assert finding.repeated == digest.partition("_")[0]
+
+
+def test_a_loop_of_several_steps_is_told_however_long_the_run_was_before() -> None:
+    """A thousand steps that are all different, then thirty that come again and again."""
+    steps = [*range(1000), *[number % 30 for number in range(600)]]
+    calls = [call(at, run="f" * 32, request_digest=f"{step:08x}", cost=0) for at, step in enumerate(steps)]
     (finding,) = found(Guards(), calls)
     assert (finding.rule, finding.count) == ("loop", LIMITS.repeats)
+
+
+def test_the_same_request_in_many_runs_or_failing_is_no_loop() -> None:
+    """Each run is judged for itself; what failed is sent again by SDKs too."""
+    assert found(Guards(), [call(number, request_digest="0123abcd") for number in range(100)]) == []
+    failing = [call(at, run="f" * 32, request_digest="0123abcd", failed=True) for at in range(100)]
+    assert found(Guards(), failing) == []
+
+
+def test_a_function_whose_runs_always_repeat_themselves_is_let_be() -> None:
+    """A vote among many answers to one question: told of at first, and no more once it is known to be so."""
+    guards, told = Guards(), []
+    for run in range(50):
+        first = run * 60 * 25
+        told += found(guards, [call(first + at, run=f"{run:032x}", request_digest="0123abcd") for at in range(25)])
+    assert 1 <= len(told) <= 6
+    assert {finding.rule for finding in told} == {"loop"}
+
+
+def test_runs_of_a_function_that_loop_in_the_same_hour_are_told_of_once() -> None:
+    """A hundred users who run into the same loop are one thing."""
+    calls = [call(0, run=f"{run:032x}", end=run, request_digest="0123abcd") for _ in range(25) for run in range(100)]
+    assert len(found(Guards(), calls)) == 1
 
 
 def test_answers_that_are_cut_off_are_told() -> None:
@@ -94,3 +133,31 @@ def test_what_guards_know_is_bounded() -> None:
     guards = Guards()
     found(guards, [call(number, feature=f"f{number}", cost=LIMITS.call) for number in range(3 * MOST)])
     assert max(len(guards.functions), len(guards.runs), len(guards.told)) <= MOST
+    found(guards, [call(number, run="f" * 32) for number in range(3 * MOST)])
+    assert max(len(run.seen) for run in guards.runs.values()) <= ALIKE
+
+
+SILENT = {
+    "call": call(0, cost=LIMITS.call, request_digest=""),
+    "times": call(100, cost=40 * CENT, request_digest=""),
+    "repeats": call(100, run="f" * 32, request_digest="0123abcd"),
+    "capped": call(100, capped=True, request_digest=""),
+    "model_calls": call(2000, model="o4-mini", request_digest=""),
+}
+"""Limits, and a call that with those before it is told of because of them."""
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_a_limit_that_is_set_is_the_one_that_holds(name: str) -> None:
+    """What is told of by a limit is not if that is 0, and is sooner if it is less."""
+    before = [call(number) for number in range(1500 if name == "model_calls" else 50)] if name != "call" else []
+    last = [SILENT[name]] * 20
+    for limits, tells in ((Limits(), True), (limits_of(read("here", {name: 0})), False)):
+        guards = Guards()
+        assert guards.watch(before, limits) == []
+        assert bool(guards.watch(last, limits)) is tells
+    for setting, at in (({"repeats": 3}, 3), ({"repeats": 50}, None)):
+        told = Guards().watch([SILENT["repeats"]] * 40, limits_of(read("here", setting)))
+        assert [finding.count for finding in told] == ([at] if at else [])
+    (told_of,) = Guards().watch([call(0, cost=CENT)], limits_of(read("here", {"call": "0.01"})))
+    assert told_of.rule == "dear_call"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -12,52 +11,12 @@ import pytest
 from outlay.alerts.alert import Alert
 from outlay.ledger.ledger import Ledger
 from outlay.money import pico
-from outlay.spikes.series import WHOLE, key_of
+from outlay.spikes.cause import find_cause
+from outlay.spikes.incidents import Incident
+from outlay.spikes.series import OTHER, WHOLE, Amount, key_of, name_of
 from outlay.spikes.watch import LEASE, Told, Watch
-from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, SHOP, Habit, Trouble, calls
-
-BEGIN = MONDAY + 4 * DAY
-"""A Friday, with four days of history."""
-HABITS = SHOP[:2]
-SURGE = Trouble("research", BEGIN + 10 * HOUR, BEGIN + 12 * HOUR, calls=5, input=2)
-
-
-@pytest.fixture(scope="module")
-def history() -> bytes:
-    """Return a ledger of four days that were watched, as SQLite serialises it: each test has its own."""
-    with Ledger.open(":memory:") as made:
-        made.write(calls(MONDAY, BEGIN, HABITS))
-        first = Watch(made, lambda alert: pytest.fail(alert.title), holder="one", tags=("user",))
-        assert not first.step(BEGIN)
-        first.leave()
-        return made._database.serialize()  # noqa: SLF001 - writing it for each test takes seconds
-
-
-@pytest.fixture
-def ledger(history: bytes) -> Iterator[Ledger]:
-    """Yield the ledger."""
-    with Ledger.open(":memory:") as made:
-        made._database.deserialize(history)  # noqa: SLF001 - see above
-        yield made
-
-
-def watch(ledger: Ledger, told: list[Alert], holder: str = "one") -> Watch:
-    """Return a watch that knows what is usual."""
-    return Watch(ledger, told.append, holder=holder, tags=("user",))
-
-
-def live(
-    ledger: Ledger, made: Watch, since: int, until: int, *troubles: Trouble, habits: tuple[Habit, ...] = HABITS
-) -> None:
-    """Let time pass: write the calls of each bucket, and look."""
-    for at in range(since, until, 5 * MINUTE):
-        ledger.write(calls(at, at + 5 * MINUTE, habits, troubles))
-        made.step(at + 5 * MINUTE + 20 * SECOND)
-
-
-def spikes(told: list[Alert]) -> list[Alert]:
-    """Return those that tell of incidents."""
-    return [alert for alert in told if alert.key.startswith("spike:")]
+from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, Trouble, calls
+from tests.spikes.watching import BEGIN, HABITS, SURGE, live, spikes, watch
 
 
 def test_a_quiet_day_is_a_quiet_day(ledger: Ledger) -> None:
@@ -227,3 +186,49 @@ def test_a_gross_surge_is_told_within_minutes(ledger: Ledger) -> None:
     assert opened.at - SURGE.since <= 3 * MINUTE
     assert opened.facts["series"] == "answer on gpt-4o-mini"
     assert others == []
+
+
+def test_what_all_others_cost_is_explained_by_all_others(ledger: Ledger) -> None:
+    """Those for which there is no room: the explanation leaves out the calls of the series that there are."""
+    ledger.write(calls(BEGIN, BEGIN + 12 * HOUR, HABITS, (SURGE,)))
+    incident = Incident(
+        id="0" * 8,
+        series=[OTHER],
+        driver="calls",
+        opened=SURGE.since,
+        raised=SURGE.until,
+        last=SURGE.until,
+        score=0.5,
+        days_known=4.0,
+        usual={name_of(OTHER): Amount(0.0, 0.2, 200.0)},
+    )
+    cause = find_cause(ledger, incident, (WHOLE, OTHER, ("feature", "answer"), ("model", "answer", "gpt-4o-mini")))
+    spent = ledger.spent(incident.opened, incident.last, {"feature": "research"})
+    assert cause.explanation.after == sum(part.cost for part in spent.values()) > 0
+    assert 0 < cause.explanation.before < cause.explanation.after / 3
+    assert {carrier.value for carrier in cause.carriers if carrier.dimension == "feature"} == {"research"}
+    examples = {call.id for call in ledger.calls("latest", 10_000, filters={"feature": "research"}, since=SURGE.since)}
+    assert set(cause.examples) <= examples
+
+
+def test_a_release_is_new_once(ledger: Ledger) -> None:
+    """The first call of it makes a mark, and no later one: not on the same day, nor when its calls were pruned."""
+    made = calls(BEGIN, BEGIN + 3 * HOUR, HABITS)
+    ledger.write([msgspec.structs.replace(call, release="1.4") for call in made])
+    first = made[0].start
+    assert ledger.releases(BEGIN, BEGIN + HOUR) == [(first, "1.4")]
+    assert ledger.releases(BEGIN + HOUR, BEGIN + 2 * HOUR) == []
+    later = calls(BEGIN + 2 * DAY, BEGIN + 2 * DAY + HOUR, HABITS)
+    ledger.write([msgspec.structs.replace(call, release="1.4") for call in later])
+    ledger.prune(before=BEGIN + DAY)
+    assert ledger.releases(BEGIN + 2 * DAY, BEGIN + 3 * DAY) == []
+
+
+def test_a_state_that_can_not_be_read_is_learned_anew(ledger: Ledger) -> None:
+    """Of another outlay, or damaged: the watch goes on, and keeps a new one."""
+    ledger._database.execute("UPDATE spike_states SET state = x'00' WHERE name = 'watch'")  # noqa: SLF001 - damage
+    told: list[Alert] = []
+    made = watch(ledger, told)
+    live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR + 30 * MINUTE, SURGE)
+    assert [alert.facts["event"] for alert in spikes(told)] == ["opened"]
+    assert ledger.states()["watch"] != b"\0"

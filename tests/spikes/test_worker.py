@@ -27,7 +27,7 @@ def test_a_spike_is_an_alert_of_the_project(tmp_path: Path, caplog: pytest.LogCa
         first.leave()
         ledger.write(calls(now - HOUR, now, SHOP[1:2], (surge,)))
     worker = Worker(tmp_path / "ledger.db", Spool(tmp_path / "spool"), Recogniser((), {}, {}))
-    worker.spikes = ("shop", ("user",))
+    worker.spikes = ("shop", ("user",), {})
     with caplog.at_level(logging.WARNING, "outlay"):
         for _ in range(20):  # each look ends after 50 ms, wherever it is
             worker._look_at = 0.0  # noqa: SLF001 - ten seconds later

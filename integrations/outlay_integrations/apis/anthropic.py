@@ -21,6 +21,11 @@ BOUNDS = Bounds(
     terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
 )
 
+TOOLS = {
+    'tool_use"': ("content.*.name", "content.*.input", "content_block.name"),
+    '"input_json_delta"': ("delta.partial_json",),
+}
+
 MESSAGES = API(
     name="anthropic.messages",
     operation="chat",
@@ -38,6 +43,8 @@ MESSAGES = API(
         usage_terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
         apart=Apart(path="iterations", added=("compaction",), items=("advisor_message",)),
         text=("content.*.text", "content.*.thinking", "delta.text", "delta.thinking", "delta.partial_json"),
+        tools=TOOLS,
+        tools_finish=("tool_use",),
     ),
     stream=Stream(final=("message_stop", "message_delta")),
     usage=UsageTable(

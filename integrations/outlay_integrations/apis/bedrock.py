@@ -44,6 +44,13 @@ CONVERSE = API(
         terms=_TERMS | {"latency": ("performanceConfig.latency", "metadata.performanceConfig.latency")},
         request_id="x-amzn-requestid",
         text=("output.message.content.*.text", "contentBlockDelta.delta.text"),
+        tools={
+            '"toolUse"': (
+                *("output.message.content.*.toolUse.name", "output.message.content.*.toolUse.input"),
+                *("contentBlockStart.start.toolUse.name", "contentBlockDelta.delta.toolUse.input"),
+            )
+        },
+        tools_finish=("tool_use",),
     ),
     stream=Stream(ends_with_usage=True),
     usage=UsageTable(
@@ -93,6 +100,7 @@ INVOKE = API(
         },
         request_id="x-amzn-requestid",
         text=("content.*.text", "delta.text", "contentBlockDelta.delta.text", "outputText", "generation", "text"),
+        tools=anthropic.TOOLS,
     ),
     stream=Stream(ends_with_usage=True),
     usage=UsageTable(

@@ -41,6 +41,14 @@ CHAT = API(
         error=("error", "delta.error"),
         request_id="x-request-id",
         text=("message.content.*.text", "delta.message.content.text", "text"),
+        tools={
+            '"tool_calls"': (
+                *("message.tool_calls.*.function.name", "message.tool_calls.*.function.arguments"),
+                *("delta.message.tool_calls.function.name", "delta.message.tool_calls.function.arguments"),
+                *("tool_calls.*.name", "tool_calls.*.parameters"),
+            )
+        },
+        tools_finish=("TOOL_CALL",),
     ),
     stream=Stream(ends_with_usage=True),
     usage=_BILLED,

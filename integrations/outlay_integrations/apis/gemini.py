@@ -31,6 +31,12 @@ _ANSWER = Answer(
     header_terms={"tier": "x-gemini-service-tier"},
     request_id="x-goog-request-id",
     text=("candidates.*.content.parts.*.text",),
+    tools={
+        '"functionCall"': (
+            "candidates.*.content.parts.*.functionCall.name",
+            "candidates.*.content.parts.*.functionCall.args",
+        )
+    },
 )
 
 

@@ -21,6 +21,7 @@ CHAT = API(
         counts=_COUNTS,
         finish=("done_reason",),
         text=("message.content", "message.thinking", "response", "thinking"),
+        tools={'"tool_calls"': ("message.tool_calls.*.function.name", "message.tool_calls.*.function.arguments")},
     ),
     stream=Stream(ends_with_usage=True),
     usage=_USAGE,

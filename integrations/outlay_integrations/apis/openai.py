@@ -97,6 +97,13 @@ CHAT = API(
             "choices.*.delta.refusal",
             "choices.*.delta.tool_calls.*.function.arguments",
         ),
+        tools={
+            '"tool_calls"': (
+                *("choices.*.message.tool_calls.*.function.name", "choices.*.message.tool_calls.*.function.arguments"),
+                *("choices.*.delta.tool_calls.*.function.name", "choices.*.delta.tool_calls.*.function.arguments"),
+            )
+        },
+        tools_finish=("tool_calls",),
     ),
     stream=Stream(ends_with_usage=True),
     usage=_COMPLETION_USAGE,
@@ -176,6 +183,13 @@ RESPONSES = API(
         reported=CHARGED,
         **_TOOLS,
         text=("delta", "output.*.content.*.text"),
+        tools={
+            '_call"': (
+                *("output.*.name", "output.*.arguments", "output.*.input"),
+                *("response.output.*.name", "response.output.*.arguments", "response.output.*.input"),
+            ),
+            '_call_output"': (),
+        },
     ),
     stream=Stream(final=("response.completed", "response.incomplete", "response.failed", "response.cancelled")),
     usage=UsageTable(

@@ -47,6 +47,12 @@ XAI = API(
             "outputs.*.delta.reasoningContent",
             "outputs.*.delta.toolCalls.*.function.arguments",
         ),
+        tools={
+            '"toolCalls"': (
+                *("outputs.*.message.toolCalls.*.function.name", "outputs.*.message.toolCalls.*.function.arguments"),
+                *("outputs.*.delta.toolCalls.*.function.name", "outputs.*.delta.toolCalls.*.function.arguments"),
+            )
+        },
     ),
     stream=Stream(ends_with_usage=True),
     usage=UsageTable(

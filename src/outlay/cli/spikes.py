@@ -17,11 +17,12 @@ from outlay.cli.incident import costs_of, incident_data, show_incident
 from outlay.cli.output import as_json, console, counted, money, print_json, progress, share, when
 from outlay.cli.tables import Column, print_table
 from outlay.cli.times import moment, nanoseconds, period, zone_named, zone_option
+from outlay.config.spike_limits import limits_of
 from outlay.ledger.ledger import Ledger
 from outlay.money import usd
-from outlay.spikes.backtest import Backtest, judge, replay
+from outlay.spikes.backtest import Backtest, guard, judge, replay
 from outlay.spikes.incidents import Incident
-from outlay.spikes.message import excess_of
+from outlay.spikes.message import excess_of, sentence
 from outlay.spikes.series import title_of
 from outlay.spikes.watch import Told
 
@@ -115,14 +116,19 @@ def mute(incident_id: str, days: float, data: Path | None, *, as_json: bool) -> 
 @data_option
 @as_json
 def backtest(since: str, until: str, zone: str | None, data: Path | None, *, as_json: bool) -> None:
-    """Replay the ledger, and print the incidents there would have been; with precision, where some were judged."""
+    """Replay the ledger, and print what would have been told, by the settings of now.
+
+    Where incidents of that time were confirmed or dismissed, with the precision.
+    """
     with opened(data) as (ledger, settings, _):
         clock = zone_named(zone or settings.timezone)
         first, last = map(nanoseconds, period(since, until, clock, datetime.now(UTC)))
         with progress("replaying the ledger"):
             raised = list(replay(ledger, first, last, settings.spike_tags))
+            findings = guard(ledger, first, last, limits_of(settings.spike_limits))
         told = {one.incident.id: one.incident for one in told_since(ledger, first) if one.incident.opened < last}
         result = judge(raised, told, words_of(ledger))
+        result.findings = findings
     if as_json:
         print_json(_backtest_data(result))
     else:
@@ -206,6 +212,12 @@ def _show_backtest(out: Console, result: Backtest, zone: tzinfo) -> None:
             Column("score", [f"{incident.score:.2f}" for incident in result.raised]),
         ]
         print_table(out, columns)
+    if result.findings:
+        out.print()
+        out.print(f"{counted(len(result.findings), 'finding')} of guards:", style="bold")
+        for finding in result.findings:
+            out.print(f"  {when(finding.at, zone)[:-3]}  {sentence(finding)}", highlight=False)
+        out.print()
     if result.precision is None:
         out.print("None of them was confirmed or dismissed: `outlay spikes confirm ID` says how right they were.")
     else:
@@ -217,6 +229,15 @@ def _show_backtest(out: Console, result: Backtest, zone: tzinfo) -> None:
 def _backtest_data(result: Backtest) -> dict[str, object]:
     return {
         "raised": [incident_data(Told(incident=incident), {}) for incident in result.raised],
+        "findings": [
+            {
+                "rule": found.rule,
+                "at": datetime.fromtimestamp(found.at // 10**9, UTC),
+                "title": sentence(found),
+                "call": found.call,
+            }
+            for found in result.findings
+        ],
         "judged_right": result.right,
         "judged_wrong": result.wrong,
         "precision": result.precision,

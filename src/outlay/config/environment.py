@@ -63,7 +63,7 @@ def _warn(variable: str) -> None:
 
 
 def _parsed(variable: str, wanted: Any, text: str) -> Any:
-    if wanted == dict[str, str]:
+    if wanted in (dict[str, str], dict[str, Any]):
         return _pairs(variable, text)
     if wanted == tuple[channels.Address, ...]:
         return channels.split(text)

@@ -36,7 +36,8 @@ def load(
     """Return the settings in force. Raises ``ConfigError`` with one sentence that says where and what to do.
 
     ``start``: where the search for files begins, upwards; the working directory where not given. Tables (``tags``,
-    ``hosts``) are merged name by name. Where outlay is disabled, nothing else is read, so nothing else can be wrong.
+    ``hosts``, ``spike_limits``) are merged name by name. Where outlay is disabled, nothing else is read, so nothing
+    else can be wrong.
     """
     return traced(arguments, environ, start)[0]
 

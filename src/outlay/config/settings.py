@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     project: str = ""
     """Whose calls these are; the name of the working directory where empty."""
     release: str | None = None
-    """Version of the application, kept with each call."""
+    """Version of the application, kept with each call; OpenTelemetry's ``service.version`` where not set."""
     disabled: bool = False
     """Make everything a no-op."""
     data: str | None = None
@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Watch what is spent, and tell when it rises: see docs/spikes.md."""
     spike_tags: tuple[str, ...] = ("user", "tenant")
     """Tags whose values are watched each for itself, from a dollar a day on."""
+    spike_limits: dict[str, Any] = {}
+    """From when on guards against single calls and runs speak up: ``{"call": 2.5, "repeats": 50}``."""
     retention_days: int = 400
     """Days that calls are kept; 0 for ever."""
     retention_megabytes: int = 0
@@ -96,12 +98,20 @@ _WORDS = {
     tuple[Any, ...]: "must be a list of tables, or of outlay.Budget objects",
 }
 
+
+def _read_limits(where: str, value: Any) -> Any:
+    from outlay.config.spike_limits import read  # for those who set some
+
+    return read(where, value)
+
+
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "alert_channels": channels.read,
     "alert_webhook_secret": channels.read_secret,
     "exporters": asked_for.read,
+    "spike_limits": _read_limits,
 }
-"""Settings that are secrets, or hold some: what is said of them does not repeat them."""
+"""Settings with readers of their own: some are secrets, or hold some, and what is said of them does not repeat them."""
 
 
 def checked_name(where: str, name: str) -> None:

@@ -21,7 +21,7 @@ from outlay.records import NO_RAW_USAGE, Call
 _ROWS = 2_000
 _ERASED = (
     "UPDATE entries SET tags = '{}', trace_id = '', parent_id = '', response_id = '', request_id = '',"
-    " raw_usage = '', label = ? WHERE start = ? AND id = ?"
+    " raw_usage = '', request_digest = '', tools_digest = '', label = ? WHERE start = ? AND id = ?"
 )
 _UNREASON = "UPDATE set_aside SET reason = '' WHERE id = ?"
 """A backend that does not take a record may quote it."""
@@ -186,6 +186,8 @@ def _erase(call: Call, labels: Labels) -> Entry:
             response_id=None,
             request_id=None,
             raw_usage=NO_RAW_USAGE,
+            request_digest="",
+            tools_digest="",
             marks=(*call.marks, FORGOTTEN),
         ),
         labels,

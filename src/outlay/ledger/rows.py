@@ -19,12 +19,13 @@ from outlay.records import INPUT_CLASSES, NO_RAW_USAGE, OUTPUT_CLASSES, Call, Co
 ENTRY_COLUMNS = (
     *("start", "id", "label", "failed", "end", "input", "cache_read", "output", "reasoning", "cost", "first_chunk"),
     *("tags", "cost_by_class", "trace_id", "parent_id", "response_id", "request_id", "raw_usage"),
+    *("request_digest", "tools_digest"),
     *("cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input", "other_output", "unpriced_tokens"),
     *("cost_lower", "cost_upper", "rest"),
 )
 """Columns of ``entries`` after ``seq``, in the order of ``Entry.row``."""
 
-PLAIN_COLUMNS = ENTRY_COLUMNS[:18]
+PLAIN_COLUMNS = ENTRY_COLUMNS[:20]
 """All that the row of a plain call has: priced, exact, without writes to a cache. The others' defaults are right."""
 
 SPAN_COLUMNS = (
@@ -105,6 +106,8 @@ def _enter(call: Call, labels: Labels) -> Entry:
         call.response_id or "",
         call.request_id or "",
         raw_usage,
+        call.request_digest,
+        call.tools_digest,
     )
     rest = ""
     if detail is not None or call.retry_of is not None or cost.computed is not None or cost.items:

@@ -97,6 +97,8 @@ CREATE TABLE entries (
     response_id TEXT NOT NULL,
     request_id TEXT NOT NULL,
     raw_usage TEXT NOT NULL,
+    request_digest TEXT NOT NULL,
+    tools_digest TEXT NOT NULL,
     cache_write_5m INTEGER NOT NULL DEFAULT 0,
     cache_write_1h INTEGER NOT NULL DEFAULT 0,
     cache_write_12h INTEGER NOT NULL DEFAULT 0,

@@ -15,7 +15,7 @@ RARE = (
 )
 """Those of them that most calls don't have, and sums of plain calls need not look at."""
 
-_ENTRY = frozenset(("seq", "start", "id", "end", "tags", "cost_by_class", "trace_id"))
+_ENTRY = frozenset(("seq", "start", "id", "end", "tags", "cost_by_class", "trace_id", "request_digest", "tools_digest"))
 _REST = frozenset(("retry_of", "usage", "cost_computed", "cost_items"))
 
 COLUMNS = (
@@ -26,6 +26,7 @@ COLUMNS = (
     *("cache_write_1h", "cache_write_12h", "other_input", "output", "other_output", "reasoning", "usage", "raw_usage"),
     *("cost_status", "cost", "cost_source", "cost_lower", "cost_upper", "cost_computed", "cost_by_class"),
     *("cost_items", "unpriced", "unpriced_tokens", "price_id", "price_table", "price_match", "price_model", "marks"),
+    *("request_digest", "tools_digest"),
 )
 """Columns of ``calls`` after ``seq``."""
 

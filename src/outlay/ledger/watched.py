@@ -1,16 +1,15 @@
-"""What the watch for spikes reads and keeps: traffic, state, incidents, deploy markers, a lease."""
+"""What the watch for spikes keeps in a ledger: state, incidents, what people say of them, deploy markers, a lease."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from outlay.ledger import traffic
 from outlay.ledger.database import in_use, transaction
-from outlay.traffic import Mark, Model, Spent, Traffic, Watching
+from outlay.ledger.traffic import Watchable
+from outlay.traffic import Mark
 
 CURSOR = "spikes"
 
@@ -26,10 +25,8 @@ class Kept(NamedTuple):
     """The rest, as JSON."""
 
 
-class Watched:
+class Watched(Watchable):
     """The part of ``Ledger`` that the watch for spikes reads and writes."""
-
-    _database: sqlite3.Connection
 
     def take_lease(self, name: str, holder: str, now: int, length: int) -> bool:
         """Return whether ``holder`` may do what ``name`` says until ``now + length`` (ns): nobody else may."""
@@ -50,48 +47,6 @@ class Watched:
         """Return the ``seq`` up to which calls were watched; None before the first time."""
         row = self._database.execute("SELECT seq FROM cursors WHERE name = ?", (CURSOR,)).fetchone()
         return None if row is None else row[0]
-
-    def last_seq(self) -> int:
-        """Return the ``seq`` of the latest call."""
-        return traffic.last_seq(self._database)
-
-    def traffic_after(self, by: tuple[str, ...], after: int, last: int) -> list[Traffic]:
-        """Return the traffic of the calls with a ``seq`` after ``after`` and up to ``last``, by the fields ``by``."""
-        return list(traffic.read_traffic(self._database, by, "e.seq > ? AND e.seq <= ?", (after, last)))
-
-    def traffic_between(self, by: tuple[str, ...], since: int, until: int, last: int) -> Iterator[Traffic]:
-        """Yield the traffic of the calls that began from ``since`` to ``until`` and have a ``seq`` up to ``last``."""
-        condition = "e.start >= ? AND e.start < ? AND e.seq <= ?"
-        return traffic.read_traffic(self._database, by, condition, (since, until, last))
-
-    def watched_calls(self, after: int, last: int) -> Iterator[Watching]:
-        """Yield what guards look at of the calls with a ``seq`` after ``after`` and up to ``last``."""
-        return traffic.read_watching(self._database, after, last)
-
-    def spent(self, since: int, until: int, filters: Mapping[str, str | None] | None = None) -> dict[Model, Spent]:
-        """Return what calls that began from ``since`` to ``until`` were and cost, by (provider, model)."""
-        return traffic.read_spent(self._database, since, until, filters)
-
-    def courses(self, filters: Mapping[str, str | None], since: int, until: int) -> list[tuple[int, int]]:
-        """Return (bucket, pico-USD) of the calls with ``filters`` that began from ``since`` to ``until``."""
-        return traffic.read_course(self._database, filters, since, until)
-
-    def carriers(
-        self,
-        name: str,
-        times: tuple[tuple[int, int], tuple[int, int]],
-        filters: Mapping[str, str | None] | None = None,
-    ) -> dict[str, tuple[int, int]]:
-        """Return what each value of the field ``name`` cost in two times, in pico-USD."""
-        return traffic.read_carriers(self._database, name, times, filters)
-
-    def examples(self, since: int, until: int, filters: Mapping[str, str | None], order: str) -> list[str]:
-        """Return ids of three calls of a time: the ``dearest``, the ``slowest``, or some that ``failed``."""
-        return traffic.read_examples(self._database, since, until, filters, order)
-
-    def releases(self, since: int, until: int) -> list[tuple[int, str]]:
-        """Return the releases whose first call began from ``since`` to ``until``."""
-        return traffic.read_releases(self._database, since, until)
 
     def states(self) -> dict[str, bytes]:
         """Return the state of every series that is watched, by its name."""

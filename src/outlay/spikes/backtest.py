@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from outlay.config.spike_limits import Limits
+from outlay.ledger.watched import Watched
 from outlay.spikes.board import Board
+from outlay.spikes.guards import Finding, Guards
 from outlay.spikes.incidents import BUCKET, Incident, Incidents
 from outlay.spikes.series import Pending, collect, dimensions, gather, related
-from outlay.spikes.source import Book
 from outlay.spikes.watch import DAY, HISTORY
 
 
@@ -17,6 +19,8 @@ class Backtest(msgspec.Struct, kw_only=True):
     """The incidents that would have been, and those that people had judged."""
 
     raised: list[Incident]
+    findings: list[Finding] = []
+    """What guards would have told of."""
     right: int = 0
     """Of those that would have been raised: how many were confirmed."""
     wrong: int = 0
@@ -33,7 +37,7 @@ class Backtest(msgspec.Struct, kw_only=True):
         return self.right / judged if judged else None
 
 
-def replay(book: Book, since: int, until: int, tags: tuple[str, ...] = ()) -> Iterator[Incident]:
+def replay(book: Watched, since: int, until: int, tags: tuple[str, ...] = ()) -> Iterator[Incident]:
     """Yield the incidents from ``since`` to ``until`` (ns) as they begin; what was before is learned from."""
     board, incidents, last = Board(), Incidents(), book.last_seq()
     pending: Pending = {}
@@ -51,6 +55,13 @@ def replay(book: Book, since: int, until: int, tags: tuple[str, ...] = ()) -> It
                     if event.what == "opened":
                         yield event.incident
             slot += 1
+
+
+def guard(book: Watched, since: int, until: int, limits: Limits) -> list[Finding]:
+    """Return what guards would have told of from ``since`` to ``until`` (ns); what was before is learned from."""
+    guards = Guards()
+    found = guards.watch(book.watched_between(since - HISTORY, until), limits)
+    return [finding for finding in found if finding.at >= since]
 
 
 def judge(raised: list[Incident], told: Mapping[str, Incident], words: Mapping[tuple[str, str], str]) -> Backtest:

@@ -17,21 +17,22 @@ FLOOR = 1.0
 IDLE = 14 * 288
 """Buckets without a call after which a series is let go of."""
 _NOTHING = Bucket()
+_NANOSECONDS = BUCKET * 10**9
 _FADING = 1.0 - 1.0 / 288
 
 
 class Alarm(NamedTuple):
-    """A series that is in alarm in a bucket."""
+    """A series that is in alarm."""
 
     key: Key
-    slot: int
-    """Buckets since 1970."""
+    began: int
+    """Nanoseconds since the epoch since which it has been so."""
+    until: int
+    """End of what was seen."""
     score: float
     driver: str
-    window: int
-    """Buckets since which it has been so."""
     amounts: tuple[Amount, ...]
-    """The cost of these buckets beside the usual one, the latest last."""
+    """What was seen since, bucket by bucket, the latest last."""
     days_known: float
 
 
@@ -70,23 +71,11 @@ class Board:
             score = series.close(slot, bucket)
             if score >= THRESHOLD:
                 detector = series.detector
-                began = detector.began()
+                began, end = detector.began(), slot + 1
                 amounts = tuple(series.amounts[-began:])
-                found.append(Alarm(key, slot, score, detector.driver, began, amounts, detector.days_known))
+                times = (end - began) * _NANOSECONDS, end * _NANOSECONDS
+                found.append(Alarm(key, *times, score, detector.driver, amounts, detector.days_known))
         self._release()
-        return found
-
-    def peek(self, slot: int, buckets: Mapping[Key, Bucket]) -> list[Alarm]:
-        """Return the series whose calls and cost are too many already, though the bucket ``slot`` is not over."""
-        found = []
-        for key, bucket in buckets.items():
-            if (series := self.series.get(key)) is None:
-                continue
-            detector = series.detector
-            score = detector.peek(slot * BUCKET, bucket.calls, bucket.cost)
-            if score >= THRESHOLD:
-                amount = Amount(bucket.cost, detector.usual_cost(), detector.usual_calls)
-                found.append(Alarm(key, slot, score, "calls", 1, (amount,), detector.days_known))
         return found
 
     def states(self) -> dict[str, bytes]:
@@ -97,13 +86,15 @@ class Board:
         """Give series to new keys: at once while there is room, else to those that cost more than the smallest."""
         for key in self.candidates:
             self.candidates[key] *= _FADING
+        fresh: set[Key] = set()
         for key, bucket in buckets.items():
             if key in self.series:
                 continue
             spend = self.candidates.get(key, 0.0) + bucket.cost
-            if (key[0] != "tag" or spend >= FLOOR) and self._has_room(spend):
+            if (key[0] != "tag" or spend >= FLOOR) and self._has_room(spend, fresh):
                 self.series[key] = Series(key)
-                self.candidates.pop(key, None)
+                self.series[key].spend = self.candidates.pop(key, 0.0)
+                fresh.add(key)
                 self.gone.discard(key)
             else:
                 self.candidates[key] = spend
@@ -111,11 +102,12 @@ class Board:
             kept = sorted(self.candidates, key=self.candidates.__getitem__, reverse=True)[: CANDIDATES // 2]
             self.candidates = {key: self.candidates[key] for key in kept}
 
-    def _has_room(self, spend: float) -> bool:
+    def _has_room(self, spend: float, fresh: set[Key]) -> bool:
         if len(self.series) < MOST:
             return True
-        smallest = min((s for key, s in self.series.items() if key not in (WHOLE, OTHER)), key=lambda s: s.spend)
-        if spend <= 2.0 * smallest.spend:
+        old = [series for key, series in self.series.items() if key not in (WHOLE, OTHER) and key not in fresh]
+        smallest = min(old, key=lambda series: series.spend, default=None)
+        if smallest is None or spend <= 2.0 * smallest.spend:
             return False
         self._drop(smallest.key)
         return True

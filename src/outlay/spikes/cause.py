@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import msgspec
 
 from outlay.alerts.alert import Driver
+from outlay.ledger.watched import Watched
 from outlay.spikes.explanation import Cells, Explanation, explain
 from outlay.spikes.incidents import HOUR, Incident
-from outlay.spikes.series import filters_of, name_of
-from outlay.spikes.source import Filters, Source, Time
+from outlay.spikes.series import Key, filters_of, name_of
+from outlay.traffic import Filters, Time
 
 DAY = 24 * HOUR
 DIMENSIONS = ("feature", "site", "model", "release", "tag:user")
@@ -38,12 +40,13 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return next((driver.value for driver in self.carriers if driver.dimension == "site"), "")
 
 
-def find_cause(source: Source, incident: Incident) -> Cause:
+def find_cause(source: Watched, incident: Incident, living: Iterable[Key] = ()) -> Cause:
     """Explain an incident: what its subject cost from its first bad bucket on, against what the day before was like.
 
     The day before is scaled to the calls that were expected, so hour and day of the week are in the comparison.
+    ``living``: the series that there are; all others are what is in none of them.
     """
-    filters, time = filters_of(incident.subject), (incident.opened, incident.last)
+    filters, time = filters_of(incident.subject, living), (incident.opened, incident.last)
     before = incident.opened - DAY, incident.opened
     usual = source.spent(*before, filters)
     scale = _scale(incident, usual)
@@ -65,7 +68,7 @@ def _scale(incident: Incident, usual: Cells) -> Fraction:
 
 
 def carriers_between(
-    source: Source, times: tuple[Time, Time], filters: Filters, scale: Fraction = Fraction(1)
+    source: Watched, times: tuple[Time, Time], filters: Filters, scale: Fraction = Fraction(1)
 ) -> tuple[Driver, ...]:
     """Return who costs more in the second of ``times`` than ``scale`` times in the first: the largest of each kind."""
     found = []

@@ -118,7 +118,7 @@ class Channel(Windows):
     def _settle(self) -> None:
         """Take for usual what has lasted."""
         traits = self.traits
-        most = max(self.evidence)
+        most = self.most
         if most >= traits.limit or (self.hot and most >= 0.5 * traits.limit):
             self.hot += 1
             if self.hot >= traits.accept:
@@ -233,6 +233,11 @@ class Rates(Channel):
         self.level = log(self.events / self.among)
         self.known = True
 
+    @property
+    def calibrates(self) -> bool:  # type: ignore[override]  # an attribute of the others, which looks up faster
+        """Whether the expectation is what was seen, and not the least that is expected."""
+        return self.events > _RARE * self.among
+
     def turn(self, hour: int, day: int, next_hour: int, next_day: int) -> None:  # noqa: ARG002 - a rate has no day
         """End an hour: learn from it."""
         seen, _, number, suspicious = self.hour
@@ -240,9 +245,12 @@ class Rates(Channel):
         if not suspicious:
             self.events = max(0.5, self.events * _KEPT + seen)
             self.among = self.among * _KEPT + number
-        self.level = log(self.events / max(self.among, 30.0))
-        self.variances = [1.0 / min(self.events, 60.0) + self.traits.floor**2] * len(SCALES)
+        events = max(self.events, _RARE * self.among)
+        self.level = log(events / max(self.among, 30.0))
+        self.variances = [1.0 / min(events, 60.0) + self.traits.floor**2] * len(SCALES)
 
 
+_RARE = 0.005
+"""Share of calls below which it does not matter how rare an event is: of a series that never fails two are no news."""
 _KEPT = 0.996
 """Share of the events that is still known after an hour: half of them for a week."""

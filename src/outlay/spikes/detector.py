@@ -1,17 +1,16 @@
 """The detector of one series: bucket by bucket, whether something rose, which factor it was, and since when.
 
-It sees each bucket once, in order of time, and takes as long for each: seven channels, seven windows, no history.
+It sees each bucket once, in order of time, and takes as long for each: eight channels, seven windows, no history.
 """
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, log
 from typing import NamedTuple
 
 from outlay.spikes.channel import Channel, Rates
-from outlay.spikes.evidence import of_count
 from outlay.spikes.habits import Habits
-from outlay.spikes.traits import CALLS, ERRORS, INPUT, LATENCY, MISSES, OUTPUT, PRICE
+from outlay.spikes.traits import CALLS, ERRORS, INPUT, LATENCY, MISSES, OUTPUT, PRICE, RETRIES
 
 BUCKET = 300
 """Seconds of a bucket."""
@@ -27,8 +26,6 @@ _PAIRED = 14.0
 """Limit of two channels together: twice as much can happen by chance."""
 _BOTH = 1.5
 """Evidence that each of a pair must bring."""
-_BUSY = 20.0
-"""Usual calls of a bucket from which on a part of one can tell something."""
 _OFF = 4.0
 """Usual calls of a bucket from which on none at all is no chance."""
 _SCALE = 1e6
@@ -48,6 +45,8 @@ class Bucket(NamedTuple):
     """USD."""
     seconds: float = 0.0
     """Time that the answered calls took, added up."""
+    retries: float = 0.0
+    """Calls that try again what failed."""
 
 
 class Detector:
@@ -55,9 +54,9 @@ class Detector:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        channels = (*map(Channel, (CALLS, INPUT, OUTPUT, PRICE, MISSES, LATENCY)), Rates(ERRORS))
+        channels = (*map(Channel, (CALLS, INPUT, OUTPUT, PRICE, MISSES, LATENCY)), Rates(ERRORS), Rates(RETRIES))
         self.channels: tuple[Channel, ...] = channels
-        self.calls, self.input, self.output, self.price, self.misses, self.latency, self.errors = channels
+        self.calls, self.input, self.output, self.price, self.misses, self.latency, self.errors, self.retries = channels
         self.habits = Habits()
         self.hour = -1
         """Hours since 1970 of the latest bucket."""
@@ -75,7 +74,7 @@ class Detector:
         if hour != self.hour:
             self._turn(hour)
         place = self._place = _place(at)
-        calls, errors, read, cached, written, cost, seconds = bucket
+        calls, errors, read, cached, written, cost, seconds, retries = bucket
         usual = self.calls.rate(*place)
         factor = self.habits.factor(at // BUCKET)
         self.usual_calls = usual * factor * exp(self.calls.wander)
@@ -94,21 +93,30 @@ class Detector:
         self.misses.update(read - cached, read * self.misses.rate(*place), calls)
         self.latency.update(seconds, answered * self.latency.rate(*place), answered)
         self.errors.update(errors, calls * self.errors.rate(*place), calls)
+        self.retries.update(retries, calls * self.retries.rate(*place), calls)
         return self._judge()
 
-    def peek(self, at: int, calls: float, cost: float) -> float:
-        """Return the score of the bucket that began ``at`` and is not over, if it holds too much for a whole one.
+    def expected_calls(self, at: int) -> float:
+        """Return the calls that are to be expected of the bucket that ``at`` lies in (seconds); 0 before any are."""
+        if not self.calls.known:
+            return 0.0
+        at -= at % BUCKET
+        return self.calls.rate(*_place(at)) * self.habits.factor(at // BUCKET) * exp(self.calls.wander)
 
-        Its calls and its cost (USD) alone, since both can only grow. The detector learns nothing from it.
-        """
-        if not self.calls.known or calls < _BUSY or calls <= self.usual_calls or cost <= self.usual_cost():
-            return 0.0
-        usual = self.calls.rate(*_place(at)) * self.habits.factor(at // BUCKET) * exp(self.calls.wander)
-        if usual < _BUSY or calls <= usual:
-            return 0.0
-        variance = self.calls.variances[0] + self.input.spread / calls
-        found = of_count(calls, usual, variance) / self.calls.calibration[0] / self.calls.traits.limit
-        return found / (1.0 + found)
+    def rises(self, at: int, bucket: Bucket) -> dict[str, float]:
+        """Return how much more of each channel that makes a call dear there was than is usual, as logarithms."""
+        place, (calls, errors, read, cached, written, cost, *_) = _place(at - at % BUCKET), bucket
+        tokens = read - cached + CACHED * cached + WRITTEN * written
+        found = {}
+        for channel, seen, exposure in (
+            (self.input, read, calls),
+            (self.output, written, calls - errors),
+            (self.price, cost * _SCALE, tokens),
+            (self.misses, read - cached, read),
+        ):
+            expected = exposure * channel.rate(*place)
+            found[channel.traits.name] = log(seen / expected) if seen > 0.0 < expected else 0.0
+        return found
 
     def began(self) -> int:
         """Return how many buckets ago what is in alarm most likely began."""
@@ -116,14 +124,18 @@ class Detector:
         return channel.began(self._window)
 
     def usual_cost(self) -> float:
-        """Return what the latest bucket was expected to cost, in USD: usual calls x tokens x price."""
+        """Return what the latest bucket was expected to cost, in USD."""
+        return self.usual_calls * self.usual_cost_of_call()
+
+    def usual_cost_of_call(self) -> float:
+        """Return what a call was expected to cost in the latest bucket, in USD: tokens x price."""
         place = self._place
         read = self.input.rate(*place) if self.input.known else 0.0
         missed = min(1.0, self.misses.rate(*place)) if self.misses.known else 1.0
         written = self.output.rate(*place) if self.output.known else 0.0
         price = self.price.rate(*place) if self.price.known else 0.0
         tokens = read * (missed + CACHED * (1.0 - missed)) + WRITTEN * written
-        return self.usual_calls * tokens * price / _SCALE
+        return tokens * price / _SCALE
 
     @property
     def days_known(self) -> float:
@@ -144,12 +156,12 @@ class Detector:
     def _judge(self) -> float:
         best, driver, place = 0.0, "", 0
         for channel in self.channels:
-            most = max(channel.evidence)
+            most = channel.most
             if most > best * channel.traits.limit:
                 best, driver, place = most / channel.traits.limit, channel.traits.name, channel.evidence.index(most)
         for one, other in _PAIRS:
             left, right = self.channels[one], self.channels[other]
-            if max(left.evidence) <= _BOTH or max(right.evidence) <= _BOTH:
+            if left.most <= _BOTH or right.most <= _BOTH:
                 continue
             for at, (here, there) in enumerate(zip(left.evidence, right.evidence, strict=True)):
                 if here > _BOTH and there > _BOTH and here + there > best * _PAIRED:

@@ -7,30 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from outlay.config.spike_limits import Limits
 from outlay.traffic import Watching
 
-CENT = 10**10
-"""Pico-USD in a cent."""
-
 Rule = Literal["dear_call", "dear_run", "loop", "output_limit", "new_model"]
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """From when on guards speak up. Amounts are pico-USD."""
-
-    call: int = 500 * CENT
-    """A call that costs so much is told of, whatever is usual."""
-    times: int = 10
-    """How many times its function's usual cost a call or a run must reach."""
-    call_least: int = 10 * CENT
-    """Cheaper calls are never told of."""
-    run_least: int = 50 * CENT
-    known: int = 20
-    """Calls or runs from which on the usual is known."""
-    repeats: int = 20
-    """Calls with the same fingerprint in one run that make a loop."""
-    capped: int = 10
-    """Answers of a function's last 20 that ended at the output limit."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +27,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     amount: int | None = None
     usual: int | None = None
     count: int = 0
+    repeated: str = ""
+    """What a loop repeats: ``request`` or ``tools``."""
 
 
 class Usual(msgspec.Struct):
@@ -65,7 +47,8 @@ class Usual(msgspec.Struct):
 
     def exceeded(self, cost: int, limits: Limits) -> bool:
         """Return whether ``cost`` is far out of the usual: of its mean, and of its dearest."""
-        return self.count >= limits.known and cost >= limits.times * self.mean and cost >= 3 * self.most
+        far = cost >= limits.times * self.mean and cost >= 3 * self.most
+        return far and self.count >= limits.known and limits.times > 0
 
 
 class Run(msgspec.Struct):
@@ -73,10 +56,22 @@ class Run(msgspec.Struct):
 
     feature: str
     site: str
+    began: int
     last: int
     cost: int = 0
     calls: int = 0
-    fingerprints: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    """How often each of the latest requests and tool calls was made."""
+    most: int = 0
+    """How often any was."""
+
+    def repeat(self, what: str) -> int:
+        """Return how often ``what`` was made, this time included."""
+        self.seen[what] = times = self.seen.pop(what, 0) + 1  # the latest last: the oldest goes first
+        if len(self.seen) > ALIKE:
+            del self.seen[next(iter(self.seen))]
+        self.most = max(self.most, times)
+        return times
 
 
 class Function(msgspec.Struct):
@@ -90,13 +85,20 @@ class Function(msgspec.Struct):
     """One bit for each of the last 20 answers: whether it ended at its limit."""
     capped: float = 0.0
     """Share of answers that usually do."""
+    looping: float = 0.0
+    """Share of runs that usually repeat themselves: a vote among many answers is no accident."""
 
 
-DAY = 86_400 * 10**9
+HOUR = 3_600 * 10**9
+DAY = 24 * HOUR
 IDLE = 600 * 10**9
 """Nanoseconds without a call after which a run is taken to be over."""
 MOST = 1_000
-"""Functions, runs and models that are known at a time."""
+"""Functions, runs and findings that are known at a time."""
+ALIKE = 64
+"""Requests and tool calls of a run that are known: a loop of so many steps is seen."""
+OFTEN = 0.2
+"""Share from which on something is usual."""
 _LAST = (1 << 20) - 1
 
 
@@ -127,37 +129,39 @@ class Guards(msgspec.Struct):
             del self.functions[next(iter(self.functions))]
         yield from self._look_at_call(call, function, limits)
         yield from self._look_at_run(call, function, limits)
-        yield from _look_at_model(call, function)
+        yield from _look_at_model(call, function, limits)
         yield from _look_at_limit(call, function, limits)
 
     def _look_at_call(self, call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
         dear = call.cost >= limits.call_least and function.calls.exceeded(call.cost, limits)
-        if dear or call.cost >= limits.call:
+        if dear or 0 < limits.call <= call.cost:
             usual = round(function.calls.mean) if function.calls.count else None
             # Once an hour for each function: a dear function is one thing, not a thousand.
-            key = f"guard:dear_call:{call.feature}:{call.site}:{call.end // (3600 * 10**9)}"
+            key = f"guard:dear_call:{call.feature}:{call.site}:{call.end // HOUR}"
             yield _finding("dear_call", key, call, amount=call.cost, usual=usual)
         if not call.failed:
             function.calls.learn(call.cost)
 
     def _look_at_run(self, call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
-        run = self.runs.pop(call.trace_id, None) or Run(feature=call.feature, site=call.site, last=call.end)
+        run = self.runs.pop(call.trace_id, None) or Run(call.feature, call.site, call.end, call.end)
         self.runs[call.trace_id] = run
         run.last = call.end
         run.cost += call.cost
         run.calls += 1
-        fingerprint = f"{call.model}:{call.input}"
-        if call.input and (fingerprint in run.fingerprints or len(run.fingerprints) < 64):
-            run.fingerprints[fingerprint] = run.fingerprints.get(fingerprint, 0) + 1
-        usual = self.functions.get(f"{run.feature}\n{run.site}", function).runs
-        if run.cost >= limits.run_least and usual.exceeded(run.cost, limits):
-            key = f"guard:dear_run:{call.trace_id}"
-            yield _finding("dear_run", key, call, amount=run.cost, usual=round(usual.mean), count=run.calls)
-        if (repeated := run.fingerprints.get(fingerprint, 0)) >= limits.repeats:
-            yield _finding("loop", f"guard:loop:{call.trace_id}", call, amount=run.cost, count=repeated)
-        self._end_runs(call.end)
+        of = self.functions.get(f"{run.feature}\n{run.site}", function)
+        which = f"{run.feature}:{run.site}:{run.began // HOUR}"  # likewise
+        if run.cost >= limits.run_least and of.runs.exceeded(run.cost, limits):
+            usual = round(of.runs.mean)
+            yield _finding("dear_run", f"guard:dear_run:{which}", call, amount=run.cost, usual=usual, count=run.calls)
+        if not call.failed:  # what failed is sent again by SDKs too, and costs nothing
+            for what, digest in (("request", call.request_digest), ("tools", call.tools_digest)):
+                times = run.repeat(f"{what} {digest}") if digest else 0
+                if 0 < limits.repeats <= times and of.looping < OFTEN:
+                    key = f"guard:loop:{which}"
+                    yield _finding("loop", key, call, amount=run.cost, count=times, repeated=what)
+        self._end_runs(call.end, limits)
 
-    def _end_runs(self, now: int) -> None:
+    def _end_runs(self, now: int, limits: Limits) -> None:
         """Learn from runs that are over: the oldest stand first."""
         while self.runs:
             name = next(iter(self.runs))
@@ -168,12 +172,14 @@ class Guards(msgspec.Struct):
             function = self.functions.get(f"{run.feature}\n{run.site}")
             if function is not None:
                 function.runs.learn(run.cost)
+                function.looping += 0.05 * ((0 < limits.repeats <= run.most) - function.looping)
 
 
-def _look_at_model(call: Watching, function: Function) -> Iterator[Finding]:
+def _look_at_model(call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
     if call.failed or call.model in function.models:
         return
-    if function.models and function.calls.count >= 100 and call.end - function.since >= DAY:
+    known = 0 < limits.model_calls <= function.calls.count and call.end - function.since >= limits.model_days * DAY
+    if function.models and known:
         yield _finding("new_model", f"guard:new_model:{call.feature}:{call.site}:{call.model}", call)
     function.models = [*function.models[-31:], call.model]
 
@@ -183,14 +189,21 @@ def _look_at_limit(call: Watching, function: Function, limits: Limits) -> Iterat
         return
     function.recent = (function.recent << 1 | call.capped) & _LAST
     capped = function.recent.bit_count()
-    if capped >= limits.capped and function.capped < 0.2:
+    if 0 < limits.capped <= capped and function.capped < OFTEN:
         key = f"guard:output_limit:{call.feature}:{call.site}:{call.end // DAY}"
         yield _finding("output_limit", key, call, count=capped)
     function.capped += 0.005 * (call.capped - function.capped)
 
 
 def _finding(
-    rule: Rule, key: str, call: Watching, *, amount: int | None = None, usual: int | None = None, count: int = 0
+    rule: Rule,
+    key: str,
+    call: Watching,
+    *,
+    amount: int | None = None,
+    usual: int | None = None,
+    count: int = 0,
+    repeated: str = "",
 ) -> Finding:
     return Finding(
         rule=rule,
@@ -203,4 +216,5 @@ def _finding(
         amount=amount,
         usual=usual,
         count=count,
+        repeated=repeated,
     )

@@ -49,7 +49,9 @@ class Incident(msgspec.Struct, kw_only=True):
     told_excess: int = 0
     """Pico-USD of excess that was told."""
     early: int = 0
-    """The bucket that it was found in before that was over, and that is counted."""
+    """The bucket that it was found in before that was over."""
+    counted: dict[str, Amount] = {}
+    """What of that bucket is counted, by series: it is replaced by the whole."""
 
     @property
     def subject(self) -> Key:
@@ -75,13 +77,13 @@ class Incident(msgspec.Struct, kw_only=True):
 
     def add(self, alarm: Alarm) -> None:
         """Take in an alarm."""
-        name, end = name_of(alarm.key), (alarm.slot + 1) * BUCKET
+        name = name_of(alarm.key)
         if alarm.key not in self.series:
             self.series.append(alarm.key)
             self.excess[name], self.usual[name] = 0.0, Amount(0.0, 0.0, 0.0)
             self._count(name, alarm.amounts)
         if _is_of_feature(alarm.key) or not any(map(_is_of_feature, self.series)):
-            self.last = end  # the whole is in alarm for other reasons too
+            self.last = alarm.until  # the whole is in alarm for other reasons too
         if alarm.score > self.score and alarm.key == self.subject:
             self.score, self.driver = alarm.score, alarm.driver
         self._order(alarm)
@@ -92,6 +94,12 @@ class Incident(msgspec.Struct, kw_only=True):
         for key in self.series:
             if key in amounts and key not in seen:
                 self._count(name_of(key), (amounts[key],))
+
+    def uncount(self) -> None:
+        """Take back what was counted of a bucket before it was over."""
+        for name, (cost, usual, calls) in self.counted.items():
+            self._count(name, (Amount(-cost, -usual, -calls),))
+        self.counted = {}
 
     def _count(self, name: str, amounts: Iterable[Amount]) -> None:
         for amount in amounts:
@@ -146,24 +154,26 @@ class Incidents:
                 self.open.remove(incident)
                 events.append(Event("closed", incident))
             else:
-                if incident.early != slot:
-                    incident.follow(amounts, fresh.get(incident.id, ()))
+                if incident.early == slot:
+                    incident.uncount()
+                incident.follow(amounts, fresh.get(incident.id, ()))
                 if _is_news(incident, now):
                     events.append(Event("grown", incident))
         return events
 
-    def peek(self, alarms: Iterable[Alarm]) -> list[Event]:
-        """Take in the alarms of a bucket that is not over: they open incidents, and change none that are open."""
+    def hurry(self, alarms: Iterable[Alarm]) -> list[Event]:
+        """Take in the alarms of minutes: they open incidents, and change none that are open."""
         events = []
         for alarm in sorted(alarms, key=lambda alarm: -depth(alarm.key)):
-            incident = self._home(alarm)
+            slot, incident = (alarm.until - 1) // BUCKET, self._home(alarm)
             if incident is None:
                 incident = _begin(alarm)
-                incident.early = alarm.slot
+                incident.early = slot
                 self.open.append(incident)
                 events.append(Event("opened", incident))
-            if incident.early == alarm.slot:
+            if incident.early == slot and incident.raised == alarm.until and alarm.key not in incident.series:
                 incident.add(alarm)
+                incident.counted[name_of(alarm.key)] = alarm.amounts[-1]
         return events
 
     def _home(self, alarm: Alarm) -> Incident | None:
@@ -195,16 +205,14 @@ def _is_news(incident: Incident, now: int) -> bool:
 
 
 def _begin(alarm: Alarm) -> Incident:
-    end = (alarm.slot + 1) * BUCKET
-    opened = end - alarm.window * BUCKET
-    digest = hashlib.sha256(f"{name_of(alarm.key)} {opened}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{name_of(alarm.key)} {alarm.began}".encode()).hexdigest()
     return Incident(
         id=digest[:8],
         series=[],
         driver=alarm.driver,
-        opened=opened,
-        raised=end,
-        last=end,
+        opened=alarm.began,
+        raised=alarm.until,
+        last=alarm.until,
         score=0.0,
         days_known=alarm.days_known,
     )

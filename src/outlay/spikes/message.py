@@ -22,11 +22,12 @@ CHANNELS = {
     "misses": "the share of the input that came from no cache",
     "latency": "seconds per call",
     "errors": "failed calls",
+    "retries": "calls that try again",
 }
 """What each channel measures."""
 CRITICAL = 10 * 10**12
 """Pico-USD an hour beyond the usual from which on an alert is critical."""
-FREE = ("latency", "errors")
+FREE = ("latency", "errors", "retries")
 """Channels whose rise need not cost anything."""
 
 
@@ -141,7 +142,7 @@ def alert_of_finding(finding: Finding, now: int, project: str = "") -> Alert:
         at=now,
         since=finding.at,
         subject=finding.model if finding.rule == "new_model" else finding.call,
-        title=_sentence(finding),
+        title=sentence(finding),
         text=f"Feature {finding.feature or '(none)'}, {finding.site or 'in no function'}, {moment(finding.at)}.",
         advice=_ADVICE[finding.rule].format(call=finding.call, model=finding.model),
         amount=finding.amount,
@@ -158,14 +159,18 @@ _ADVICE: dict[Rule, str] = {
 }
 
 
-def _sentence(finding: Finding) -> str:
+_LOOPS = {"request": "sent the same request", "tools": "was told to call the same tool with the same arguments"}
+
+
+def sentence(finding: Finding) -> str:
+    """Return what a guard has to say, in one line."""
     what = finding.feature or "(no feature)"
     amount = "" if finding.amount is None else dollars(finding.amount)
     usual = "" if finding.usual is None else f", {dollars(finding.usual)} is usual"
     return {
         "dear_call": f"{what}: one call cost {amount}{usual}",
         "dear_run": f"{what}: one run has cost {amount} in {finding.count} calls{usual}",
-        "loop": f"{what}: one run made {finding.count} calls of the same size, {amount} so far",
+        "loop": f"{what}: one run {_LOOPS.get(finding.repeated, '')} {finding.count} times, {amount} so far",
         "output_limit": f"{what}: {finding.count} of the last 20 answers ended at the output limit",
         "new_model": f"{what} used {finding.model}, which it never did before",
     }[finding.rule]

@@ -31,8 +31,11 @@ def depth(key: Key) -> int:
     return {"whole": 0, "other": 0, "tag": 1, "feature": 2, "model": 3}[key[0]]
 
 
-def filters_of(key: Key) -> dict[str, str | None]:
-    """Return the filters that find a key's calls in the ledger."""
+def filters_of(key: Key, living: Iterable[Key] = ()) -> dict[str, str | None]:
+    """Return the filters that find a key's calls in the ledger; those of all others are not of the ``living`` ones."""
+    if key == OTHER:
+        own = [each[1:] for each in living if each[0] == "model"]
+        return {"without": msgspec.json.encode(own).decode()}
     if key[0] == "feature":
         return {"feature": key[1]}
     if key[0] == "model":
@@ -137,10 +140,16 @@ def dimensions(tags: Iterable[str]) -> list[tuple[str, ...]]:
 def collect(pending: Pending, by: tuple[str, ...], rows: Iterable[Traffic], slot: int) -> None:
     """Add ``rows`` of the traffic by the fields ``by`` to ``pending``; what is from before ``slot`` counts in it."""
     for row in rows:
-        key = ("model", *row.key) if len(by) == 2 else ("tag", by[0].removeprefix("tag:"), *row.key)
+        key, bucket = collected(by, row)
         buckets = pending.setdefault(max(row.slot, slot), {})
-        bucket = Bucket(row.calls, row.errors, row.input, row.cached, row.output, row.cost / PICO, row.seconds)
         buckets[key] = add(buckets[key], bucket) if key in buckets else bucket
+
+
+def collected(by: tuple[str, ...], row: Traffic) -> tuple[Key, Bucket]:
+    """Return a row of the traffic by the fields ``by`` as a key's bucket."""
+    key = ("model", *row.key) if len(by) == 2 else ("tag", by[0].removeprefix("tag:"), *row.key)
+    tokens = row.input, row.cached, row.output
+    return key, Bucket(row.calls, row.errors, *tokens, row.cost / PICO, row.seconds, row.retries)
 
 
 def name_of(key: Key) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from outlay.spikes.channel import Channel, Rates
 from outlay.spikes.detector import Detector
 
-FORMAT = 1
+FORMAT = 2
 """Changes when states of before can't be read: they are thrown away then, and learned from the ledger again."""
 
 
@@ -93,7 +93,7 @@ def _unpack(channel: Channel, whole: tuple[int, ...], packed: bytes) -> None:
     for column in _columns(channel):
         column[:] = [next(left) for _ in column]
     clock, known, channel.hot, channel.falling = whole
-    channel.known = bool(known)
+    channel.known, channel.most = bool(known), max(channel.evidence)
     channel.recall(list(left), clock)
 
 

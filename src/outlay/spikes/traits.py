@@ -80,3 +80,6 @@ LATENCY = Traits("latency", spread=0.4, hours=0.12, hours_drift=1e-4)
 
 ERRORS = Traits("errors", counts=True, floor=0.1, limit=11.0)
 """Failed calls among all."""
+
+RETRIES = ERRORS._replace(name="retries")
+"""Calls that try again what failed, among all."""

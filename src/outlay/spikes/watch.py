@@ -12,20 +12,22 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from outlay.alerts.alert import Alert
+from outlay.config.spike_limits import Limits
+from outlay.ledger.watched import Watched
 from outlay.spikes.board import Board
 from outlay.spikes.cause import Cause, find_cause
 from outlay.spikes.detector import Bucket
-from outlay.spikes.guards import Guards, Limits
+from outlay.spikes.guards import Guards
 from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
 from outlay.spikes.message import alert_of, alert_of_finding
+from outlay.spikes.minutes import LONGEST, Minutes
 from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name_of
-from outlay.spikes.source import Book
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 GRACE = 10 * SECOND
-"""Nanoseconds after its end at which a bucket is judged: by then the calls of all processes have come."""
+"""Nanoseconds after its end at which a bucket or a minute is judged: by then the calls of all processes have come."""
 HISTORY = 28 * DAY
 """How far back the ledger is read when the watch is new."""
 LEASE = 60 * SECOND
@@ -54,12 +56,20 @@ class _State(msgspec.Struct, kw_only=True):
     guards: Guards
 
 
+def _state_of(kept: bytes | None) -> _State | None:
+    """Return what was kept; None for what is damaged or of another outlay: it is learned from the ledger again."""
+    try:
+        return None if kept is None else msgspec.msgpack.decode(kept, type=_State)
+    except msgspec.DecodeError:
+        return None
+
+
 class Watch:
     """One process's part in the watch over a ledger."""
 
     def __init__(
         self,
-        ledger: Book,
+        ledger: Watched,
         sink: Sink,
         *,
         holder: str = "",
@@ -112,8 +122,9 @@ class Watch:
 
     def _load(self, now: int) -> None:
         states, seq = self._ledger.states(), self._ledger.watch_cursor()
-        kept = states.pop(_STATE, None)
+        kept = _state_of(states.pop(_STATE, None))
         self._pending: Pending = {}
+        self._minutes = Minutes()
         self._over: list[Told] = []
         self._closed = 0
         self._first = kept is None or seq is None
@@ -123,10 +134,9 @@ class Watch:
             self._slot = (now - HISTORY) // BUCKET
             self._warming = self._replay(now)
             return
-        state = msgspec.msgpack.decode(kept, type=_State)
-        self.board, self._incidents, self._guards = Board(states), Incidents(state.open), state.guards
-        self._seq, self._slot, self._warming = seq, state.slot, None
-        for slot, key, bucket in state.pending:
+        self.board, self._incidents, self._guards = Board(states), Incidents(kept.open), kept.guards
+        self._seq, self._slot, self._warming = seq, kept.slot, None
+        for slot, key, bucket in kept.pending:
             self._pending.setdefault(slot, {})[key] = bucket
 
     def _replay(self, now: int) -> Iterator[None]:
@@ -160,7 +170,9 @@ class Watch:
         if last == self._seq:
             return
         for by in dimensions(self._tags):
-            collect(self._pending, by, self._ledger.traffic_after(by, self._seq, last), self._slot)
+            rows = list(self._ledger.traffic_after(by, self._seq, last))
+            self._minutes.take(by, rows)
+            collect(self._pending, by, [row._replace(slot=row.slot // LONGEST) for row in rows], self._slot)
         for finding in self._guards.watch(self._ledger.watched_calls(self._seq, last), self._limits):
             self._sink(alert_of_finding(finding, finding.at, self._project))
         self._seq = last
@@ -188,10 +200,10 @@ class Watch:
         return False
 
     def _peek(self, now: int) -> bool:
-        """Look at the bucket that is not over, from its first minute on; nothing is left to do."""
-        if self.board is not None and now // BUCKET == self._slot and now % BUCKET >= MINUTE:
-            alarms = self.board.peek(self._slot, gather(self._pending.get(self._slot, {}).items()))
-            events = self._incidents.peek(alarms)
+        """Look at the latest minute that is over; nothing is left to do."""
+        if self.board is not None and now // BUCKET <= self._slot:
+            alarms = self._minutes.judge(self.board, (now - GRACE) // MINUTE - 1)
+            events = self._incidents.hurry(alarms)
             for event in events:
                 self._tell(event, now)
             if events:
@@ -201,7 +213,7 @@ class Watch:
     def _tell(self, event: Event, now: int) -> None:
         """Find out why, keep it, and hand it on unless somebody said not to."""
         incident = event.incident
-        cause = find_cause(self._ledger, incident)
+        cause = self._cause(incident)
         reviews = self._ledger.reviews()
         word, until = reviews.get((incident.id, "state"), ("", 0))
         if not ((word == "muted" and until > now) or (word == "acknowledged" and event.what == "grown")):
@@ -209,6 +221,9 @@ class Watch:
         told(incident, self._slot * BUCKET)
         if incident.closed is not None:
             self._over.append(Told(incident=incident, cause=cause))
+
+    def _cause(self, incident: Incident) -> Cause:
+        return find_cause(self._ledger, incident, self.board.series if self.board is not None else ())
 
     def _hear(self) -> None:
         """End the incidents of which somebody said that all is well: what is now is the usual."""
@@ -221,7 +236,7 @@ class Watch:
             if reviews.get((incident.id, "judgement"), ("", 0))[0] == "dismissed":
                 self._incidents.open.remove(incident)
                 incident.closed = incident.last
-                self._over.append(Told(incident=incident, cause=find_cause(self._ledger, incident)))
+                self._over.append(Told(incident=incident, cause=self._cause(incident)))
                 for key in incident.series:
                     if key in board.series:
                         board.series[key].detector.accept(self._slot - incident.opened // BUCKET)
@@ -232,7 +247,7 @@ class Watch:
         pending = [(slot, key, part) for slot, parts in self._pending.items() for key, part in parts.items()]
         state = _State(slot=self._slot, pending=pending, open=self._incidents.open, guards=self._guards)
         states = board.states() | {_STATE: msgspec.msgpack.encode(state)}
-        open_ones = [Told(incident=one, cause=find_cause(self._ledger, one)) for one in self._incidents.open]
+        open_ones = [Told(incident=one, cause=self._cause(one)) for one in self._incidents.open]
         rows = [
             (one.incident.id, one.incident.opened, one.incident.closed, msgspec.json.encode(one))
             for one in (*self._over, *open_ones)

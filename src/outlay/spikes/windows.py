@@ -14,8 +14,15 @@ LONGEST = SCALES[-1]
 RING = 128
 """Places for running sums: a power of two that the longest window fits into."""
 MASK = RING - 1
-_LOOKS = ((0, 1, 1), (1, 2, 1), (2, 4, 1), (3, 8, 2), (4, 16, 4), (5, 32, 4), (6, 64, 4))
-"""Place and length of each window, and the buckets between two looks at it."""
+LOOKS = 4
+"""Buckets after which all windows were looked at."""
+_OFTEN = (1, 1, 1, 2, 4, 4, 4)
+"""Buckets between two looks at each window."""
+_LOOKS = tuple(
+    [(place, length) for place, (length, every) in enumerate(zip(SCALES, _OFTEN, strict=True)) if clock % every == 0]
+    for clock in range(LOOKS)
+)
+"""Place and length of the windows that are looked at, by the bucket."""
 EASE = 0.9
 """A long window is looked at less often: its limit is lower by this times the logarithm of its length."""
 MEMORY = 0.983
@@ -30,9 +37,12 @@ _CALM = 1500.0
 class Windows:
     """Running sums of a channel, and the evidence that they rose."""
 
+    calibrates = True
+    """Whether what is seen tells how far the expectation lies from it."""
+
     __slots__ = (
-        *("calibration", "clock", "evidence", "expected", "numbers", "rises", "seen", "spread", "traits", "variances"),
-        *("wander", "wanders", "weights"),
+        *("calibration", "clock", "evidence", "expected", "most", "numbers", "rises", "seen", "spread"),
+        *("traits", "variances", "wander", "wanders", "weights"),
     )
 
     def __init__(self, traits: Traits) -> None:
@@ -47,6 +57,8 @@ class Windows:
         self.wander = 0.0
         self.spread = traits.spread
         self.evidence = [0.0] * len(SCALES)
+        self.most = 0.0
+        """The largest of them."""
         self.rises = [0.0] * len(SCALES)
         """Logarithm of seen over expected in each window."""
         self.variances = [1.0] * len(SCALES)
@@ -63,7 +75,10 @@ class Windows:
         self.expected[now] = self.expected[was] + expected
         self.numbers[now] = self.numbers[was] + number
         self.wanders[now] = self.wander
-        self._weigh(now)
+        if self.traits.counts:
+            self._weigh_counts(now)
+        else:
+            self._weigh_ratios(now)
 
     def window(self, length: int) -> tuple[float, float, float]:
         """Return what was seen in the last ``length`` buckets, what was expected (wander apart), and the calls."""
@@ -95,42 +110,60 @@ class Windows:
 
     def rest(self) -> None:
         """Forget the evidence."""
+        self.most = 0.0
         self.evidence = [0.0] * len(SCALES)
         self.rises = [0.0] * len(SCALES)
 
-    def _weigh(self, now: int) -> None:
-        traits, clock, evidence, rises = self.traits, self.clock, self.evidence, self.rises
-        for place, length, every in _LOOKS:
-            if clock % every or clock < length:
-                continue
+    def _weigh_counts(self, now: int) -> None:
+        """Look at the windows of a count that end now. What both kinds of channels do stands twice, for its speed."""
+        seen_sums, expected_sums, wanders, clock = self.seen, self.expected, self.wanders, self.clock
+        evidence, rises, variances, calibrates = self.evidence, self.rises, self.variances, self.calibrates
+        for place, length in _LOOKS[clock % LOOKS]:
+            if clock < length:
+                break
             then = (now - length) & MASK
-            expected = self.expected[now] - self.expected[then]
+            expected = expected_sums[now] - expected_sums[then]
             evidence[place] = rises[place] = 0.0
             if expected <= 0.0:
                 continue
-            seen = self.seen[now] - self.seen[then]
-            if wander := self.wanders[(then + 1) & MASK]:
+            if wander := wanders[(then + 1) & MASK]:
                 expected *= exp(wander * _DECAYS[place])
-            if traits.counts:
-                number = expected
-                noise = 1.0 / expected
-                rise, far = log((seen + 0.1) / (expected + 0.1)), (seen - expected) / expected
-            else:
-                number = self.numbers[now] - self.numbers[then]
-                if number <= 0.0 or seen <= 0.0:
-                    continue
-                noise = self.spread / number
-                rise = far = log(seen / expected) + noise / 2
-            rises[place] = rise
-            variance = self.variances[place]
+            seen, variance = seen_sums[now] - seen_sums[then], variances[place]
+            far, whole = (seen - expected) / expected, 1.0 / expected + variance
+            if clock % length == 0 and calibrates:
+                self._calibrate(place, length, far * far / whole)
+            if far > 0.0:
+                rise = rises[place] = log((seen + 0.1) / (expected + 0.1))
+                if far * far >= whole and (length < 8 or min(rises[place - 2], rises[2]) >= _STILL * rise):
+                    found = of_count(seen, expected, variance)
+                    evidence[place] = found * self.weights[place] / self.calibration[place]
+        self.most = max(evidence)
+
+    def _weigh_ratios(self, now: int) -> None:
+        """Look at the windows of a mean that end now."""
+        seen_sums, expected_sums, numbers, clock = self.seen, self.expected, self.numbers, self.clock
+        evidence, rises, variances = self.evidence, self.rises, self.variances
+        spread, least = self.spread, self.traits.least
+        for place, length in _LOOKS[clock % LOOKS]:
+            if clock < length:
+                break
+            then = (now - length) & MASK
+            expected, seen = expected_sums[now] - expected_sums[then], seen_sums[now] - seen_sums[then]
+            number = numbers[now] - numbers[then]
+            evidence[place] = rises[place] = 0.0
+            if expected <= 0.0 or number <= 0.0 or seen <= 0.0:
+                continue
+            noise = spread / number
+            rise = rises[place] = log(seen / expected) + noise / 2
+            variance = noise + variances[place]
             if clock % length == 0:
-                self._calibrate(place, length, far * far / (noise + variance))
-            if rise <= traits.least or rise * rise < noise + variance:
-                continue
-            if length >= 8 and min(rises[place - 2], rises[2]) < _STILL * rise:
-                continue
-            found = of_count(seen, expected, variance) if traits.counts else of_ratio(rise, noise + variance, number)
-            evidence[place] = found * self.weights[place] / self.calibration[place]
+                self._calibrate(place, length, rise * rise / variance)
+            if rise > least and rise * rise >= variance:
+                if length >= 8 and min(rises[place - 2], rises[2]) < _STILL * rise:
+                    continue
+                found = of_ratio(rise, variance, number)
+                evidence[place] = found * self.weights[place] / self.calibration[place]
+        self.most = max(evidence)
 
     def _calibrate(self, place: int, length: int, square: float) -> None:
         """Learn how much farther from the expectation windows lie than they should: real traffic follows no model.
@@ -138,8 +171,9 @@ class Windows:
         What lies very far is an incident, and counts little; where all lies far, the bounds move on.
         """
         was = self.calibration[place]
-        square = square if square < 8.0 * was else 1.5 * was
-        self.calibration[place] = max(1.0, was + length / (length + _CALM) * (square - was))
+        if was > 1.0 or square > 1.0:
+            square = square if square < 8.0 * was else 1.5 * was
+            self.calibration[place] = max(1.0, was + length / (length + _CALM) * (square - was))
 
     def recent(self) -> list[float]:
         """Return the buckets of the longest window, as numbers to be kept; ``recall`` takes them."""

@@ -121,6 +121,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the answer is no JSON: then what was used is what the request measures."""
     text: Paths = ()
     """Where an answer or an event carries generated text: what a call without usage is estimated from."""
+    tools: Mapping[str, Paths] = {}
+    """A text that an answer or an event holds if it calls a tool, and a request if it tells of such a call → where an
+    answer has the names and the arguments."""
+    tools_finish: tuple[str, ...] = ()
+    """Reasons with which an answer that calls a tool ends, where those of others are never among them."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from outlay.wire.values import code, length, merged, moment, one_line, pico_usd,
 
 if TYPE_CHECKING:
     from outlay.wire.bounds import BoundsReader  # loaded where there are budgets
+    from outlay.wire.digests import ToolsReader  # loaded with the first call of a run
 
 RAW_LIMIT = 16 * 1024
 """Bytes of a provider's usage object that are kept."""
@@ -99,6 +100,13 @@ class Reader:
         from outlay.wire.bounds import BoundsReader
 
         return BoundsReader(self.api.request)
+
+    @cached_property
+    def tools(self) -> ToolsReader:
+        """Finds the tool calls of an answer; made for the calls of runs."""
+        from outlay.wire.digests import ToolsReader
+
+        return ToolsReader(self.api.answer)
 
     def plain(self, body: bytes) -> Reading | None:
         """Read a JSON answer; None where it is not a JSON object."""
