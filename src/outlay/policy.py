@@ -19,8 +19,10 @@ from outlay.context import Home
 from outlay.guard import guarded
 from outlay.records import Call
 from outlay.wire.amend import amended
+from outlay.wire.attachments import NOTHING
 from outlay.wire.bounds import Asked
-from outlay.wire.exchange import OPEN, Exchange, settle_waiting
+from outlay.wire.exchange import OPEN, WAITING, Exchange, settle_waiting
+from outlay.wire.ratios import Ratios
 from outlay.wire.recognise import UNKNOWN
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ class Policy:
         self._load_prices = prices
         self._home = home
         self._rewrites = rewrites
-        self._held: dict[str, object] = {}
+        self._ratios = Ratios()
+        self._held: dict[str, tuple[object, Asked]] = {}
         self._pending: dict[str, object] = {}
         _policies.add(self)
 
@@ -74,7 +77,7 @@ class Policy:
         model, _ = exchange.asked = exchange.asked or reader.asked(body, exchange.path)
         if span is not None:
             span.identify()
-        quoting = Quoting(self._prices, exchange, asked, model)
+        quoting = Quoting(self._prices, self._ratios, exchange, asked, model)
         writes = match.reader.bounds.table.writes
         return Ask(
             id=exchange.id,
@@ -87,17 +90,19 @@ class Policy:
             tags={**self._home.tags, **exchange.scope.tags},
             at=exchange.start,
             quote=quoting,
+            likely=quoting.likely,
             output_limit=asked.limit,
-            expected=None if asked.unbounded else quoting.price(model, 0),
+            expected=quoting.likely(model, 0) if asked.limit is None else None,
             unbounded=asked.unbounded,
             can_limit=not fixed and writes and body is not None and bool(self._limits(exchange, asked)),
             can_downgrade=not fixed and model is not None and reader.decides(exchange.path),
+            unsettled=not WAITING.empty(),
         )
 
     def _act(self, exchange: Exchange, asked: Asked, ask: Ask, decision: Decision) -> Trip | None:
         if decision.held is not None:
-            exchange.at_once = True
-            self._held[exchange.id] = decision.held
+            exchange.budgeted = True
+            self._held[exchange.id] = (decision.held, asked)
         if decision.refusal is not None:
             exchange.refusal = decision.refusal
         elif decision.model is not None or decision.output_limit is not None:
@@ -145,13 +150,21 @@ class Policy:
     def settle(self, exchange: Exchange, call: Call | None) -> None:
         """Tell the budgets what a call did cost; None for a request that was none."""
         if call is not None and call.outcome == "pending":
-            held = self._held.pop(exchange.id, None)
-            if held is not None:
-                self._pending[call.id] = held
+            found = self._held.pop(exchange.id, None)
+            if found is not None:
+                self._pending[call.id] = found[0]
                 if len(self._pending) > PENDING:
                     self._forget(next(iter(self._pending)))
             return
-        self._give_up(exchange.id, 0 if call is None else charged(call))
+        found = self._give_up(exchange.id, 0 if call is None else charged(call))
+        if found is not None and call is not None:
+            self._learn(call, found)
+
+    def _learn(self, call: Call, asked: Asked) -> None:
+        """Learn how many tokens the bytes of a request were, where there was nothing else in it."""
+        usage = call.usage
+        if usage is not None and not usage.estimated and asked.attached is NOTHING and not asked.unbounded:
+            self._ratios.add(call.provider, call.request_model, asked.text, usage.input_tokens)
 
     def settle_pending(self, call: Call) -> None:
         """Tell the budgets what a call did cost that ran in the background, now that a poll has shown its end."""
@@ -189,6 +202,7 @@ class Policy:
 
     def forked(self) -> None:
         """Hold nothing in a child: what is held is the parent's."""
+        self._ratios.forked()
         self._held, self._pending = {}, {}
 
     def _forget(self, name: str) -> None:
@@ -196,44 +210,52 @@ class Policy:
         if held is not None:
             self._gate.settle(held, None)
 
-    def _give_up(self, name: str, cost: int | None) -> None:
-        held = self._held.pop(name, None)
-        if held is not None:
-            self._gate.settle(held, cost)
+    def _give_up(self, name: str, cost: int | None) -> Asked | None:
+        """Settle what is held for a call, if it is held still; return what its request asked for."""
+        found = self._held.pop(name, None)
+        if found is None:
+            return None
+        self._gate.settle(found[0], cost)
+        return found[1]
 
 
 class Quoting:
     """What a request can cost at most, as it is or rewritten: the ``Quote`` of an ``Ask``."""
 
-    def __init__(self, prices: Prices, exchange: Exchange, asked: Asked, model: str | None) -> None:
+    def __init__(self, prices: Prices, ratios: Ratios, exchange: Exchange, asked: Asked, model: str | None) -> None:
         self._prices = prices
+        self._ratios = ratios
         self._exchange = exchange
         self._asked = asked
         self._model = model
-        self._terms = {**exchange.match.provider.terms, **asked.terms}
-        self._known: dict[str | None, tuple[int | None, Ceiling]] = {}
+        self._ceilings: dict[str | None, Ceiling] = {}
 
     def __call__(self, model: str | None = None, output_limit: int | None = None) -> int | None:
         """Return pico-USD at most; None where nothing bounds it or no price is known."""
-        asked, model = self._asked, model or self._model
-        output = self._exchange.match.reader.bounds.longest(asked, model, output_limit)
-        return None if asked.unbounded or output is None else self.price(model, output)
+        return self._price(model or self._model, output_limit, None)
 
-    def price(self, model: str | None, output_tokens: int) -> int | None:
-        """Return pico-USD of the input and so many tokens of output at most."""
-        known = self._known.get(model)
-        if known is None:
-            known = self._known[model] = self._look_up(model)
-        tokens, ceiling = known
-        return None if tokens is None else ceiling.amount(tokens, output_tokens)
+    def likely(self, model: str | None = None, output_limit: int | None = None) -> int | None:
+        """Return pico-USD at most if a byte is no more tokens than in the calls before."""
+        model = model or self._model
+        return self._price(model, output_limit, self._ratios.of(self._exchange.match.provider.name, model))
 
-    def _look_up(self, model: str | None) -> tuple[int | None, Ceiling]:
-        """Return the input tokens at most, and the dearest price."""
+    def _price(self, model: str | None, output_limit: int | None, ratio: float | None) -> int | None:
+        asked, bounds = self._asked, self._exchange.match.reader.bounds
+        output = bounds.longest(asked, model, output_limit)
+        tokens = bounds.tokens(asked, model, ratio)
+        if asked.unbounded or output is None or tokens is None:
+            return None
+        ceiling = self._ceilings.get(model)
+        if ceiling is None:
+            ceiling = self._ceilings[model] = self._ceiling(model)
+        return ceiling.amount(tokens, output)
+
+    def _ceiling(self, model: str | None) -> Ceiling:
         asked, match = self._asked, self._exchange.match
-        ceiling = self._prices.ceiling(
-            match.provider.name, (model,), at=self._exchange.start, terms=self._terms, without=asked.without
+        terms = {**match.provider.terms, **asked.terms}
+        return self._prices.ceiling(
+            match.provider.name, (model,), at=self._exchange.start, terms=terms, without=asked.without
         )
-        return match.reader.bounds.tokens(asked, model), ceiling
 
 
 def charged(call: Call) -> int | None:

@@ -103,10 +103,14 @@ class BoundsReader:
             return frozenset(missing + [name for name, text in self._signs if body.find(text) < 0])
         return self._without.union(missing) if missing else self._without
 
-    def tokens(self, asked: Asked, model: str | None) -> int | None:
-        """Return the input tokens at most; None for pictures where nothing is known of how the model bills them."""
+    def tokens(self, asked: Asked, model: str | None, ratio: float | None = None) -> int | None:
+        """Return the input tokens at most; None for pictures where nothing is known of how the model bills them.
+
+        With a ``ratio`` that many tokens are made of a byte of text, in place of one.
+        """
         found = asked.attached
-        tokens = asked.text + asked.added + found.sound // AUDIO_BYTES_PER_TOKEN
+        text = asked.text if ratio is None else min(asked.text, int(asked.text * ratio) + 1)
+        tokens = text + asked.added + found.sound // AUDIO_BYTES_PER_TOKEN
         if found.pictures:
             each = _of(self._images, model)
             if each is None:

@@ -96,8 +96,8 @@ class Exchange(msgspec.Struct, eq=False):
     """The body as a budget has it sent, asked for nothing."""
     refusal: Exception | None = None
     """What a budget has raised instead of sending."""
-    at_once: bool = False
-    """Whether the call is settled before it returns: a budget holds money for it until then."""
+    budgeted: bool = False
+    """Whether a budget holds money for the call until it is settled."""
     filter: UsageFilter | Recoder | None = None
     status: int | None = None
     request_id: str | None = None
