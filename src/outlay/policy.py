@@ -23,12 +23,13 @@ from outlay.wire.attachments import NOTHING
 from outlay.wire.bounds import Asked
 from outlay.wire.exchange import OPEN, WAITING, Exchange, settle_waiting
 from outlay.wire.ratios import Ratios
-from outlay.wire.recognise import UNKNOWN
+from outlay.wire.recognise import UNKNOWN, Match
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices
     from outlay.pricing.ceiling import Ceiling
 
+NO_SPANS: dict[str, str] = {}
 PENDING = 10_000
 """Calls in the background whose money is held until a poll tells their end; of older ones it stays spent."""
 
@@ -70,15 +71,20 @@ class Policy:
         return None if decision is None else self._act(exchange, asked, ask, decision)
 
     def _ask(self, exchange: Exchange, asked: Asked, *, fixed: bool) -> Ask:
-        match, span, body = exchange.match, exchange.scope.span, exchange.body
+        match, scope, body = exchange.match, exchange.scope, exchange.body
+        span = scope.span
         if match.provider is UNKNOWN:
             asked.unbounded = f"nobody has said who bills for {exchange.host}: the setting [hosts] does"
         reader = match.reader.request
-        model, _ = exchange.asked = exchange.asked or reader.asked(body, exchange.path)
+        if exchange.asked is None:
+            told = (asked.model, asked.tier) if asked.model is not None else reader.model(body)
+            exchange.asked = (reader.model_in(exchange.path) or told[0], told[1])
+        model = exchange.asked[0]
+        quoting = Quoting(self._prices, self._ratios, exchange, asked, model)
         if span is not None:
             span.identify()
-        quoting = Quoting(self._prices, self._ratios, exchange, asked, model)
-        writes = match.reader.bounds.table.writes
+        tags, own, limit = scope.tags, self._home.tags, asked.limit
+        changes = not fixed and body is not None
         return Ask(
             id=exchange.id,
             provider=match.provider.name,
@@ -86,16 +92,16 @@ class Policy:
             feature=span.feature if span else "",
             path=span.path if span else "",
             run=span.trace_id if span else None,
-            spans={around.name: around.id for around in span.lineage()} if span else {},
-            tags={**self._home.tags, **exchange.scope.tags},
+            spans={around.name: around.id for around in span.lineage()} if span else NO_SPANS,
+            tags={**own, **tags} if tags else own,
             at=exchange.start,
-            quote=quoting,
+            quote=quoting.most,
             likely=quoting.likely,
-            output_limit=asked.limit,
-            expected=quoting.likely(model, 0) if asked.limit is None else None,
+            output_limit=limit,
+            expected=quoting.likely(model, 0) if limit is None else None,
             unbounded=asked.unbounded,
-            can_limit=not fixed and writes and body is not None and bool(self._limits(exchange, asked)),
-            can_downgrade=not fixed and model is not None and reader.decides(exchange.path),
+            can_limit=changes and (asked.limited_at != () or self._written_at(match) is not None),
+            can_downgrade=changes and model is not None and reader.decides(exchange.path),
             unsettled=not WAITING.empty(),
         )
 
@@ -143,9 +149,13 @@ class Policy:
 
     def _limits(self, exchange: Exchange, asked: Asked) -> tuple[str, ...]:
         """Return where the output limit stands, or is to be written."""
-        bounds = exchange.match.reader.bounds.table
-        written = bounds.limit_of.get(exchange.match.provider.name, bounds.limit)
+        written = self._written_at(exchange.match)
         return asked.limited_at or (() if written is None else (written,))
+
+    def _written_at(self, match: Match) -> str | None:
+        """Return where an output limit is written for who gave none; None where it can't be."""
+        bounds = match.reader.bounds.table
+        return bounds.limit_of.get(match.provider.name, bounds.limit) if bounds.writes else None
 
     def settle(self, exchange: Exchange, call: Call | None) -> None:
         """Tell the budgets what a call did cost; None for a request that was none."""
@@ -220,42 +230,37 @@ class Policy:
 
 
 class Quoting:
-    """What a request can cost at most, as it is or rewritten: the ``Quote`` of an ``Ask``."""
+    """What a request can cost at most, as it is or rewritten: the two ``Quote`` of an ``Ask``."""
+
+    __slots__ = ("_asked", "_exchange", "_match", "_model", "_prices", "_ratios")
 
     def __init__(self, prices: Prices, ratios: Ratios, exchange: Exchange, asked: Asked, model: str | None) -> None:
-        self._prices = prices
-        self._ratios = ratios
-        self._exchange = exchange
-        self._asked = asked
-        self._model = model
-        self._ceilings: dict[str | None, Ceiling] = {}
+        self._prices, self._ratios = prices, ratios
+        self._exchange, self._match = exchange, exchange.match
+        self._asked, self._model = asked, model
 
-    def __call__(self, model: str | None = None, output_limit: int | None = None) -> int | None:
-        """Return pico-USD at most; None where nothing bounds it or no price is known."""
-        return self._price(model or self._model, output_limit, None)
+    def most(self, model: str | None = None, output_limit: int | None = None, ratio: float | None = None) -> int | None:
+        """Return pico-USD at most; None where nothing bounds it or no price is known.
 
-    def likely(self, model: str | None = None, output_limit: int | None = None) -> int | None:
-        """Return pico-USD at most if a byte is no more tokens than in the calls before."""
-        model = model or self._model
-        return self._price(model, output_limit, self._ratios.of(self._exchange.match.provider.name, model))
-
-    def _price(self, model: str | None, output_limit: int | None, ratio: float | None) -> int | None:
-        asked, bounds = self._asked, self._exchange.match.reader.bounds
+        With a ``ratio`` a byte of text is taken for so many tokens.
+        """
+        asked, match, at = self._asked, self._match, self._exchange.start
+        bounds, biller, model = match.reader.bounds, match.provider.name, model or self._model
         output = bounds.longest(asked, model, output_limit)
         tokens = bounds.tokens(asked, model, ratio)
         if asked.unbounded or output is None or tokens is None:
             return None
-        ceiling = self._ceilings.get(model)
-        if ceiling is None:
-            ceiling = self._ceilings[model] = self._ceiling(model)
+        ceiling: Ceiling | None = asked.ceilings.get((biller, model))
+        if ceiling is None or not ceiling.start <= at < ceiling.end:
+            terms = {**match.provider.terms, **asked.terms}
+            ceiling = self._prices.ceiling(biller, (model,), at=at, terms=terms, without=asked.without)
+            asked.ceilings[biller, model] = ceiling
         return ceiling.amount(tokens, output)
 
-    def _ceiling(self, model: str | None) -> Ceiling:
-        asked, match = self._asked, self._exchange.match
-        terms = {**match.provider.terms, **asked.terms}
-        return self._prices.ceiling(
-            match.provider.name, (model,), at=self._exchange.start, terms=terms, without=asked.without
-        )
+    def likely(self, model: str | None = None, output_limit: int | None = None) -> int | None:
+        """Return pico-USD at most if a byte is no more tokens than in the calls before."""
+        model = model or self._model
+        return self.most(model, output_limit, self._ratios.of(self._match.provider.name, model))
 
 
 def charged(call: Call) -> int | None:

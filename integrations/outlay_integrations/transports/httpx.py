@@ -124,7 +124,7 @@ def _form(stream: Any) -> bytes | None:
 def _fixed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Return whether a request can't be changed any more: its body is signed, or not in memory."""
     request = args[0] if args else kwargs["request"]
-    return request.headers.get("authorization", "").startswith("AWS4-") or "_content" not in request.__dict__
+    return "_content" not in request.__dict__ or (_headers(request)("authorization") or "").startswith("AWS4-")
 
 
 def _refuse(module: Any, refusal: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -201,10 +201,10 @@ def _give_back(response: Any, request: Any) -> None:
             answer.request = request
 
 
-def _headers(response: Any) -> Callable[[str], str | None]:
-    """Return what looks up a header of an answer by its lower-case name, in one step where the library keeps a list."""
-    held = getattr(response.headers, "_list", None)
-    return response.headers.get if held is None else functools.partial(_header, held)
+def _headers(message: Any) -> Callable[[str], str | None]:
+    """Return what looks up a header of a request or an answer by its lower-case name, in one step where the library keeps a list."""
+    held = getattr(message.headers, "_list", None)
+    return message.headers.get if held is None else functools.partial(_header, held)
 
 
 def _header(held: list[tuple[bytes, bytes, bytes]], name: str) -> str | None:

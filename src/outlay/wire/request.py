@@ -88,8 +88,12 @@ class RequestReader:
     def asked(self, body: bytes | None, path: str) -> tuple[str | None, str | None]:
         """Return (model, tier) as asked for, by the path where that names the model."""
         model, tier = self.model(body)
+        return self.model_in(path) or model, tier
+
+    def model_in(self, path: str) -> str | None:
+        """Return the model that a path names, if it names one."""
         found = self._in_path.search(path) if self._in_path is not None else None
-        return (model if found is None else unquote(found[1])[:TEXT]), tier
+        return None if found is None else unquote(found[1])[:TEXT]
 
     def decides(self, path: str) -> bool:
         """Return whether the body names the model that answers, and not the path: Azure's deployments are there."""
