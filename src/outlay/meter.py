@@ -73,6 +73,8 @@ class Meter:
         self._policy = policy
         self._settled: list[tuple[Call, Exchange]] = []
         self.budgets = policy is not None
+        if policy is not None:
+            policy.find = recogniser.find
         self.find, self.sockets = recogniser.find, recogniser.sockets
 
     def begin(

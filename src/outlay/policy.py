@@ -45,6 +45,8 @@ class Policy:
         self._load_prices = prices
         self._home = home
         self._rewrites = rewrites
+        self.find: Callable[[str, str, str], Match | None] = lambda *_: None
+        """Finds the match of a request by method, host and path: the meter's."""
         self._ratios = Ratios()
         self._held: dict[str, tuple[object, Asked]] = {}
         self._pending: dict[str, object] = {}
@@ -101,7 +103,7 @@ class Policy:
             expected=quoting.likely(model, 0) if limit is None else None,
             unbounded=asked.unbounded,
             can_limit=changes and (asked.limited_at != () or self._written_at(match) is not None),
-            can_downgrade=changes and model is not None and reader.decides(exchange.path),
+            can_downgrade=changes and model is not None,
             unsettled=not WAITING.empty(),
         )
 
@@ -123,10 +125,15 @@ class Policy:
 
     def _change(self, exchange: Exchange, asked: Asked, decision: Decision) -> dict[str, bool]:
         """Change the request as decided; return what turned out to be impossible."""
-        table, limit = exchange.match.reader.request.table, decision.output_limit
+        reader, limit, model = exchange.match.reader.request, decision.output_limit, decision.model
         changes: dict[str, Any] = {}
-        if decision.model is not None:
-            changes[table.model] = decision.model
+        moved = None
+        if model is not None and not reader.decides(exchange.path):
+            moved = reader.moved(exchange.path, model)
+            if moved is None:
+                return {"can_downgrade": False}
+        if model is not None and (moved is None or asked.model is not None):
+            changes[reader.table.model] = model
         if limit is not None and (asked.limit is None or limit < asked.limit):
             if limit <= asked.thinking:
                 return {"can_limit": False}
@@ -138,14 +145,26 @@ class Policy:
             asking = None if asking is None else amended(asking, path, value)
         if changed is None or plain is None:
             return {"can_limit": False, "can_downgrade": False}
-        if changes:
+        if changes or moved is not None:
             exchange.changed = changed
             exchange.rewritten = changed if exchange.refused is None else asking
-            if decision.model is not None:
-                model, tier = exchange.asked or (None, None)
-                exchange.asked = (decision.model, tier)
-                exchange.marks += (f"asked_for_{model}",)
+        if model is not None:
+            before, tier = exchange.asked or (None, None)
+            exchange.asked = (model, tier)
+            exchange.marks += (f"asked_for_{before}",)
+        if moved is not None:
+            self._move(exchange, moved)
         return {}
+
+    def _move(self, exchange: Exchange, path: str) -> None:
+        """Send a request to another path, where another format may be spoken: its answer is read by that."""
+        exchange.moved_to = exchange.send.path = path
+        match = exchange.match
+        found = self.find(match.method, exchange.host, path)
+        if found is not None and found is not match:
+            match.requests -= 1
+            found.requests += 1
+            exchange.match = found
 
     def _limits(self, exchange: Exchange, asked: Asked) -> tuple[str, ...]:
         """Return where the output limit stands, or is to be written."""

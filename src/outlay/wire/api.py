@@ -168,6 +168,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Output token limits, the first present one binding."""
     in_path: str | None = None
     """Where the path names the model, with what stands before and after it: ``models/*:``."""
+    makers_own: bool = False
+    """Whether the body is written in the way of the model's maker, so that no other maker's model can read it."""
     asked_first: bool = False
     """Whether the model asked for decides the price, before the one that the answer names (Bedrock's profiles)."""
     measures: Mapping[str, str] = {}

@@ -94,6 +94,8 @@ class Exchange(msgspec.Struct, eq=False):
     """Where there are budgets: a transport asks them before it sends (``permit``)."""
     changed: bytes | None = None
     """The body as a budget has it sent, asked for nothing."""
+    moved_to: str | None = None
+    """The path to send to instead: a budget wants the model that this one names."""
     refusal: Exception | None = None
     """What a budget has raised instead of sending."""
     budgeted: bool = False
