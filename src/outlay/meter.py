@@ -96,10 +96,10 @@ class Meter:
         )  # fmt: skip
         OPEN[id(exchange)] = exchange
         sent_by(send)
+        if self._policy is not None and (not match.poll or (match.method == "POST" and match.reader.api.batch)):
+            exchange.policy = self._policy  # the transport asks it, off the event loop where there is one
         if match.poll:
             return exchange
-        if self._policy is not None:
-            exchange.policy = self._policy  # the transport asks it, off the event loop where there is one
         span = scope.span
         if "opentelemetry.trace" in modules:
             note_others(exchange, outside=span is None)
@@ -134,12 +134,12 @@ class Meter:
             WAITING.put(exchange)
             if exchange.ended >= worker.due or WAITING.qsize() == MANY_WAITING:
                 worker.wake()
-        elif exchange.budgeted and self._policy is not None:
+        elif exchange.budgeted and self._policy is not None and not exchange.match.poll:
             try:
                 self._policy.settle(exchange, self._read(exchange, outcome, error))
             finally:
                 self._policy.lose(exchange)
-        elif exchange.match.poll:
+        elif exchange.match.poll and exchange.refusal is None:
             self._settle_poll(exchange)
         else:
             self._read(exchange, outcome, error)
@@ -231,8 +231,13 @@ class Meter:
         for line in self._batches.lines(exchange):
             one, reading, by = line.exchange, line.reading, line.note.by
             if self._pending.settle(reading.id):
+                if self._policy is not None:
+                    self._policy.release_batch(line.job)
                 call = self._record(one, reading, *judge(one, reading, "ok", None))
                 self.tell(call if by is None else noted.signed(call, by), line.span)
+
+        if exchange.budgeted and self._policy is not None:
+            self._policy.settle_batch(exchange, self._batches.submitted(exchange))
 
     def end(self) -> None:
         """Settle what budgets still hold for calls in the background: nobody will see their end."""

@@ -50,6 +50,7 @@ class Policy:
         self._ratios = Ratios()
         self._held: dict[str, tuple[object, Asked]] = {}
         self._pending: dict[str, object] = {}
+        self._batches: dict[str, object] = {}
         _policies.add(self)
 
     @cached_property
@@ -60,7 +61,7 @@ class Policy:
     def decide(self, exchange: Exchange, fixed: bool) -> Trip | None:  # noqa: FBT001 - see guarded
         """Decide whether and how a call may be sent; return the trip to a store that it takes, if it takes one."""
         asked = exchange.match.reader.bounds.read(exchange.body)
-        ask = self._ask(exchange, asked, fixed=fixed or not self._rewrites)
+        ask = self._ask(exchange, asked, fixed=fixed or not self._rewrites or exchange.match.poll)
         decision = self._gate.decide(ask, wait=False)
         if decision is None:
             return partial(self._trip, exchange, asked, ask)
@@ -201,6 +202,27 @@ class Policy:
         if held is not None:
             self._gate.settle(held, charged(call))
 
+    def settle_batch(self, exchange: Exchange, job: str | None) -> None:
+        """Go on holding what a batch may cost that was submitted, until calls of its output are counted.
+
+        ``job`` is None where it was not taken on: then it costs nothing. Where nobody knows, what is held stays spent.
+        """
+        if job is None:
+            unknown = exchange.status is None and exchange.sent
+            self._give_up(exchange.id, None if unknown else 0)
+            return
+        found = self._held.pop(exchange.id, None)
+        if found is not None:
+            self._batches[job] = found[0]
+            if len(self._batches) > PENDING:
+                self.release_batch(next(iter(self._batches)))
+
+    def release_batch(self, job: str) -> None:
+        """Hold nothing for a batch any more: the calls of its output are counted as they come."""
+        held = self._batches.pop(job, None)
+        if held is not None:
+            self._gate.settle(held, 0)
+
     def count(self, call: Call) -> None:
         """Count a call that was not asked about: a batch's line, or one that was told."""
         cost = charged(call)
@@ -225,14 +247,19 @@ class Policy:
         self._give_up(exchange.id, None)
 
     def close(self) -> None:
-        """Let what is held for calls in the background stay spent: nobody will see their end."""
+        """Let what is held for calls in the background stay spent: nobody will see their end.
+
+        That of a batch is given back: who fetches its output, in whatever process, counts it.
+        """
+        for job in list(self._batches):
+            self.release_batch(job)
         for name in list(self._pending):
             self._forget(name)
 
     def forked(self) -> None:
         """Hold nothing in a child: what is held is the parent's."""
         self._ratios.forked()
-        self._held, self._pending = {}, {}
+        self._held, self._pending, self._batches = {}, {}, {}
 
     def _forget(self, name: str) -> None:
         held = self._pending.pop(name, None)
@@ -263,8 +290,15 @@ class Quoting:
 
         With a ``ratio`` a byte of text is taken for so many tokens.
         """
-        asked, match, at = self._asked, self._match, self._exchange.start
-        bounds, biller, model = match.reader.bounds, match.provider.name, model or self._model
+        asked = self._asked
+        if not asked.parts:
+            return self._one(asked, model or self._model, output_limit, ratio)
+        each = [self._one(part, part.model or self._model, output_limit, ratio) for part in asked.parts]
+        return sum(one for one in each if one is not None) if None not in each else None
+
+    def _one(self, asked: Asked, model: str | None, output_limit: int | None, ratio: float | None) -> int | None:
+        match, at = self._match, self._exchange.start
+        bounds, biller = match.reader.bounds, match.provider.name
         output = bounds.longest(asked, model, output_limit)
         tokens = bounds.tokens(asked, model, ratio)
         if asked.unbounded or output is None or tokens is None:

@@ -143,6 +143,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of thinking tokens asked for, which the limit includes: it must be above them."""
     reasons: Mapping[str, str] = {}
     """Path → why the body does not bound the cost, where it holds more than null, false or nothing."""
+    each: Paths = ()
+    """Where a batch holds its requests, each of which has the fields that are named here; the first that is there."""
     tools: str = "tools"
     """The list of tools that the model is given."""
     callers: tuple[str, ...] = ()

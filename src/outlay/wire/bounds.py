@@ -30,6 +30,7 @@ AROUND_TOOLS = 1024
 KEPT, KEPT_BYTES = 256, 4096
 """Requests that are remembered but for their texts, and the bytes that one of them may then have."""
 
+KEPT_THERE = "its requests are in a file that the provider keeps"
 NO_BODY = "its body can't be read"
 
 
@@ -56,6 +57,8 @@ class Asked(msgspec.Struct, kw_only=True):
     """Where the request names its limit."""
     without: frozenset[str] = frozenset()
     """Usage classes of which there can be none."""
+    parts: tuple[Asked, ...] = ()
+    """The requests of a batch, each for itself."""
     ceilings: dict[tuple[str, str | None], Any] = {}
     """(provider, model) → the dearest price of such a request: shared by all that ask for the same."""
 
@@ -82,11 +85,22 @@ class BoundsReader:
         self._sought = [(name, text) for name, text in texts.items() if name not in self._without]
         self._signs = [(name, texts[name]) for name in self._without]
         self._known: dict[bytes, Asked] = {}
+        self._each = Fields(bounds.each, raw=bounds.each) if bounds.each else None
 
     def read(self, body: bytes | None) -> Asked:
         """Return what a request asks for; of one that can't be read, that nothing bounds it."""
         if not body or not self.bounded:
             return Asked(attached=Attached(), unbounded=NO_BODY if self.bounded else "nothing in its format bounds it")
+        return self._one(body) if self._each is None else self._batch(body, self._each)
+
+    def _batch(self, body: bytes, each: Fields) -> Asked:
+        """Return what a batch asks for: what its requests do, or, where these are elsewhere, what nothing bounds."""
+        found = next((listed for listed in each.read(body) or () if listed), ())
+        parts = tuple(self._one(bytes(one)) for one in found)
+        why = next((part.unbounded for part in parts if part.unbounded), None if parts else KEPT_THERE)
+        return Asked(attached=Attached(), parts=parts, unbounded=why, model=parts[0].model if parts else None)
+
+    def _one(self, body: bytes) -> Asked:
         short = gist(body)
         known = self._known.get(short)
         if known is None:
