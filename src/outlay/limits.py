@@ -37,7 +37,9 @@ def check(
     if current is None or gate is None:
         return None
     from outlay.checking import Planned, asked  # loaded by those who ask
+    from outlay.wire.exchange import settle_waiting
 
+    settle_waiting()
     planned = Planned(
         model=model,
         provider=provider,
@@ -64,6 +66,8 @@ def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
     if current is None or gate is None:
         raise ConfigError("there are no budgets to share: give init() some.")
     from outlay.checking import shared
+    from outlay.wire.exchange import settle_waiting
 
+    settle_waiting()
     now = time.time_ns()
     return gate.share(shared(current.home, pico(Decimal(str(amount))), now), now + round(hours * 3600 * 10**9))

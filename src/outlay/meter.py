@@ -3,7 +3,7 @@
 ``begin`` runs before a byte leaves; then, where there are budgets, their ``policy`` decides. ``settle`` runs when the
 answer is whole or given up, on the caller's thread: stores to memory, and for a stream one write at its end. A plain
 answer is only noted there, where a kill can't reach it. Reading and pricing it is left to the worker, which finds the
-caches warm, or to whoever asks before it what was spent. Where a budget holds money for a call it is read at once.
+caches warm, or to whoever asks before it what was spent: a budget does before it acts by what it holds.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class Meter:
         self._policy = policy
         self._settled: list[tuple[Call, Exchange]] = []
         self.budgets = policy is not None
+        if policy is not None:
+            policy.find = recogniser.find
         self.find, self.sockets = recogniser.find, recogniser.sockets
 
     def begin(
@@ -94,10 +96,10 @@ class Meter:
         )  # fmt: skip
         OPEN[id(exchange)] = exchange
         sent_by(send)
+        if self._policy is not None and (not match.poll or (match.method == "POST" and match.reader.api.batch)):
+            exchange.policy = self._policy  # the transport asks it, off the event loop where there is one
         if match.poll:
             return exchange
-        if self._policy is not None:
-            exchange.policy = self._policy  # the transport asks it, off the event loop where there is one
         span = scope.span
         if "opentelemetry.trace" in modules:
             note_others(exchange, outside=span is None)
@@ -119,21 +121,25 @@ class Meter:
 
     @guarded("settling a call")
     def settle(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> None:
-        """Note a plain answer, for the worker to read; read any other now, and one that a budget holds money for."""
+        """Note a plain answer, for the worker to read, or for who asks before it what was spent; read any other now.
+
+        What a budget holds for a noted one it holds until then. It is never less than what the call did cost, and the
+        budget asks for the figures itself before it does anything by what is held.
+        """
         worker = self._worker
-        if exchange.at_once and self._policy is not None:
-            try:
-                self._policy.settle(exchange, self._read(exchange, outcome, error))
-            finally:
-                self._policy.lose(exchange)
-        elif worker is not None and exchange.status == 200 and not exchange.noted and note(exchange, self._home):
+        if worker is not None and exchange.status == 200 and not exchange.noted and note(exchange, self._home):
             if last_failure() is not None:
                 forget()
             exchange.keep = self.keep_settled
             WAITING.put(exchange)
             if exchange.ended >= worker.due or WAITING.qsize() == MANY_WAITING:
                 worker.wake()
-        elif exchange.match.poll:
+        elif exchange.budgeted and self._policy is not None and not exchange.match.poll:
+            try:
+                self._policy.settle(exchange, self._read(exchange, outcome, error))
+            finally:
+                self._policy.lose(exchange)
+        elif exchange.match.poll and exchange.refusal is None:
             self._settle_poll(exchange)
         else:
             self._read(exchange, outcome, error)
@@ -234,8 +240,13 @@ class Meter:
         for line in self._batches.lines(exchange):
             one, reading, by = line.exchange, line.reading, line.note.by
             if self._pending.settle(reading.id):
+                if self._policy is not None:
+                    self._policy.release_batch(line.job)
                 call = self._record(one, reading, *judge(one, reading, "ok", None))
                 self.tell(call if by is None else noted.signed(call, by), line.span)
+
+        if exchange.budgeted and self._policy is not None:
+            self._policy.settle_batch(exchange, self._batches.submitted(exchange))
 
     def end(self) -> None:
         """Settle what budgets still hold for calls in the background: nobody will see their end."""

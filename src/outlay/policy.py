@@ -19,15 +19,18 @@ from outlay.context import Home
 from outlay.guard import guarded
 from outlay.records import Call
 from outlay.wire.amend import amended
+from outlay.wire.attachments import NOTHING
 from outlay.wire.bounds import Asked
-from outlay.wire.exchange import OPEN, Exchange, settle_waiting
-from outlay.wire.recognise import UNKNOWN
+from outlay.wire.exchange import OPEN, WAITING, Exchange, settle_waiting
+from outlay.wire.ratios import Ratios
+from outlay.wire.recognise import UNKNOWN, Match
 from outlay.wire.regions import terms_of
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices
     from outlay.pricing.ceiling import Ceiling
 
+NO_SPANS: dict[str, str] = {}
 PENDING = 10_000
 """Calls in the background whose money is held until a poll tells their end; of older ones it stays spent."""
 
@@ -43,8 +46,12 @@ class Policy:
         self._load_prices = prices
         self._home = home
         self._rewrites = rewrites
-        self._held: dict[str, object] = {}
+        self.find: Callable[[str, str, str], Match | None] = lambda *_: None
+        """Finds the match of a request by method, host and path: the meter's."""
+        self._ratios = Ratios()
+        self._held: dict[str, tuple[object, Asked]] = {}
         self._pending: dict[str, object] = {}
+        self._batches: dict[str, object] = {}
         _policies.add(self)
 
     @cached_property
@@ -55,7 +62,7 @@ class Policy:
     def decide(self, exchange: Exchange, fixed: bool) -> Trip | None:  # noqa: FBT001 - see guarded
         """Decide whether and how a call may be sent; return the trip to a store that it takes, if it takes one."""
         asked = exchange.match.reader.bounds.read(exchange.body)
-        ask = self._ask(exchange, asked, fixed=fixed or not self._rewrites)
+        ask = self._ask(exchange, asked, fixed=fixed or not self._rewrites or exchange.match.poll)
         decision = self._gate.decide(ask, wait=False)
         if decision is None:
             return partial(self._trip, exchange, asked, ask)
@@ -68,15 +75,20 @@ class Policy:
         return None if decision is None else self._act(exchange, asked, ask, decision)
 
     def _ask(self, exchange: Exchange, asked: Asked, *, fixed: bool) -> Ask:
-        match, span, body = exchange.match, exchange.scope.span, exchange.body
+        match, scope, body = exchange.match, exchange.scope, exchange.body
+        span = scope.span
         if match.provider is UNKNOWN:
             asked.unbounded = f"nobody has said who bills for {exchange.host}: the setting [hosts] does"
         reader = match.reader.request
-        model, _ = exchange.asked = exchange.asked or reader.asked(body, exchange.path)
+        if exchange.asked is None:
+            told = (asked.model, asked.tier) if asked.model is not None else reader.model(body)
+            exchange.asked = (reader.model_in(exchange.path) or told[0], told[1])
+        model = exchange.asked[0]
+        quoting = Quoting(self._prices, self._ratios, exchange, asked, model)
         if span is not None:
             span.identify()
-        quoting = Quoting(self._prices, exchange, asked, model)
-        writes = match.reader.bounds.table.writes
+        tags, own, limit = scope.tags, self._home.tags, asked.limit
+        changes = not fixed and body is not None
         return Ask(
             id=exchange.id,
             provider=match.provider.name,
@@ -84,21 +96,23 @@ class Policy:
             feature=span.feature if span else "",
             path=span.path if span else "",
             run=span.trace_id if span else None,
-            spans={around.name: around.id for around in span.lineage()} if span else {},
-            tags={**self._home.tags, **exchange.scope.tags},
+            spans={around.name: around.id for around in span.lineage()} if span else NO_SPANS,
+            tags={**own, **tags} if tags else own,
             at=exchange.start,
-            quote=quoting,
-            output_limit=asked.limit,
-            expected=None if asked.unbounded else quoting.price(model, 0),
+            quote=quoting.most,
+            likely=quoting.likely,
+            output_limit=limit,
+            expected=quoting.likely(model, 0) if limit is None else None,
             unbounded=asked.unbounded,
-            can_limit=not fixed and writes and body is not None and bool(self._limits(exchange, asked)),
-            can_downgrade=not fixed and model is not None and reader.decides(exchange.path),
+            can_limit=changes and (asked.limited_at != () or self._written_at(match) is not None),
+            can_downgrade=changes and model is not None,
+            unsettled=not WAITING.empty(),
         )
 
     def _act(self, exchange: Exchange, asked: Asked, ask: Ask, decision: Decision) -> Trip | None:
         if decision.held is not None:
-            exchange.at_once = True
-            self._held[exchange.id] = decision.held
+            exchange.budgeted = True
+            self._held[exchange.id] = (decision.held, asked)
         if decision.refusal is not None:
             exchange.refusal = decision.refusal
         elif decision.model is not None or decision.output_limit is not None:
@@ -113,10 +127,15 @@ class Policy:
 
     def _change(self, exchange: Exchange, asked: Asked, decision: Decision) -> dict[str, bool]:
         """Change the request as decided; return what turned out to be impossible."""
-        table, limit = exchange.match.reader.request.table, decision.output_limit
+        reader, limit, model = exchange.match.reader.request, decision.output_limit, decision.model
         changes: dict[str, Any] = {}
-        if decision.model is not None:
-            changes[table.model] = decision.model
+        moved = None
+        if model is not None and not reader.decides(exchange.path):
+            moved = reader.moved(exchange.path, model)
+            if moved is None:
+                return {"can_downgrade": False}
+        if model is not None and (moved is None or asked.model is not None):
+            changes[reader.table.model] = model
         if limit is not None and (asked.limit is None or limit < asked.limit):
             if limit <= asked.thinking:
                 return {"can_limit": False}
@@ -128,37 +147,82 @@ class Policy:
             asking = None if asking is None else amended(asking, path, value)
         if changed is None or plain is None:
             return {"can_limit": False, "can_downgrade": False}
-        if changes:
+        if changes or moved is not None:
             exchange.changed = changed
             exchange.rewritten = changed if exchange.refused is None else asking
-            if decision.model is not None:
-                model, tier = exchange.asked or (None, None)
-                exchange.asked = (decision.model, tier)
-                exchange.marks += (f"asked_for_{model}",)
+        if model is not None:
+            before, tier = exchange.asked or (None, None)
+            exchange.asked = (model, tier)
+            exchange.marks += (f"asked_for_{before}",)
+        if moved is not None:
+            self._move(exchange, moved)
         return {}
+
+    def _move(self, exchange: Exchange, path: str) -> None:
+        """Send a request to another path, where another format may be spoken: its answer is read by that."""
+        exchange.moved_to = exchange.send.path = path
+        match = exchange.match
+        found = self.find(match.method, exchange.host, path)
+        if found is not None and found is not match:
+            match.requests -= 1
+            found.requests += 1
+            exchange.match = found
 
     def _limits(self, exchange: Exchange, asked: Asked) -> tuple[str, ...]:
         """Return where the output limit stands, or is to be written."""
-        bounds = exchange.match.reader.bounds.table
-        written = bounds.limit_of.get(exchange.match.provider.name, bounds.limit)
+        written = self._written_at(exchange.match)
         return asked.limited_at or (() if written is None else (written,))
+
+    def _written_at(self, match: Match) -> str | None:
+        """Return where an output limit is written for who gave none; None where it can't be."""
+        bounds = match.reader.bounds.table
+        return bounds.limit_of.get(match.provider.name, bounds.limit) if bounds.writes else None
 
     def settle(self, exchange: Exchange, call: Call | None) -> None:
         """Tell the budgets what a call did cost; None for a request that was none."""
         if call is not None and call.outcome == "pending":
-            held = self._held.pop(exchange.id, None)
-            if held is not None:
-                self._pending[call.id] = held
+            found = self._held.pop(exchange.id, None)
+            if found is not None:
+                self._pending[call.id] = found[0]
                 if len(self._pending) > PENDING:
                     self._forget(next(iter(self._pending)))
             return
-        self._give_up(exchange.id, 0 if call is None else charged(call))
+        found = self._give_up(exchange.id, 0 if call is None else charged(call))
+        if found is not None and call is not None:
+            self._learn(call, found)
+
+    def _learn(self, call: Call, asked: Asked) -> None:
+        """Learn how many tokens the bytes of a request were, where there was nothing else in it."""
+        usage = call.usage
+        if usage is not None and not usage.estimated and asked.attached is NOTHING and not asked.unbounded:
+            self._ratios.add(call.provider, call.request_model, asked.text, usage.input_tokens)
 
     def settle_pending(self, call: Call) -> None:
         """Tell the budgets what a call did cost that ran in the background, now that a poll has shown its end."""
         held = self._pending.pop(call.id, None)
         if held is not None:
             self._gate.settle(held, charged(call))
+
+    def settle_batch(self, exchange: Exchange, job: str | None) -> None:
+        """Go on holding what a batch may cost that was submitted, until calls of its output are counted.
+
+        ``job`` is None where it was not taken on: then it costs nothing. Where nobody knows, what is held stays spent.
+        """
+        if job is None:
+            unknown = exchange.status is None and exchange.sent
+            self._give_up(exchange.id, None if unknown else 0)
+            return
+        found = self._held.pop(exchange.id, None)
+        if found is not None:
+            self._batches[job] = found[0]
+            if len(self._batches) > PENDING:
+                self.release_batch(next(iter(self._batches)))
+
+    def release_batch(self, job: str) -> None:
+        """Hold nothing for a batch any more: the calls of its output are counted as they come."""
+        held = self._batches.pop(job, None)
+        if held is not None:
+            self._gate.settle(held, 0)
 
     def count(self, call: Call) -> None:
         """Count a call that was not asked about: a batch's line, or one that was told."""
@@ -184,57 +248,74 @@ class Policy:
         self._give_up(exchange.id, None)
 
     def close(self) -> None:
-        """Let what is held for calls in the background stay spent: nobody will see their end."""
+        """Let what is held for calls in the background stay spent: nobody will see their end.
+
+        That of a batch is given back: who fetches its output, in whatever process, counts it.
+        """
+        for job in list(self._batches):
+            self.release_batch(job)
         for name in list(self._pending):
             self._forget(name)
 
     def forked(self) -> None:
         """Hold nothing in a child: what is held is the parent's."""
-        self._held, self._pending = {}, {}
+        self._ratios.forked()
+        self._held, self._pending, self._batches = {}, {}, {}
 
     def _forget(self, name: str) -> None:
         held = self._pending.pop(name, None)
         if held is not None:
             self._gate.settle(held, None)
 
-    def _give_up(self, name: str, cost: int | None) -> None:
-        held = self._held.pop(name, None)
-        if held is not None:
-            self._gate.settle(held, cost)
+    def _give_up(self, name: str, cost: int | None) -> Asked | None:
+        """Settle what is held for a call, if it is held still; return what its request asked for."""
+        found = self._held.pop(name, None)
+        if found is None:
+            return None
+        self._gate.settle(found[0], cost)
+        return found[1]
 
 
 class Quoting:
-    """What a request can cost at most, as it is or rewritten: the ``Quote`` of an ``Ask``."""
+    """What a request can cost at most, as it is or rewritten: the two ``Quote`` of an ``Ask``."""
 
-    def __init__(self, prices: Prices, exchange: Exchange, asked: Asked, model: str | None) -> None:
-        self._prices = prices
-        self._exchange = exchange
-        self._asked = asked
-        self._model = model
-        self._terms = {**terms_of(exchange.match.provider, exchange.host, exchange.path), **asked.terms}
-        self._known: dict[str | None, tuple[int | None, Ceiling]] = {}
+    __slots__ = ("_asked", "_exchange", "_match", "_model", "_prices", "_ratios")
 
-    def __call__(self, model: str | None = None, output_limit: int | None = None) -> int | None:
-        """Return pico-USD at most; None where nothing bounds it or no price is known."""
-        asked, model = self._asked, model or self._model
-        output = self._exchange.match.reader.bounds.longest(asked, model, output_limit)
-        return None if asked.unbounded or output is None else self.price(model, output)
+    def __init__(self, prices: Prices, ratios: Ratios, exchange: Exchange, asked: Asked, model: str | None) -> None:
+        self._prices, self._ratios = prices, ratios
+        self._exchange, self._match = exchange, exchange.match
+        self._asked, self._model = asked, model
 
-    def price(self, model: str | None, output_tokens: int) -> int | None:
-        """Return pico-USD of the input and so many tokens of output at most."""
-        known = self._known.get(model)
-        if known is None:
-            known = self._known[model] = self._look_up(model)
-        tokens, ceiling = known
-        return None if tokens is None else ceiling.amount(tokens, output_tokens)
+    def most(self, model: str | None = None, output_limit: int | None = None, ratio: float | None = None) -> int | None:
+        """Return pico-USD at most; None where nothing bounds it or no price is known.
 
-    def _look_up(self, model: str | None) -> tuple[int | None, Ceiling]:
-        """Return the input tokens at most, and the dearest price."""
-        asked, match = self._asked, self._exchange.match
-        ceiling = self._prices.ceiling(
-            match.provider.name, (model,), at=self._exchange.start, terms=self._terms, without=asked.without
-        )
-        return match.reader.bounds.tokens(asked, model), ceiling
+        With a ``ratio`` a byte of text is taken for so many tokens.
+        """
+        asked = self._asked
+        if not asked.parts:
+            return self._one(asked, model or self._model, output_limit, ratio)
+        each = [self._one(part, part.model or self._model, output_limit, ratio) for part in asked.parts]
+        return sum(one for one in each if one is not None) if None not in each else None
+
+    def _one(self, asked: Asked, model: str | None, output_limit: int | None, ratio: float | None) -> int | None:
+        match, at = self._match, self._exchange.start
+        bounds, biller = match.reader.bounds, match.provider.name
+        output = bounds.longest(asked, model, output_limit)
+        tokens = bounds.tokens(asked, model, ratio)
+        if asked.unbounded or output is None or tokens is None:
+            return None
+        terms = terms_of(match.provider, self._exchange.host, self._exchange.path)
+        kind = biller, model, terms.get("region")
+        ceiling: Ceiling | None = asked.ceilings.get(kind)
+        if ceiling is None or not ceiling.start <= at < ceiling.end:
+            ceiling = self._prices.ceiling(biller, (model,), at=at, terms={**terms, **asked.terms}, without=asked.without)
+            asked.ceilings[kind] = ceiling
+        return ceiling.amount(tokens, output)
+
+    def likely(self, model: str | None = None, output_limit: int | None = None) -> int | None:
+        """Return pico-USD at most if a byte is no more tokens than in the calls before."""
+        model = model or self._model
+        return self.most(model, output_limit, self._ratios.of(self._match.provider.name, model))
 
 
 def charged(call: Call) -> int | None:

@@ -21,13 +21,14 @@ from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay import app
 from outlay.budgets.decision import Ask, Decision
 from outlay.errors import BudgetExceeded
 from outlay.loopback import Behaviour, ModelHost, Received
 from outlay.wire.amend import amended
 from tests.budgets.double import CountingGate, gated
 from tests.conformance.bedrock_shapes import BEDROCK_SHAPES
-from tests.conformance.canned import FieldHost
+from tests.conformance.canned import Canned, FieldHost
 from tests.conformance.gemini_shapes import GENERATE
 from tests.conformance.openai_shapes import CHAT, STREAM
 
@@ -154,41 +155,126 @@ def test_a_form_and_a_generator_can_not_be_changed(host: ModelHost) -> None:
     assert [ask.unbounded for ask in gate.asks] == ["its body can't be read", "nothing in its format bounds it"]
 
 
-def test_a_model_in_the_path_can_not_be_changed(host: ModelHost) -> None:
-    """Gemini's and an Azure deployment's: the limit in the body can."""
+GEMINI_PATH = "/v1beta/models/gemini-2.5-flash:generateContent?alt=json&key=none"
+
+
+async def _moved_by_aiohttp(host: FieldHost, base: bool) -> Any:  # noqa: FBT001 - one of two ways
+    async with aiohttp.ClientSession(host.url if base else None) as session:
+        async with session.post(GEMINI_PATH if base else host.url + GEMINI_PATH, json=ASKED) as response:
+            return await response.read()
+
+
+async def _moved_by_httpx2(host: FieldHost) -> Any:
+    async with httpx2.AsyncClient() as client:
+        return await client.post(host.url + GEMINI_PATH, json=ASKED)
+
+
+def _moved_by_genai(host: FieldHost) -> None:
+    client = genai.Client(api_key="none", http_options=types.HttpOptions(base_url=host.url))
+    client.models.generate_content(model="gemini-2.5-flash", contents="What?")
+    client.close()
+
+
+ASKED = {"contents": [{"parts": [{"text": "What?"}], "role": "user"}]}
+MOVERS: dict[str, Any] = {
+    "google-genai": _moved_by_genai,
+    "requests": lambda host: requests.post(host.url + GEMINI_PATH, json=ASKED, timeout=20),
+    "httpx": lambda host: httpx.post(host.url + GEMINI_PATH, json=ASKED),
+    "httpx2 async": lambda host: asyncio.run(_moved_by_httpx2(host)),
+    "aiohttp": lambda host: asyncio.run(_moved_by_aiohttp(host, False)),
+    "aiohttp base": lambda host: asyncio.run(_moved_by_aiohttp(host, True)),
+}
+
+
+@pytest.mark.parametrize("way", MOVERS)
+def test_a_model_in_the_path_is_changed_there(way: str) -> None:
+    """Gemini's, by every client: what is asked for beside it stays, and one call is one record."""
+    gate = CountingGate(**{"model": "gemini-2.5-flash-lite", "marks": ("budget_downgraded",)} | {"output_limit": 30})
+    with FieldHost((GENERATE,)) as host, gated(gate, host, "gcp.gemini") as ledger:
+        answer = MOVERS[way](host)
+        call = ledger.only
+    sent = host.requests[0]
+    assert sent.path.endswith("/models/gemini-2.5-flash-lite:generateContent")
+    assert sent.query == ("" if way == "google-genai" else GEMINI_PATH.partition("?")[2])
+    assert sent.json()["generationConfig"]["maxOutputTokens"] == 30
+    assert call.request_model == "gemini-2.5-flash-lite"
+    assert "asked_for_gemini-2.5-flash" in call.marks
+    assert (gate.held, len(gate.settled)) == ({}, 1)
+    if way in ("requests", "httpx", "httpx2 async"):
+        assert "gemini-2.5-flash:" in str(answer.request.url)
+
+
+def test_an_answer_of_another_model_is_read_by_its_own_rule() -> None:
+    """Up to Gemini 2.5 searches are billed once an answer, and the coverage figure has the path that was sent to."""
+    gate = CountingGate(model="gemini-2.5-flash")
+    searched = {"candidates": [{"groundingMetadata": {"webSearchQueries": ["a", "b"]}}]}
+    answer = {**searched, "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 6}}
+    with FieldHost((Canned("/models/.*", answer),)) as host, gated(gate, host, "gcp.gemini") as ledger:
+        requests.post(f"{host.url}/v1beta/models/gemini-3-pro-preview:generateContent", json=ASKED, timeout=20)
+        usage = ledger.only.usage
+        seen = {line.path: (line.requests, line.metered) for line in app.current().recogniser.coverage(0)}  # type: ignore[union-attr] # it is there
+    assert usage is not None
+    assert usage.classes["web_search"] == 1
+    assert seen == {"/v1beta/models/*": (1, 1)}
+
+
+def test_an_azure_deployment_gives_way_to_another_of_the_users_own(host: ModelHost) -> None:
+    """Its name is the one that the budget has, in the path and in the body."""
     gate = CountingGate(**DOWN | CAPPED)
-    with FieldHost((GENERATE,)) as gemini, gated(gate, gemini, "gcp.gemini"):
-        client = genai.Client(api_key="none", http_options=types.HttpOptions(base_url=gemini.url))
-        client.models.generate_content(model="gemini-2.5-flash", contents="What?")
-        client.close()
-    with gated(gate, host, "azure.ai.openai"):
+    with gated(gate, host, "azure.ai.openai") as ledger:
         azure = openai.AzureOpenAI(api_key="none", azure_endpoint=host.url, api_version="2024-10-21", max_retries=0)
         azure.chat.completions.create(**CHAT)
         azure.close()
-    assert [ask.can_downgrade for ask in gate.asks] == [False, False]
-    assert gemini.requests[0].json()["generationConfig"]["maxOutputTokens"] == 30
-    assert host.requests[0].json()["max_completion_tokens"] == 30
+        call = ledger.only
+    sent = host.requests[0]
+    assert (sent.path, sent.query) == ("/openai/deployments/gpt-4.1-nano/chat/completions", "api-version=2024-10-21")
+    assert (sent.json()["model"], sent.json()["max_completion_tokens"]) == ("gpt-4.1-nano", 30)
+    assert call.request_model == "gpt-4.1-nano"
+
+
+NOVA_MICRO: dict[str, Any] = {"model": "amazon.nova-micro-v1:0", "marks": ("budget_downgraded",)}
 
 
 def test_bedrock_is_changed_before_it_is_signed() -> None:
-    """So the signature fits what is sent, at each of boto3's attempts; the limit alone, as the path names the model."""
-    gate = CountingGate(**DOWN | CAPPED)
+    """So the signature fits what is sent, at each of boto3's attempts."""
+    gate = CountingGate(**NOVA_MICRO | {"output_limit": 30})
     shape = next(shape for shape in BEDROCK_SHAPES if shape.name == "bedrock converse")
     with shape.host() as host, gated(gate, host, "aws.bedrock") as ledger:
-        client = boto3.client(
-            "bedrock-runtime", endpoint_url=host.url, region_name="us-east-1", aws_access_key_id="x",
-            aws_secret_access_key="x", config=Config(retries={"max_attempts": 2, "mode": "standard"}),
-        )  # fmt: skip
+        client = _bedrock(host.url)
         host.script("429", "ok")
         said: Any = [{"role": "user", "content": [{"text": "What?"}]}]
         client.converse(modelId="amazon.nova-lite-v1:0", messages=said, inferenceConfig={"maxTokens": 500})
         client.close()
-        marks = [call.marks for call in ledger.calls]
+        models = [call.request_model for call in ledger.calls]
+    assert [request.path for request in host.requests] == ["/model/amazon.nova-micro-v1%3A0/converse"] * 2
     assert [request.json()["inferenceConfig"] for request in host.requests] == [{"maxTokens": 30}] * 2
     assert [request.json()["messages"] for request in host.requests] == [said] * 2
     assert all(_signs(request) for request in host.requests)
-    assert marks == [("budget_capped",)] * 2
+    assert models == ["amazon.nova-micro-v1:0"] * 2
     assert len(gate.settled) == 2
+
+
+def test_a_body_of_one_maker_is_sent_to_no_other_makers_model() -> None:
+    """Bedrock's InvokeModel: the gate is told, and asked for its next action."""
+    haiku = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    body = json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": []})
+    with FieldHost((Canned("/model/.*/invoke", {"usage": {"input_tokens": 1, "output_tokens": 1}}),)) as host:
+        for wanted, sent_to in (("amazon.nova-micro-v1:0", "sonnet"), (haiku, "haiku")):
+            gate = CountingGate(model=wanted)
+            with gated(gate, host, "aws.bedrock"):
+                client = _bedrock(host.url)
+                client.invoke_model(modelId="eu.anthropic.claude-sonnet-4-5-20250929-v1:0", body=body)
+                client.close()
+            assert sent_to in host.requests[-1].path
+            assert [ask.can_downgrade for ask in gate.asks] == ([True, False] if sent_to == "sonnet" else [True])
+            assert gate.held == {}
+
+
+def _bedrock(url: str) -> Any:
+    return boto3.client(
+        "bedrock-runtime", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x",
+        aws_secret_access_key="x", config=Config(retries={"max_attempts": 2, "mode": "standard"}),
+    )  # fmt: skip
 
 
 def _signs(request: Received) -> bool:

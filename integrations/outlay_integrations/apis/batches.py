@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from outlay.integration import API, Answer, Jobs, Total, UsageTable
-from outlay_integrations.apis.anthropic import MESSAGES
-from outlay_integrations.apis.gemini import GENERATE
+from outlay.integration import API, Answer, Bounds, Jobs, Request, Total, UsageTable
+from outlay_integrations.apis.anthropic import BOUNDS, MESSAGES
+from outlay_integrations.apis.gemini import BOUNDS as GEMINI_BOUNDS
+from outlay_integrations.apis.gemini import EMBED, GENERATE
 from outlay_integrations.apis.openai import UNBILLED
 
 _BODY = "response.body"
@@ -25,6 +26,7 @@ OPENAI = API(
     paths=("batches",),
     polls=("batches/*", "batches", "files/*/content"),
     providers=("openai", "azure.ai.openai", "groq", "together", "fireworks"),
+    request=Request(bounds=Bounds(each=("requests.*.body",))),
     batch=Jobs(
         id=("id", "job.id"),
         created=("created_at", "job.created_at"),
@@ -84,6 +86,7 @@ ANTHROPIC = replace(
     strangers=(),
     polls=("messages/batches/*", "messages/batches", "messages/batches/*/results"),
     providers=("anthropic",),
+    request=replace(MESSAGES.request, bounds=replace(BOUNDS, each=("requests.*.params",))),
     batch=Jobs(),
     answer=replace(
         MESSAGES.answer,
@@ -99,14 +102,16 @@ ANTHROPIC = replace(
     stream=None,
 )
 
+_REQUESTS = tuple(f"batch.{config}.requests.requests.*.request" for config in ("inputConfig", "input_config"))
 _INLINE = "inlinedResponses.inlinedResponses"
 
 GEMINI = replace(
     GENERATE,
     name="gemini.batch",
-    paths=("models/*:batchGenerateContent", "models/*:asyncBatchEmbedContent"),
+    paths=("models/*:batchGenerateContent",),
     polls=("batches/*", "batches", "files/*"),
     providers=("gcp.gemini",),
+    request=replace(GENERATE.request, bounds=replace(GEMINI_BOUNDS, each=_REQUESTS)),
     batch=Jobs(
         id=("name",),
         model=("metadata.model",),
@@ -128,4 +133,11 @@ GEMINI = replace(
     stream=None,
 )
 
-APIS = (OPENAI, MISTRAL, ANTHROPIC, GEMINI)
+GEMINI_EMBEDDINGS = replace(
+    GEMINI,
+    paths=("models/*:asyncBatchEmbedContent",),
+    polls=(),
+    request=replace(EMBED.request, bounds=Bounds(writes=False, each=_REQUESTS)),
+)
+
+APIS = (OPENAI, MISTRAL, ANTHROPIC, GEMINI, GEMINI_EMBEDDINGS)

@@ -79,6 +79,7 @@ INVOKE = API(
     paths=("model/*/invoke", "model/*/invoke-with-response-stream"),
     request=Request(
         in_path="model/*/",
+        makers_own=True,
         asked_first=True,
         limits=("max_tokens", "max_gen_len", "inferenceConfig.maxTokens", "textGenerationConfig.maxTokenCount"),
         bounds=replace(anthropic.BOUNDS, limit=None, terms={}),  # of another maker's body the limit has another name

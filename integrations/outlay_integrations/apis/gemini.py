@@ -48,7 +48,7 @@ def _uncached(modality: str) -> str:
     return f"{_of('prompt', modality)} - {_of('cache', modality)}"
 
 
-_BOUNDS = Bounds(
+BOUNDS = Bounds(
     limit="generationConfig.maxOutputTokens",
     choices=("generationConfig.candidateCount", "generation_config.candidate_count"),
     thinking=("generationConfig.thinkingConfig.thinkingBudget", "generationConfig.thinkingConfig.thinking_budget"),
@@ -77,7 +77,7 @@ GENERATE = API(
     request=Request(
         in_path="models/*:",
         limits=("generationConfig.maxOutputTokens", "generation_config.max_output_tokens"),
-        bounds=_BOUNDS,
+        bounds=BOUNDS,
     ),
     answer=replace(_ANSWER, uses={"web_search": (_SEARCHES, "*")}),
     stream=Stream(ends_with_usage=True),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from outlay.integration import Patch, Transport, guarded, meter
 from outlay_integrations.transports.aiohttp_sockets import PATCHES
+from outlay_integrations.transports.urllib3 import moved
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -35,14 +36,15 @@ def _request(module: Any, wrapped: Any) -> Any:
             await _permit(exchange, kwargs)
         asking = None if exchange.rewritten is None else _rewritten(module, exchange, kwargs)
         try:
-            response = await wrapped(session, method, url, **(kwargs if asking is None else asking))
+            response = await wrapped(session, method, _url(session, url, exchange), **(kwargs if asking is None else asking))
             if (
                 exchange.refused is not None
                 and response.status in REFUSALS
                 and _refused(exchange, response, await response.read())
             ):
                 response.close()
-                response = await wrapped(session, method, url, **(_rewritten(module, exchange, kwargs) or kwargs))
+                again = _rewritten(module, exchange, kwargs) or kwargs
+                response = await wrapped(session, method, _url(session, url, exchange), **again)
         except BaseException as error:
             _fail(exchange, error)
             raise
@@ -97,6 +99,15 @@ async def _permit(exchange: Exchange, kwargs: dict[str, Any]) -> None:
         from outlay_integrations.transports.refusals import typed  # few are refused
 
         raise typed(refusal)
+
+
+def _url(session: Any, url: Any, exchange: Exchange) -> Any:
+    """Return the URL to send to, which may be another than the one given."""
+    if exchange.moved_to is None:
+        return url
+    built = session._build_url(url)  # noqa: SLF001 - as in _open
+    other = type(built)(moved(str(built), exchange.moved_to), encoded=True)
+    return other if session._base_url is None else other.relative()  # noqa: SLF001 - then it takes no absolute one
 
 
 def _headers(kwargs: dict[str, Any]) -> list[tuple[Any, Any]]:

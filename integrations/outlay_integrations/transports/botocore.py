@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from outlay.integration import Patch, Transport, guarded, meter
-from outlay_integrations.transports.urllib3 import begin, connected, header_of, recognised, tee, teeable
+from outlay_integrations.transports.urllib3 import begin, connected, header_of, moved, recognised, tee, teeable
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -38,7 +38,9 @@ def _create_request(_: Any, wrapped: Any) -> Any:
         if exchange is None:
             return wrapped(endpoint, params, operation_model)
         _permit(exchange)
-        given = params if exchange.rewritten is None else {**params, "body": exchange.rewritten}
+        given = params
+        if exchange.rewritten is not None:
+            given = {**params, "body": exchange.rewritten, "url": moved(params["url"], exchange.moved_to)}
         try:
             request = wrapped(endpoint, given, operation_model)
         except BaseException as error:

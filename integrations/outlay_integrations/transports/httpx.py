@@ -124,7 +124,7 @@ def _form(stream: Any) -> bytes | None:
 def _fixed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Return whether a request can't be changed any more: its body is signed, or not in memory."""
     request = args[0] if args else kwargs["request"]
-    return request.headers.get("authorization", "").startswith("AWS4-") or "_content" not in request.__dict__
+    return "_content" not in request.__dict__ or (_headers(request)("authorization") or "").startswith("AWS4-")
 
 
 def _refuse(module: Any, refusal: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -146,6 +146,9 @@ def _rewritten(module: Any, exchange: Exchange, args: tuple[Any, ...], kwargs: d
     if exchange.rewritten is None:
         return None
     changed = _with_body(module, request, exchange.rewritten, filtered=exchange.refused is not None)
+    if exchange.moved_to is not None:
+        query = b"?" + request.url.query if request.url.query else b""
+        changed.__dict__["url"] = request.url.copy_with(raw_path=exchange.moved_to.encode() + query)
     return ((changed, *args[1:]), kwargs) if args else (args, {**kwargs, "request": changed})
 
 
@@ -182,7 +185,7 @@ def _follow(
     if "network_stream" not in response.extensions and _connects(module, client):
         exchange.marks += ("mocked",)
     if exchange.rewritten is not None:
-        _give_back(response, args[0] if args else kwargs["request"])
+        _give_back(response, args[0] if args else kwargs["request"], exchange.moved_to)
     body = response.__dict__.get("_content")
     exchange.answered(response.status_code, _headers(response), body)
     if body is None and (response.is_stream_consumed or response.is_closed):
@@ -194,17 +197,18 @@ def _follow(
         response._content = exchange.filtered(body)  # noqa: SLF001 - read by the client before we could filter
 
 
-def _give_back(response: Any, request: Any) -> None:
-    """Let the answers show the request that the application made, not the one that asked for usage too."""
+def _give_back(response: Any, request: Any, moved_to: str | None) -> None:
+    """Let the answers show the request that the application made, not the one that was changed by us."""
     for answer in (*response.history, response):
-        if answer.request.url == request.url:
+        url = answer.request.url
+        if url == request.url or (moved_to is not None and url.raw_path.partition(b"?")[0] == moved_to.encode()):
             answer.request = request
 
 
-def _headers(response: Any) -> Callable[[str], str | None]:
-    """Return what looks up a header of an answer by its lower-case name, in one step where the library keeps a list."""
-    held = getattr(response.headers, "_list", None)
-    return response.headers.get if held is None else functools.partial(_header, held)
+def _headers(message: Any) -> Callable[[str], str | None]:
+    """Return what looks up a header of a request or an answer by its lower-case name, in one step where the library keeps a list."""
+    held = getattr(message.headers, "_list", None)
+    return message.headers.get if held is None else functools.partial(_header, held)
 
 
 def _header(held: list[tuple[bytes, bytes, bytes]], name: str) -> str | None:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from outlay.integration import Patch, Transport, guarded
-from outlay_integrations.transports.urllib3 import begin, connected, header_of, tee, teeable
+from outlay_integrations.transports.urllib3 import begin, connected, header_of, moved, tee, teeable
 
 if TYPE_CHECKING:
     from outlay.integration import Exchange
@@ -84,7 +84,7 @@ def _rewritten(exchange: Exchange, request: Any) -> Any:
     if exchange.rewritten is None:
         return None
     changed = request.copy()
-    changed.body = exchange.rewritten
+    changed.body, changed.url = exchange.rewritten, moved(request.url, exchange.moved_to)
     changed.headers["Content-Length"] = str(len(exchange.rewritten))
     if exchange.refused is not None:
         changed.headers["Accept-Encoding"] = "identity"  # what comes back is filtered on the way
@@ -109,9 +109,10 @@ def _follow(session: Any, exchange: Exchange, request: Any, response: Any) -> No
     if not connected(raw) and type(session.get_adapter(request.url)).__module__.startswith("requests"):
         exchange.marks += ("mocked",)
     if exchange.rewritten is not None:
+        sent_to = (request.url, moved(request.url, exchange.moved_to))
         for answer in (*response.history, response):
-            if answer.request.url == request.url:
-                answer.request = request  # what the application made, not what asked for usage too
+            if answer.request.url in sent_to:
+                answer.request = request  # what the application made, not what was changed by us
     body = response._content if response._content_consumed else None  # noqa: SLF001 - a property would read it
     if body is False or body is True:
         body = b""

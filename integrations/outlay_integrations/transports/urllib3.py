@@ -69,6 +69,15 @@ def split(url: str) -> tuple[str, str]:
     return host, f"/{path}"
 
 
+def moved(url: str, path: str | None) -> str:
+    """Return a URL with another path; itself where there is none."""
+    if path is None:
+        return url
+    scheme, _, rest = url.partition("://")
+    end = min(at for sign in "?#" if (at := rest.find(sign)) >= 0) if "?" in rest or "#" in rest else len(rest)
+    return f"{scheme}://{rest[:end].partition('/')[0]}{path}{rest[end:]}"
+
+
 def header_of(headers: Any) -> Callable[[str], str | None]:
     """Return what looks up a header of an answer whose body comes decoded: as if it had never been encoded."""
 

@@ -13,6 +13,7 @@ from outlay.errors import ConfigError
 Amount = Decimal | int | float | str
 Missing = Literal["none", "deny"]
 Unbounded = Literal["deny", "allow"]
+InputBound = Literal["bytes", "learned"]
 OnStoreDown = Literal["closed", "open", "lease_only"]
 
 MOST = Decimal(9_000_000)
@@ -21,6 +22,7 @@ MOST = Decimal(9_000_000)
 _CHOICES = {
     "missing": ("none", "deny"),
     "unbounded": ("deny", "allow"),
+    "input_bound": ("bytes", "learned"),
     "on_store_down": ("closed", "open", "lease_only"),
     "week_start": WEEKDAYS,
 }
@@ -48,6 +50,9 @@ class Budget:
         unbounded: what to do with a call whose cost nothing bounds, or whose model has no price: ``deny`` (as is done
             where the budget blocks) or ``allow`` (where it does not).
         ceiling: USD to reserve for such a call instead.
+        input_bound: how the input of a call that has an output limit is bounded before it is sent. ``bytes`` (as is done
+            where the budget blocks): a token a byte, which no tokenizer passes; ``learned`` (where it does not): the
+            most tokens a byte that this provider's model was seen to make of late, and a quarter more.
         missing: what to do with a call that lacks a tag of ``scope``: count it under ``(none)``, or ``deny`` it.
         carry_over: add to a calendar window's limit what was left in the one before it.
         on_store_down: ``closed`` (as is done where the budget blocks): go on with what this process holds until its
@@ -63,8 +68,8 @@ class Budget:
     """
 
     __slots__ = (
-        "alerts", "at", "blocks_at", "carry_over", "ceiling", "first_weekday", "limit", "missing", "name",
-        "on_store_down", "output_ceiling", "per", "run", "scope", "timezone", "unbounded", "where",
+        "alerts", "at", "blocks_at", "carry_over", "ceiling", "first_weekday", "input_bound", "limit",
+        "missing", "name", "on_store_down", "output_ceiling", "per", "run", "scope", "timezone", "unbounded", "where",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own, and a keyword
@@ -81,6 +86,7 @@ class Budget:
         output_ceiling: int | None = None,
         unbounded: Unbounded | None = None,
         ceiling: Amount | None = None,
+        input_bound: InputBound | None = None,
         missing: Missing = "none",
         carry_over: bool = False,
         on_store_down: OnStoreDown | None = None,
@@ -103,6 +109,7 @@ class Budget:
         self.missing = missing
         self.carry_over = carry_over
         self.unbounded: Unbounded = unbounded or ("allow" if self.blocks_at is None else "deny")
+        self.input_bound: InputBound = input_bound or ("learned" if self.blocks_at is None else "bytes")
         self.on_store_down: OnStoreDown = on_store_down or ("open" if self.blocks_at is None else "closed")
         self.timezone = timezone
         self.run = run
@@ -119,8 +126,8 @@ class Budget:
 
     def _check(self, week_start: str, unbounded: Unbounded | None) -> None:
         chosen = {
-            "missing": self.missing, "unbounded": self.unbounded, "on_store_down": self.on_store_down,
-            "week_start": week_start,
+            "missing": self.missing, "unbounded": self.unbounded, "input_bound": self.input_bound,
+            "on_store_down": self.on_store_down, "week_start": week_start,
         }  # fmt: skip
         for key, value in chosen.items():
             if value not in _CHOICES[key]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from outlay.budgets.actions import Action, Block, Cap, Chooser, Downgrade
+from outlay.budgets.actions import Action, Block, Cap, Chooser, Downgrade, Steps
 from outlay.budgets.decision import Ask
 from outlay.budgets.leases import Lease
 from outlay.budgets.refusals import stands
@@ -32,11 +32,18 @@ def course_of(ask: Ask, leases: Sequence[Lease]) -> Course:
         ceiling = lease.plan.budget.output_ceiling
         if ceiling is not None and ask.output_limit is None:
             _apply(course, ask, (Cap(ceiling),), lease)
-        for percent, steps in lease.plan.actions if lease.limit else ():
-            if (lease.spent + lease.held) * 100 >= percent * lease.limit:
-                _apply(course, ask, steps, lease)
-                break
+        steps = reached(lease)
+        if steps is not None:
+            _apply(course, ask, steps, lease)
     return course
+
+
+def reached(lease: Lease) -> Steps | None:
+    """Return what a budget does at the highest threshold that it has reached; None below all of them."""
+    for percent, steps in lease.plan.actions if lease.limit else ():
+        if (lease.spent + lease.held) * 100 >= percent * lease.limit:
+            return steps
+    return None
 
 
 def _apply(course: Course, ask: Ask, steps: Sequence[Action | Chooser], lease: Lease) -> None:

@@ -38,14 +38,18 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     quote: Quote
     output_limit: int | None
     """Tokens that the request itself limits its output to, per choice."""
+    likely: Quote | None = None
+    """What the call costs at most if a byte of its input is no more tokens than in the calls before; None: ``quote``."""
     expected: int | None = None
-    """Pico-USD that the input alone costs at most; None where nothing bounds it or no price is known."""
+    """Pico-USD that the input alone then costs; None where nothing bounds it or no price is known."""
     unbounded: str | None = None
     """Why the body does not bound the cost (``previous_response_id``, ``file input``…); None where it does."""
     can_limit: bool = True
     """Whether an output limit can be written into the request."""
     can_downgrade: bool = True
     """Whether the model can be changed in the request."""
+    unsettled: bool = False
+    """Whether calls wait to be settled, so that more may be held than they did cost."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +73,8 @@ class Gate(Protocol):
     def decide(self, ask: Ask, *, wait: bool = True) -> Decision | None:
         """Reserve what the call may cost in every budget that it falls under, or decide otherwise.
 
-        With ``wait=False`` return None where that takes a trip to the store: asynchronous callers ask again, off the
-        event loop.
+        With ``wait=False`` return None where that takes a trip to the store, or where what is ``unsettled`` may change
+        the decision: callers settle that and ask again, asynchronous ones off the event loop.
         """
 
     def settle(self, held: object, cost: int | None) -> None:

@@ -12,7 +12,7 @@ from outlay.alerts.alert import Alert
 from outlay.budgets.amounts import amounts_of, expected
 from outlay.budgets.budget import Budget
 from outlay.budgets.claims import Claims
-from outlay.budgets.course import Course, course_of
+from outlay.budgets.course import Course, course_of, reached
 from outlay.budgets.decision import Ask, Decision
 from outlay.budgets.journal import Journal
 from outlay.budgets.keeper import Keeper
@@ -93,13 +93,16 @@ class Budgets:
                 return NOTHING
             if not self._acquaint(leases, wait=wait):
                 return None
+            patient = ask.unsettled and not wait
+            if patient and any(map(reached, leases)):
+                return None  # it may turn out that less was spent than is held
             course = course_of(ask, leases)
             if course.blocked is not None:
                 return Decision(refusal=exceeded(course.blocked, 0), marks=course.marks)
             if course.model != ask.model:
                 leases = self._falls_under(ask, course.model)
-            parts, risk, refusal = amounts_of(ask, course, leases, self._learned)
-            reserved = refusal or self._reserve(parts, risk, wait=wait)
+            parts, most, refusal = amounts_of(ask, course, leases, self._learned)
+            reserved = refusal or self._reserve(parts, most, wait=wait)
         except Lacking as error:
             return Decision(refusal=lacking(self.plans, ask, str(error)))
         except ConfigError as error:  # a slice that is over, or not ours
@@ -107,8 +110,10 @@ class Budgets:
         if reserved is None:
             return None
         if isinstance(reserved, BudgetExceeded):
+            if patient:
+                return None
             return Decision(refusal=reserved, marks=course.marks)
-        return self._decided(ask, course, parts, risk)
+        return self._decided(ask, course, parts, most)
 
     def settle(self, held: object, cost: int | None) -> None:
         """Put what the call did cost (pico-USD) in place of what was reserved; None where it is not known."""
@@ -230,9 +235,9 @@ class Budgets:
             return True
         return True
 
-    def _reserve(self, parts: list[tuple[Lease, int]], risk: int, *, wait: bool) -> BudgetExceeded | bool | None:
+    def _reserve(self, parts: list[tuple[Lease, int]], most: int, *, wait: bool) -> BudgetExceeded | bool | None:
         """Reserve all parts or none; return True, a refusal, or None where that takes a trip that must not be made."""
-        short = self._leases.reserve(parts, risk)
+        short = self._leases.reserve(parts, most)
         if not short:
             if self._leases.wanting:
                 self._keeper.wake()
@@ -247,29 +252,29 @@ class Budgets:
             try:
                 self._teller.fetch([(lease, amounts[lease]) for lease in short])
             except StoreDown as error:
-                return self._without_store(parts, risk, str(error))
-            short = self._leases.reserve(parts, risk)
+                return self._without_store(parts, most, str(error))
+            short = self._leases.reserve(parts, most)
             if not short:
                 self._keeper.wake()
                 return True
         return exceeded(short[0], amounts[short[0]])
 
-    def _without_store(self, parts: list[tuple[Lease, int]], risk: int, reason: str) -> BudgetExceeded | bool:
+    def _without_store(self, parts: list[tuple[Lease, int]], most: int, reason: str) -> BudgetExceeded | bool:
         """Do as the budgets say for when their store is down: all of them must let the call pass."""
         for lease, amount in parts:
             policy = lease.plan.budget.on_store_down
             if policy == "open" or lease.covers(amount, late=policy == "lease_only"):
                 continue
             return unreachable(lease, reason)
-        self._leases.reserve(parts, risk, force=True)
+        self._leases.reserve(parts, most, force=True)
         return True
 
-    def _decided(self, ask: Ask, course: Course, parts: list[tuple[Lease, int]], risk: int) -> Decision:
+    def _decided(self, ask: Ask, course: Course, parts: list[tuple[Lease, int]], most: int) -> Decision:
         call = (ask.feature, course.model or "", expected(ask)) if course.output_limit is None else None
         return Decision(
             model=course.model if course.model != ask.model else None,
             output_limit=course.output_limit if course.output_limit != ask.output_limit else None,
-            held=Held(parts, risk, self._leases.generation, call),
+            held=Held(parts, most, self._leases.generation, call),
             marks=course.marks,
         )
 

@@ -85,12 +85,12 @@ class Lease:
 class Held:
     """What one call has reserved: to be settled once, in the process that reserved it."""
 
-    __slots__ = ("call", "done", "generation", "parts", "risk")
+    __slots__ = ("call", "done", "generation", "most", "parts")
 
     def __init__(
-        self, parts: list[tuple[Lease, int]], risk: int, generation: int, call: tuple[str, str, int] | None
+        self, parts: list[tuple[Lease, int]], most: int, generation: int, call: tuple[str, str, int] | None
     ) -> None:
-        self.parts, self.risk, self.generation, self.call = parts, risk, generation, call
+        self.parts, self.most, self.generation, self.call = parts, most, generation, call
         self.done = False
 
 
@@ -109,11 +109,12 @@ class Leases:
         """Whether it was said that the journal can't be written."""
 
     def reserve(
-        self, parts: list[tuple[Lease, int]], risk: int = 0, *, force: bool = False, late: bool = False
+        self, parts: list[tuple[Lease, int]], most: int = 0, *, force: bool = False, late: bool = False
     ) -> list[Lease]:
         """Take all of ``parts`` or none; return the leases that are short of it, none where it was taken.
 
-        ``force`` takes it whatever is there; ``late`` lets a lease be used beyond its end.
+        ``most``: what the call can cost; by what a part is less than that, the limit may be passed. ``force`` takes it
+        whatever is there; ``late`` lets a lease be used beyond its end.
         """
         now = monotonic_ns()
         with self.lock:
@@ -131,7 +132,7 @@ class Leases:
                     self.enter(lease)
                 lease.flight += amount
                 lease.free -= amount
-                lease.risk += risk
+                lease.risk += max(0, most - amount)
                 if lease.memory is not None:
                     lease.memory[lease.place + 1] = lease.flight
                 if lease.free < lease.low and not lease.asked:
@@ -149,7 +150,7 @@ class Leases:
                 lease.total += spent
                 lease.flight -= amount
                 lease.free += amount - spent
-                lease.risk -= held.risk
+                lease.risk -= max(0, held.most - amount)
                 if lease.memory is not None:  # a kill in between counts the call twice, never not at all
                     lease.memory[lease.place] = lease.total
                     lease.memory[lease.place + 1] = lease.flight

@@ -48,10 +48,13 @@ class Plan:
         self._project = project
         self._new = new or budget.per == "run"
         self._window: Window | None = None
+        self._everything = not budget.where and budget.per != "run"
         self._patterns = [(key, _pattern(patterns)) for key, patterns in budget.where.items()]
 
     def covers(self, ask: Ask, model: str | None) -> bool:
         """Return whether a call, sent to ``model``, is this budget's."""
+        if self._everything:
+            return True
         if self.budget.per == "run" and self._run(ask) is None:
             return False
         for key, matches in self._patterns:

@@ -156,6 +156,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of thinking tokens asked for, which the limit includes: it must be above them."""
     reasons: Mapping[str, str] = {}
     """Path → why the body does not bound the cost, where it holds more than null, false or nothing."""
+    each: Paths = ()
+    """Where a batch holds its requests, each of which has the fields that are named here; the first that is there."""
     tools: str = "tools"
     """The list of tools that the model is given."""
     callers: tuple[str, ...] = ()
@@ -181,6 +183,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Output token limits, the first present one binding."""
     in_path: str | None = None
     """Where the path names the model, with what stands before and after it: ``models/*:``."""
+    makers_own: bool = False
+    """Whether the body is written in the way of the model's maker, so that no other maker's model can read it."""
     asked_first: bool = False
     """Whether the model asked for decides the price, before the one that the answer names (Bedrock's profiles)."""
     measures: Mapping[str, str] = {}

@@ -59,6 +59,8 @@ class Line(NamedTuple):
     note: Note
     span: LiveSpan | None
     """The span that the batch was submitted in, or that its output is fetched in where nobody saw the submission."""
+    job: str
+    """What names the batch here, as ``Batches.submitted`` does."""
 
 
 class Batches:
@@ -68,6 +70,15 @@ class Batches:
         self._home = home
         self._notes: Notes = {} if notes is None else notes
         self._spans: dict[str, LiveSpan] = {}
+        self._jobs: dict[str, str] = {}
+        """Key of an output → that of its batch."""
+
+    def submitted(self, exchange: Exchange) -> str | None:
+        """Return what names the batch that an answer says was taken on; None where it says nothing of one."""
+        api, biller = exchange.match.reader.api, exchange.match.provider.name
+        if api.batch is None or exchange.status is None or not 200 <= exchange.status < 300:
+            return None
+        return next((_key(biller, job.id) for job in _jobs(api.batch, _decoded(_body(exchange)))), None)
 
     def lines(self, exchange: Exchange) -> Iterator[Line]:
         """Note what an answer tells of batches, and yield the calls of the output that it is.
@@ -85,6 +96,7 @@ class Batches:
             self._remember(exchange, biller, job)
         lines = _inline(api.batch, document) if jobs else _lines(pieces)
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
+        job = self._jobs.get(_key(biller, source), _key(biller, source))
         for number, line in enumerate(lines):
             reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
             told = _first(api.answer.created, line) if reading is not None else None
@@ -100,7 +112,7 @@ class Batches:
             one.asked = (note.model, None)
             status = _first(api.batch.line_status, line)
             one.status = status if type(status) is int else exchange.status
-            yield Line(one, reading, note, span if note.by is not None else exchange.scope.span)
+            yield Line(one, reading, note, span if note.by is not None else exchange.scope.span, job)
 
     def note_accepted(self, exchange: Exchange, identity: str) -> None:
         """Note a call that was accepted, for whoever asks for its answer, which will not say when it began."""
@@ -118,13 +130,14 @@ class Batches:
             by = self._submitter(exchange) if submitted else None
             note = self._keep(biller, job.id, Note(job.model, job.created, by))
             if submitted and span is not None:
-                self._place(_key(biller, job.id), span)
+                _place(self._spans, _key(biller, job.id), span)
         known = self._spans.get(_key(biller, job.id))
         for output in job.outputs:
             if self._recall(biller, output) is None:
                 self._keep(biller, output, note)
+            _place(self._jobs, _key(biller, output), _key(biller, job.id))
             if known is not None:
-                self._place(_key(biller, output), known)
+                _place(self._spans, _key(biller, output), known)
 
     def _submitter(self, exchange: Exchange) -> Submitter:
         home, span = self._home, exchange.scope.span
@@ -143,10 +156,12 @@ class Batches:
         self._notes.setdefault(_key(biller, identity), msgspec.json.encode(note))
         return note
 
-    def _place(self, key: str, span: LiveSpan) -> None:
-        if len(self._spans) >= SPANS:
-            self._spans.clear()
-        self._spans[key] = span
+
+
+def _place(remembered: dict[str, Any], key: str, value: Any) -> None:
+    if len(remembered) >= SPANS:
+        remembered.clear()
+    remembered[key] = value
 
 
 class _Job(NamedTuple):

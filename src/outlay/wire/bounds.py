@@ -1,20 +1,25 @@
 """How much a request can cost at most, by what its body says: tokens of input, tokens of output, or why nothing does.
 
 No tokenizer that models are sold with makes more than one token of a byte of text, so the bytes of a body bound the
-tokens of its input, whatever the model. What a provider puts around them is bounded by ``AROUND``.
+tokens of its input, whatever the model. Names, quotes and braces are counted with the text: they pay for the special
+tokens that a provider puts around each message (``{"role":"user","content":""},`` has 29 bytes, ChatML 7 tokens), and a
+text is never shorter when it is escaped. What comes once a call, whatever it says, is bounded by ``AROUND``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from outlay.wire.api import Bounds, Request
 from outlay.wire.attachments import AUDIO_BYTES_PER_TOKEN, NOTHING, SIGNS, Attached, attached
+from outlay.wire.gist import CUT, gist
 from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.request import TEXT
 
 AROUND = 128
 """Tokens of a chat's template and of a system prompt of the provider's own, over what its JSON takes."""
@@ -22,9 +27,10 @@ AROUND = 128
 AROUND_TOOLS = 1024
 """Tokens of the instructions that come with tools (Anthropic adds up to 804, and up to 735 for a tool of its own)."""
 
-Known = tuple[tuple[str, int], ...]
-"""Patterns of models, each with a number."""
+KEPT, KEPT_BYTES = 256, 4096
+"""Requests that are remembered but for their texts, and the bytes that one of them may then have."""
 
+KEPT_THERE = "its requests are in a file that the provider keeps"
 NO_BODY = "its body can't be read"
 
 
@@ -36,6 +42,8 @@ class Asked(msgspec.Struct, kw_only=True):
     added: int = 0
     """Tokens that the provider puts around them."""
     attached: Attached
+    model: str | None = None
+    tier: str | None = None
     limit: int | None = None
     """Output tokens per answer."""
     answers: int = 1
@@ -49,6 +57,10 @@ class Asked(msgspec.Struct, kw_only=True):
     """Where the request names its limit."""
     without: frozenset[str] = frozenset()
     """Usage classes of which there can be none."""
+    parts: tuple[Asked, ...] = ()
+    """The requests of a batch, each for itself."""
+    ceilings: dict[tuple[str, str | None, str | None], Any] = {}
+    """(provider, model, region) → the dearest price of such a request: shared by all that ask for the same."""
 
 
 class BoundsReader:
@@ -56,14 +68,14 @@ class BoundsReader:
 
     def __init__(self, table: Request) -> None:
         bounds = self.table = table.bounds or Bounds()
-        self.bounded = table.bounds is not None
+        self.bounded, self._writes = table.bounds is not None, bounds.writes
         self._limits, self._reasons = table.limits, tuple(bounds.reasons.items())
         self._terms = tuple(bounds.terms)
-        self._images, self._longest = tuple(bounds.images.items()), tuple(bounds.longest.items())
+        self._images, self._longest = _Known(bounds.images), _Known(bounds.longest)
         self._prompts = () if bounds.prompts is None else (bounds.prompts,)
         groups = (
             table.limits, bounds.choices, bounds.thinking, tuple(bounds.reasons), tuple(bounds.terms.values()),
-            self._prompts, (bounds.tools,),
+            self._prompts, (bounds.tools,), (table.model, table.tier or "tier"),
         )  # fmt: skip
         self._sizes = [len(group) for group in groups]
         self._fields = Fields(tuple(path for group in groups for path in group), raw=(bounds.tools,))
@@ -72,18 +84,56 @@ class BoundsReader:
         """Usage classes of which there are none where a body is all text."""
         self._sought = [(name, text) for name, text in texts.items() if name not in self._without]
         self._signs = [(name, texts[name]) for name in self._without]
+        self._known: dict[bytes, Asked] = {}
+        self._each = Fields(bounds.each, raw=bounds.each) if bounds.each else None
 
     def read(self, body: bytes | None) -> Asked:
         """Return what a request asks for; of one that can't be read, that nothing bounds it."""
-        values = self._fields.read(body) if body else None
-        if body is None or values is None or not self.bounded:
+        if not body or not self.bounded:
             return Asked(attached=Attached(), unbounded=NO_BODY if self.bounded else "nothing in its format bounds it")
-        limits, choices, thinking, reasons, terms, prompts, (tools,) = self._groups(values)
-        found = attached(body)
+        return self._one(body) if self._each is None else self._batch(body, self._each)
+
+    def _batch(self, body: bytes, each: Fields) -> Asked:
+        """Return what a batch asks for: what its requests do, or, where these are elsewhere, what nothing bounds."""
+        found = next((listed for listed in each.read(body) or () if listed), ())
+        parts = tuple(self._one(bytes(one)) for one in found)
+        why = next((part.unbounded for part in parts if part.unbounded), None if parts else KEPT_THERE)
+        return Asked(attached=Attached(), parts=parts, unbounded=why, model=parts[0].model if parts else None)
+
+    def _one(self, body: bytes) -> Asked:
+        short = gist(body)
+        known = self._known.get(short)
+        if known is None:
+            known = self._look(short, body)
+        asked = copy(known)
+        if asked.attached is NOTHING:
+            asked.text = len(body)
+        return asked
+
+    def _look(self, short: bytes, body: bytes) -> Asked:
+        """Read a request that was not seen before; remember one that is all text, for those that differ in it alone."""
+        if SIGNS.search(short) is not None:
+            return self._read(body, attached(body))
+        asked = self._read(short, NOTHING)
+        if short is not body and (asked.unbounded == NO_BODY or asked.model == CUT):
+            return self._read(body, NOTHING)
+        if len(short) <= KEPT_BYTES:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            self._known[short] = asked
+        return asked
+
+    def _read(self, body: bytes, found: Attached) -> Asked:
+        values = self._fields.read(body)
+        if values is None:
+            return Asked(attached=Attached(), unbounded=NO_BODY)
+        limits, choices, thinking, reasons, terms, prompts, (tools,), (model, tier) = self._groups(values)
         asked = Asked(
             text=len(body) - found.data,
             added=AROUND,
             attached=found,
+            model=model[:TEXT] if isinstance(model, str) else None,
+            tier=tier[:TEXT] if isinstance(tier, str) else None,
             limit=max(filter(_counts, limits), default=None),
             answers=max(filter(_counts, choices), default=1) * _prompts(prompts),
             thinking=max(filter(_counts, thinking), default=0),
@@ -103,12 +153,16 @@ class BoundsReader:
             return frozenset(missing + [name for name, text in self._signs if body.find(text) < 0])
         return self._without.union(missing) if missing else self._without
 
-    def tokens(self, asked: Asked, model: str | None) -> int | None:
-        """Return the input tokens at most; None for pictures where nothing is known of how the model bills them."""
+    def tokens(self, asked: Asked, model: str | None, ratio: float | None = None) -> int | None:
+        """Return the input tokens at most; None for pictures where nothing is known of how the model bills them.
+
+        With a ``ratio`` that many tokens are made of a byte of text, in place of one.
+        """
         found = asked.attached
-        tokens = asked.text + asked.added + found.sound // AUDIO_BYTES_PER_TOKEN
+        text = asked.text if ratio is None else min(asked.text, int(asked.text * ratio) + 1)
+        tokens = text + asked.added + found.sound // AUDIO_BYTES_PER_TOKEN
         if found.pictures:
-            each = _of(self._images, model)
+            each = self._images.of(model)
             if each is None:
                 return None
             tokens += found.pictures * each
@@ -119,10 +173,14 @@ class BoundsReader:
 
         None where neither the request nor what is known of the model limits them.
         """
-        if not self.table.writes:
+        if not self._writes:
             return 0
-        limits = [most for most in (asked.limit, limit, _of(self._longest, model)) if most is not None]
-        return min(limits) * asked.answers if limits else None
+        most = self._longest.of(model)
+        if asked.limit is not None and (most is None or asked.limit < most):
+            most = asked.limit
+        if limit is not None and (most is None or limit < most):
+            most = limit
+        return None if most is None else most * asked.answers
 
     def _groups(self, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Return the values in the groups in which they were asked for."""
@@ -155,10 +213,24 @@ class BoundsReader:
 _tools = msgspec.json.Decoder(list[dict[str, Any]])
 
 
-@lru_cache(maxsize=1024)
-def _of(known: Known, model: str | None) -> int | None:
-    """Return what is known of a model, by the first pattern that it matches."""
-    return next((number for pattern, number in known if fnmatchcase(model or "", pattern)), None)
+class _Known:
+    """What is known of models, by the first pattern that one matches."""
+
+    def __init__(self, numbers: Mapping[str, int]) -> None:
+        self._numbers = numbers
+        self._found: dict[str | None, int | None] = {}
+
+    def of(self, model: str | None) -> int | None:
+        """Return the number of a model; None where nothing is known of it."""
+        try:
+            return self._found[model]
+        except KeyError:
+            if len(self._found) >= KEPT:
+                self._found.clear()
+            name = model or ""
+            found = next((number for pattern, number in self._numbers.items() if fnmatchcase(name, pattern)), None)
+            self._found[model] = found
+            return found
 
 
 def _counts(value: Any) -> bool:

@@ -94,10 +94,12 @@ class Exchange(msgspec.Struct, eq=False):
     """Where there are budgets: a transport asks them before it sends (``permit``)."""
     changed: bytes | None = None
     """The body as a budget has it sent, asked for nothing."""
+    moved_to: str | None = None
+    """The path to send to instead: a budget wants the model that this one names."""
     refusal: Exception | None = None
     """What a budget has raised instead of sending."""
-    at_once: bool = False
-    """Whether the call is settled before it returns: a budget holds money for it until then."""
+    budgeted: bool = False
+    """Whether a budget holds money for the call until it is settled."""
     filter: UsageFilter | Recoder | None = None
     status: int | None = None
     request_id: str | None = None

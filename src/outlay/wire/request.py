@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from outlay.records import Quantity
 from outlay.wire.api import Request
@@ -22,6 +22,11 @@ SHORT = 400
 
 TEXT = 256
 """Characters that are kept of a name."""
+
+_DEPLOYMENT = re.compile("/deployments/([^/]+)/")
+
+_REGIONS = frozenset(("us", "us-gov", "eu", "apac", "jp", "au", "ca", "sa", "global"))
+"""What the names of Bedrock's cross-region profiles begin with, before the maker's."""
 
 _FORM = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]+)\r\n--')
 """The field of a form (RFC 7578) that names the model."""
@@ -88,12 +93,26 @@ class RequestReader:
     def asked(self, body: bytes | None, path: str) -> tuple[str | None, str | None]:
         """Return (model, tier) as asked for, by the path where that names the model."""
         model, tier = self.model(body)
+        return self.model_in(path) or model, tier
+
+    def model_in(self, path: str) -> str | None:
+        """Return the model that a path names, if it names one."""
         found = self._in_path.search(path) if self._in_path is not None else None
-        return (model if found is None else unquote(found[1])[:TEXT]), tier
+        return None if found is None else unquote(found[1])[:TEXT]
 
     def decides(self, path: str) -> bool:
         """Return whether the body names the model that answers, and not the path: Azure's deployments are there."""
         return "/deployments/" not in path and (self._in_path is None or self._in_path.search(path) is None)
+
+    def moved(self, path: str, model: str) -> str | None:
+        """Return the path that names another model; None where this request's body is not for every maker's.
+
+        Of an Azure deployment the name is the user's own, and so is that of the other.
+        """
+        found = _DEPLOYMENT.search(path) if self._in_path is None else self._in_path.search(path)
+        if found is None or (self.table.makers_own and _maker(unquote(found[1])) != _maker(model)):
+            return None
+        return f"{path[: found.start(1)]}{quote(model, safe='@')}{path[found.end(1) :]}"
 
     def measured(self, body: bytes | None) -> dict[str, Quantity] | None:
         """Return what a request is billed by itself, whatever the answer is; None where that can't be told."""
@@ -131,6 +150,15 @@ class RequestReader:
     def _choices(self, body: bytes | None) -> int:
         asked = (self._fields.read(body) if body else None) or (None, None, None)
         return asked[2] if type(asked[2]) is int and asked[2] > 0 else 1
+
+
+def _maker(model: str) -> str | None:
+    """Return whose model it is, by a name of Bedrock's; None where that does not tell: a profile of one's own."""
+    parts = model.rpartition("/")[2].split(".")
+    if model.startswith("arn:") and "foundation-model/" not in model and "inference-profile/" not in model:
+        return None
+    named = parts[1:] if parts[0] in _REGIONS else parts
+    return named[0] if len(named) > 1 else None
 
 
 def _text(value: Any) -> str | None:

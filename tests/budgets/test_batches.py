@@ -1,0 +1,117 @@
+"""A batch is asked about when it is submitted, and counted once, when its output is fetched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import outlay
+import outlay.testing
+from outlay.errors import BudgetExceeded
+from outlay.loopback import Behaviour
+from tests.budgets.double import CountingGate, gated
+from tests.conformance import batch_shapes
+from tests.conformance.batch_shapes import Job
+from tests.conformance.gemini_batches import GEMINI_JOBS
+from tests.conformance.runs import address
+
+JOBS = batch_shapes.JOBS | GEMINI_JOBS
+INLINE = {name: job for name, job in JOBS.items() if name.startswith(("anthropic", "gemini"))}
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # google-genai leaves a client to the collector
+    pytest.mark.filterwarnings("ignore:batches.create_embeddings"),
+]
+
+
+def metered(job: Job, host: Any, **budget: Any) -> Any:
+    """Meter under a budget that blocks."""
+    given = outlay.Budget("strict", limit=1, block=True, **budget)
+    return outlay.testing.ledger(hosts={address(host): job.provider}, budgets=(given,))
+
+
+@pytest.mark.parametrize("name", [name for name in JOBS if name not in INLINE])
+def test_a_batch_whose_requests_are_in_a_file_follows_the_budgets_policy(name: str) -> None:
+    """Nothing in its submission bounds it: it is refused, unless the budget has a ceiling for it, or allows it."""
+    job = JOBS[name]
+    with job.host() as host:
+        with metered(job, host) as ledger, pytest.raises(BudgetExceeded, match="file that the provider keeps"):
+            job.submit(host)
+        assert host.requests == []
+        assert [(call.outcome, call.error_type, call.cost.amount) for call in ledger.calls] == [
+            ("error", "budget_exceeded", 0)
+        ]
+        for policy in ({"ceiling": "0.50"}, {"unbounded": "allow"}):
+            with metered(job, host, **policy) as ledger:
+                job.submit(host)
+                assert ledger.calls == []
+        assert len(host.requests) == 2
+
+
+@pytest.mark.parametrize("name", INLINE)
+def test_a_batch_that_holds_its_requests_is_bounded_by_them(name: str) -> None:
+    """Each by its own model, text and limit; it is not rewritten."""
+    job, gate = JOBS[name], CountingGate()
+    with job.host() as host, gated(gate, host, job.provider):
+        job.submit(host)
+        ask = gate.only
+        assert ask.unbounded is None
+        assert (ask.quote() or 0) > 0
+        assert (ask.can_limit, ask.can_downgrade) == (False, False)
+
+
+def test_requests_of_a_batch_are_added_up() -> None:
+    """Twice the requests may cost twice as much."""
+    import anthropic
+
+    job, gate = JOBS["anthropic"], CountingGate()
+    asked: Any = {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "What?"}]}
+    with job.host() as host, gated(gate, host, job.provider):
+        with anthropic.Anthropic(api_key="none", base_url=host.url, max_retries=0) as client:
+            for count in (1, 2):
+                batch_shapes._batches(client).create(  # noqa: SLF001 - where this SDK has them
+                    requests=[{"custom_id": f"mine-{number}", "params": asked} for number in range(count)]
+                )
+    one, two = (ask.quote() for ask in gate.asks)
+    assert one
+    assert two == 2 * one
+
+
+@pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+def test_what_a_batch_may_cost_is_held_until_its_output_is_counted(job: Job) -> None:
+    """Fetched twice, it is counted once."""
+    gate = CountingGate()
+    with job.host() as host, gated(gate, host, job.provider) as ledger:
+        job.submit(host)
+        assert (len(gate.held), gate.settled) == (1, [])
+        for _ in range(2):
+            job.fetch(host)
+            ledger.settle()
+        assert (gate.held, gate.settled) == ({}, [0])
+        assert gate.counted == sum(call.cost.amount or 0 for call in ledger.calls)
+
+
+def test_a_batch_that_was_not_taken_on_costs_nothing() -> None:
+    """Nor does one whose output some other process fetches: that one counts it."""
+    job = JOBS["openai"]
+    for steps, settled in ((("500",), [0]), ((), [0])):
+        gate = CountingGate()
+        with job.host() as host:
+            host.script(*steps)
+            with gated(gate, host, job.provider):
+                try:
+                    job.submit(host)
+                except Exception as error:  # noqa: BLE001 - the SDK's own
+                    assert steps, error
+        assert (gate.held, gate.settled) == ({}, settled)
+
+
+def test_a_batch_of_which_nobody_knows_whether_it_was_taken_on_stays_spent() -> None:
+    """As any call whose answer never came."""
+    job, gate = JOBS["openai"], CountingGate()
+    with job.host() as host:
+        host.script(Behaviour(cut_at=0))
+        with gated(gate, host, job.provider), pytest.raises(Exception, match="onnection"):
+            job.submit(host)
+    assert (gate.held, gate.settled) == ({}, [None])
