@@ -89,7 +89,7 @@ class Meter:
         notes = self._home.notes
         scope = scope_with(notes) if notes else context.scope()
         exchange = Exchange(
-            transport, match, host, path, body, scope, self.settle, f"{getrandbits(64):016x}", time_ns(),
+            transport, match, host, path, body, scope, self.settle, getrandbits(64).to_bytes(8).hex(), time_ns(),
             perf_counter_ns(), send,
         )  # fmt: skip
         OPEN[id(exchange)] = exchange
@@ -104,7 +104,7 @@ class Meter:
         if last_failure() is not None:
             link(exchange)
         if self._asking is not None and (
-            streams or (body is not None and len(body) <= SMALL and body.find(b'"stream"') >= 0)
+            streams or (body is not None and len(body) <= SMALL and body.rfind(b'"stream"') >= 0)
         ):
             self._asking.ask(exchange)
         spool = self._spool

@@ -53,7 +53,7 @@ class Recorder:
         if span is not None and span.tally:
             place: tuple[str, str | None] = span.trace_id, span.id
         else:
-            place = exchange.trace or (f"{getrandbits(128):032x}", None)
+            place = exchange.trace or (getrandbits(128).to_bytes(16).hex(), None)
         return Call(
             id=background_id(biller, reading.id) if reading.background and reading.id else exchange.id,
             trace_id=place[0],

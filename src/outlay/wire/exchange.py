@@ -19,6 +19,7 @@ from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.framing import is_sse, is_stream
 from outlay.wire.parts import Journal, Policy, Source
+from outlay.wire.reading import Reading
 from outlay.wire.recognise import Match
 
 MANY = 8192
@@ -112,6 +113,8 @@ class Exchange(msgspec.Struct, eq=False):
     """What the transport's protocol calls the failure, where the exception's class does not tell."""
     events: bool = False
     """Whether the answer is a stream of events."""
+    reading: Reading | None = None
+    """What a stream has said, of which nothing else was kept; its usage is not counted yet."""
     encoding: str = ""
     """The answer's content encoding; empty where what we hold of it is decoded."""
     first: int = 0
