@@ -1,9 +1,9 @@
 """The way of one call, from the moment it is recognised to the moment its record is kept.
 
 ``begin`` runs before a byte leaves; then, where there are budgets, their ``policy`` decides. ``settle`` runs when the
-answer is whole or given up, on the caller's thread: stores to memory, and for a stream one write at its end. A plain
-answer is only noted there, where a kill can't reach it. Reading and pricing it is left to the worker, which finds the
-caches warm, or to whoever asks before it what was spent. Where a budget holds money for a call it is read at once.
+answer is whole or given up, on the caller's thread: an answer as usual is only noted there, by stores to memory, where
+a kill can't reach it. Reading and pricing it is left to the worker, which finds the caches warm, or to whoever asks
+before it what was spent. Any other is read at once, and written by one write; so is one that a budget holds money for.
 """
 
 from __future__ import annotations
@@ -119,14 +119,19 @@ class Meter:
 
     @guarded("settling a call")
     def settle(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> None:
-        """Note a plain answer, for the worker to read; read any other now, and one that a budget holds money for."""
+        """Note an answer as usual, for the worker; read any other now, and one that a budget holds money for."""
         worker = self._worker
         if exchange.at_once and self._policy is not None:
             try:
                 self._policy.settle(exchange, self._read(exchange, outcome, error))
             finally:
                 self._policy.lose(exchange)
-        elif worker is not None and exchange.status == 200 and not exchange.noted and note(exchange, self._home):
+        elif (
+            worker is not None
+            and exchange.status == 200
+            and not (exchange.noted or exchange.late)
+            and note(exchange, self._home)
+        ):
             if last_failure() is not None:
                 forget()
             exchange.keep = self.keep_settled

@@ -63,6 +63,20 @@ def test_a_note_of_a_stream_holds_no_content(split: int, host: ModelHost, later:
         WAITING.put(exchange)
 
 
+def test_a_stream_that_only_a_collection_saw_the_end_of_is_settled_in_one_round(
+    host: ModelHost, later: Later, client: httpx.Client
+) -> None:
+    """Whoever asks what was spent reads it then: to note it for a next round would leave it out."""
+    with client.stream("POST", f"{host.url}/v1/chat/completions", json={**CHAT, "stream": True}) as response:
+        pieces = response.iter_raw()
+        while b"[DONE]" not in next(pieces):
+            pass
+        del pieces
+        settle_waiting()
+        (call,) = later.calls
+    assert (call.outcome, call.cost.status) == ("ok", "priced")
+
+
 @pytest.mark.parametrize("steps", ["ok", f"text={'x' * 20_000}"])
 @pytest.mark.parametrize("words", [1, 20_000])
 def test_a_large_request_or_answer_is_not_held(

@@ -126,6 +126,8 @@ class Exchange(msgspec.Struct, eq=False):
     """Keeps what was settled of those that were noted."""
     noted: bool = False
     """Whether the journal holds what was answered: then the worker settles it."""
+    late: bool = False
+    """Whether only who settles it now sees its end: to note it for the next round would leave it out of this one."""
     sent: bool = True
     """Whether the request may have reached the provider."""
     trace: tuple[str, str | None] | None = None
@@ -216,6 +218,7 @@ def settle_waiting() -> None:
             if exchange.noted:
                 exchange.settle(exchange, "ok", None)
             else:
+                exchange.late = True
                 exchange.finish("abandoned")
             if exchange.keep is not None:
                 keeping.add(exchange.keep)
