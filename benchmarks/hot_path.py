@@ -39,7 +39,8 @@ HERE = {
     "outlay.wire.filtering:UsageFilter.feed": "filter chunks",
     "outlay.wire.exchange:Exchange.finish": "finish",
     "outlay.meter:note": "note",
-    "outlay.wire.reader:Reader.reduced": "note: reduce the answer",
+    "outlay.wire.noted:reduced": "note: reduce the answer",
+    "outlay.wire.noted:last_words": "note: read a stream's edges",
     "outlay.wire.request:RequestReader.named": "note: the request's model",
     "outlay.ledger.inflight:Journal.note": "journal: note",
 }

@@ -12,12 +12,12 @@ getrandbits = _random.getrandbits
 
 def span_id() -> str:
     """Return 16 hex digits."""
-    return f"{_random.getrandbits(64):016x}"
+    return getrandbits(64).to_bytes(8).hex()
 
 
 def trace_id() -> str:
     """Return 32 hex digits."""
-    return f"{_random.getrandbits(128):032x}"
+    return getrandbits(128).to_bytes(16).hex()
 
 
 if hasattr(os, "register_at_fork"):

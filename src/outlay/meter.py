@@ -1,9 +1,10 @@
 """The way of one call, from the moment it is recognised to the moment its record is kept.
 
 ``begin`` runs before a byte leaves; then, where there are budgets, their ``policy`` decides. ``settle`` runs when the
-answer is whole or given up, on the caller's thread: stores to memory, and for a stream one write at its end. A plain
-answer is only noted there, where a kill can't reach it. Reading and pricing it is left to the worker, which finds the
-caches warm, or to whoever asks before it what was spent: a budget does before it acts by what it holds.
+answer is whole or given up, on the caller's thread: an answer as usual is only noted there, by stores to memory, where
+a kill can't reach it. Reading and pricing it is left to the worker, which finds the caches warm, or to whoever asks
+before it what was spent: a budget does before it acts by what it holds. Any other is read at once, and written by one
+write.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Meter:
         notes = self._home.notes
         scope = scope_with(notes) if notes else context.scope()
         exchange = Exchange(
-            transport, match, host, path, body, scope, self.settle, f"{getrandbits(64):016x}", time_ns(),
+            transport, match, host, path, body, scope, self.settle, getrandbits(64).to_bytes(8).hex(), time_ns(),
             perf_counter_ns(), send,
         )  # fmt: skip
         OPEN[id(exchange)] = exchange
@@ -106,7 +107,7 @@ class Meter:
         if last_failure() is not None:
             link(exchange)
         if self._asking is not None and (
-            streams or (body is not None and len(body) <= SMALL and body.find(b'"stream"') >= 0)
+            streams or (body is not None and len(body) <= SMALL and body.rfind(b'"stream"') >= 0)
         ):
             self._asking.ask(exchange)
         spool = self._spool
@@ -121,13 +122,18 @@ class Meter:
 
     @guarded("settling a call")
     def settle(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> None:
-        """Note a plain answer, for the worker to read, or for who asks before it what was spent; read any other now.
+        """Note an answer as usual, for the worker to read, or for who asks before what was spent; read any other now.
 
         What a budget holds for a noted one it holds until then. It is never less than what the call did cost, and the
         budget asks for the figures itself before it does anything by what is held.
         """
         worker = self._worker
-        if worker is not None and exchange.status == 200 and not exchange.noted and note(exchange, self._home):
+        if (
+            worker is not None
+            and exchange.status == 200
+            and not (exchange.noted or exchange.late)
+            and note(exchange, self._home)
+        ):
             if last_failure() is not None:
                 forget()
             exchange.keep = self.keep_settled

@@ -187,9 +187,9 @@ class Policy:
                 if len(self._pending) > PENDING:
                     self._forget(next(iter(self._pending)))
             return
-        found = self._give_up(exchange.id, 0 if call is None else charged(call))
-        if found is not None and call is not None:
-            self._learn(call, found)
+        asked = self._give_up(exchange.id, 0 if call is None else charged(call))
+        if asked is not None and call is not None:
+            self._learn(call, asked)
 
     def _learn(self, call: Call, asked: Asked) -> None:
         """Learn how many tokens the bytes of a request were, where there was nothing else in it."""
@@ -308,7 +308,9 @@ class Quoting:
         kind = biller, model, terms.get("region")
         ceiling: Ceiling | None = asked.ceilings.get(kind)
         if ceiling is None or not ceiling.start <= at < ceiling.end:
-            ceiling = self._prices.ceiling(biller, (model,), at=at, terms={**terms, **asked.terms}, without=asked.without)
+            ceiling = self._prices.ceiling(
+                biller, (model,), at=at, terms={**terms, **asked.terms}, without=asked.without
+            )
             asked.ceilings[kind] = ceiling
         return ceiling.amount(tokens, output)
 

@@ -57,7 +57,7 @@ class Recorder:
         if span is not None and span.tally:
             place: tuple[str, str | None] = span.trace_id, span.id
         else:
-            place = exchange.trace or (f"{getrandbits(128):032x}", None)
+            place = exchange.trace or (getrandbits(128).to_bytes(16).hex(), None)
         run = span is not None or exchange.trace is not None
         request_digest, tools_digest = digests(exchange, reading, home.secret, place[0]) if run else NONE
         return Call(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import httpx
 import pytest
 
 from outlay import app, context, integration, plugins
 from outlay.context import Home
+from outlay.ledger.inflight import Journal, read_open
 from outlay.loopback import ModelHost
 from outlay.meter import Meter
 from outlay.pricing import Prices
@@ -84,3 +87,60 @@ def metered() -> Iterator[Metered]:
         app.patcher().uninstall()
         integration.meter.put(meter)
         context.home = before
+
+
+class Worker:
+    """A worker that only counts how often it was woken."""
+
+    due = 0
+    woken = 0
+
+    def wake(self) -> None:
+        """Count."""
+        self.due = 2**63
+        self.woken += 1
+
+
+class Later:
+    """A meter that notes plain answers, its journal and what it keeps."""
+
+    def __init__(self, metered: Metered, folder: Path) -> None:
+        self.journal = Journal(folder, 1)
+        self.in_use: Journal | None = self.journal
+        self.worker = Worker()
+        self.home = metered.home
+        self.kept = metered.kept
+        self.meter = Meter(metered.recogniser, lambda: PRICES, self.home, self, worker=self.worker)
+
+    @property
+    def calls(self) -> list[Call]:
+        """Return what was kept."""
+        return [record for record in self.kept if isinstance(record, Call)]
+
+    def revived(self) -> list[Call]:
+        """Return what another process would make of the journal, were this one killed now."""
+        return list(read_open(self.written(), 2, self.meter.revive))
+
+    def written(self) -> bytes:
+        """Return the journal's bytes."""
+        return self.journal.path.read_bytes()
+
+
+@pytest.fixture
+def later(metered: Metered, tmp_path: Path) -> Iterator[Later]:
+    """Note what the patched clients get, in place of reading it at once."""
+    made = Later(metered, tmp_path)
+    integration.meter.put(made.meter)
+    try:
+        yield made
+        settle_waiting()
+    finally:
+        integration.meter.put(metered.meter)
+        made.journal.close()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    """Give a client without TLS: making that takes 20 ms."""
+    with httpx.Client(verify=False, trust_env=False, timeout=60) as made:
+        yield made

@@ -1,100 +1,22 @@
-"""A plain answer is noted when it comes, and read later: by the worker, or by who adopts a dead process's journal."""
+"""An answer is noted when it is there, and read later: by the worker, or by who adopts a dead process's journal."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from outlay import context, integration
 from outlay.context import LiveSpan
-from outlay.ledger.inflight import BYTES, LONGEST_NOTE, SLOTS, Journal, read_open
+from outlay.ledger.inflight import BYTES, LONGEST_NOTE, SLOTS, read_open
 from outlay.loopback import ModelHost
-from outlay.meter import Meter
 from outlay.records import Call
 from outlay.track import tags
 from outlay.wire.exchange import WAITING, settle_waiting
+from tests.wire.asked import ASKED, ask, same
 from tests.wire.clients import CHAT
-from tests.wire.conftest import PRICES, Metered
-
-ASKED: dict[str, tuple[str, dict[str, Any]]] = {
-    "chat": ("/v1/chat/completions", CHAT),
-    "completion": ("/v1/completions", {"model": "gpt-3.5-turbo-instruct", "prompt": "one two three"}),
-    "response": ("/v1/responses", {"model": "gpt-4o-mini", "input": "one two three"}),
-    "embeddings": ("/v1/embeddings", {"model": "text-embedding-3-small", "input": "one two three"}),
-    "message": ("/v1/messages", {"model": "claude-sonnet-4-5", "max_tokens": 99, "messages": CHAT["messages"]}),
-}
-
-
-class Worker:
-    """A worker that only counts how often it was woken."""
-
-    due = 0
-    woken = 0
-
-    def wake(self) -> None:
-        """Count."""
-        self.due = 2**63
-        self.woken += 1
-
-
-class Later:
-    """A meter that notes plain answers, its journal and what it keeps."""
-
-    def __init__(self, metered: Metered, folder: Path) -> None:
-        self.journal = Journal(folder, 1)
-        self.in_use: Journal | None = self.journal
-        self.worker = Worker()
-        self.home = metered.home
-        self.kept = metered.kept
-        self.meter = Meter(metered.recogniser, lambda: PRICES, self.home, self, worker=self.worker)
-
-    def revived(self) -> list[Call]:
-        """Return what another process would make of the journal, were this one killed now."""
-        return list(read_open(self.written(), 2, self.meter.revive))
-
-    def written(self) -> bytes:
-        """Return the journal's bytes."""
-        return self.journal.path.read_bytes()
-
-
-@pytest.fixture
-def later(metered: Metered, tmp_path: Path) -> Iterator[Later]:
-    """Note what the patched clients get, in place of reading it at once."""
-    made = Later(metered, tmp_path)
-    integration.meter.put(made.meter)
-    try:
-        yield made
-        settle_waiting()
-    finally:
-        integration.meter.put(metered.meter)
-        made.journal.close()
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    """Give a client without TLS: making that takes 20 ms."""
-    with httpx.Client(verify=False, trust_env=False, timeout=60) as made:
-        yield made
-
-
-def ask(client: httpx.Client, host: ModelHost, asked: str, steps: str = "ok") -> None:
-    """Call once."""
-    path, body = ASKED[asked]
-    client.post(host.url + path, json=body, headers={"x-loopback": steps})
-
-
-def same(call: Call) -> dict[str, Any]:
-    """Return what two records of the same exchange have in common, whoever reads it and when."""
-    fields = msgspec.structs.asdict(call)
-    for name in ("id", "trace_id", "start", "end", "response_id", "request_id"):
-        fields.pop(name)
-    return fields | {"raw_usage": bytes(call.raw_usage)}
+from tests.wire.conftest import Later, Metered
 
 
 @pytest.mark.parametrize("steps", ["ok", "cache_read=100+reasoning=7", "text=Hello there"])
@@ -149,7 +71,12 @@ def test_a_note_is_wiped_when_its_call_is_kept(host: ModelHost, later: Later, cl
     assert b"u-42" not in later.written()
 
 
-@pytest.mark.parametrize("steps", ["usage=missing", "usage=null", "429", "500", f"text={'x' * 20_000}"])
+LARGE = f"text={'x' * 20_000}"
+
+
+@pytest.mark.parametrize(
+    "steps", ["usage=missing", "usage=null", "429", "500", f"{LARGE}+usage=negative", f"{LARGE}+usage=missing"]
+)
 def test_an_unusual_answer_is_read_at_once(steps: str, host: ModelHost, later: Later, client: httpx.Client) -> None:
     """What is not as it usually is needs its content to be judged, or the caller's context; a long one needs memory."""
     ask(client, host, "chat", steps)

@@ -289,3 +289,15 @@ def test_a_huge_object_is_read_like_any() -> None:
     """What is unknown in it costs a scan and nothing more."""
     said = {"noise": [{"prompt_tokens": n} for n in range(5000)], "prompt_tokens": 3, "completion_tokens": 4}
     assert CHAT.read(json.dumps(said).encode()) == ({"input": 3, "output": 4}, 0, True)
+
+
+@pytest.mark.parametrize("api", sorted(TABLES))
+@given(data=st.data())
+def test_a_usage_that_is_certain_can_be_counted(api: str, data: st.DataObject) -> None:
+    """What else was said need not be held to estimate from; numbers as they usually are make it certain."""
+    raw = written(data.draw(usages(api, COUNTS | ODD)))
+    if READERS[api].certain(raw):
+        assert READERS[api].read(raw) is not None
+    said = data.draw(usages(api, COUNTS))
+    first = TABLES[api].totals[0].path
+    assert READERS[api].certain(written({**said, first: 5}))

@@ -15,30 +15,29 @@ if TYPE_CHECKING:
 
 def _send(module: Any, wrapped: Any) -> Any:
     @functools.wraps(wrapped)
-    def send(client: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = _open(module, args, kwargs)
+    def send(client: Any, request: Any, **options: Any) -> Any:
+        exchange = _open(module, request, options)
         if exchange is None:
-            return wrapped(client, *args, **kwargs)
+            return wrapped(client, request, **options)
         if exchange.policy is not None:
             from outlay.integration import permit  # where there are budgets
 
-            refusal = permit(exchange, fixed=_fixed(args, kwargs))
+            refusal = permit(exchange, fixed=_fixed(request))
             if refusal is not None:
-                return _refuse(module, refusal, args, kwargs)
-        asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
+                return _refuse(module, refusal, request)
+        sent = request if exchange.rewritten is None else _rewritten(module, exchange, request) or request
         try:
-            request, options = asked or (args, kwargs)
-            response = wrapped(client, *request, **options)
+            response = wrapped(client, sent, **options)
             if _may_refuse(exchange, response) and _refused(exchange, response.status_code, response.read()):
                 response.close()
-                request, options = _rewritten(module, exchange, args, kwargs) or (args, kwargs)
-                response = wrapped(client, *request, **options)
+                sent = _rewritten(module, exchange, request) or request
+                response = wrapped(client, sent, **options)
         except BaseException as error:
             exchange.failed(error, sent=type(error).__name__ not in UNSENT)
             raise
         finally:
             exchange.send.alive = False
-        _follow(module, client, exchange, response, args, kwargs)
+        _follow(module, client, exchange, response, request, sent)
         return response
 
     return send
@@ -46,31 +45,29 @@ def _send(module: Any, wrapped: Any) -> Any:
 
 def _send_async(module: Any, wrapped: Any) -> Any:
     @functools.wraps(wrapped)
-    async def send(client: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = _open(module, args, kwargs)
+    async def send(client: Any, request: Any, **options: Any) -> Any:
+        exchange = _open(module, request, options)
         if exchange is None:
-            return await wrapped(client, *args, **kwargs)
+            return await wrapped(client, request, **options)
         if exchange.policy is not None:
             from outlay.integration import permit_async  # as above
 
-            refusal = await permit_async(exchange, fixed=_fixed(args, kwargs))
+            refusal = await permit_async(exchange, fixed=_fixed(request))
             if refusal is not None:
-                return _refuse(module, refusal, args, kwargs)
-        asked = None if exchange.rewritten is None else _rewritten(module, exchange, args, kwargs)
+                return _refuse(module, refusal, request)
+        sent = request if exchange.rewritten is None else _rewritten(module, exchange, request) or request
         try:
-            response = await (
-                wrapped(client, *args, **kwargs) if asked is None else wrapped(client, *asked[0], **asked[1])
-            )
+            response = await wrapped(client, sent, **options)
             if _may_refuse(exchange, response) and _refused(exchange, response.status_code, await response.aread()):
                 await response.aclose()
-                request, options = _rewritten(module, exchange, args, kwargs) or (args, kwargs)
-                response = await wrapped(client, *request, **options)
+                sent = _rewritten(module, exchange, request) or request
+                response = await wrapped(client, sent, **options)
         except BaseException as error:
             exchange.failed(error, sent=type(error).__name__ not in UNSENT)
             raise
         finally:
             exchange.send.alive = False
-        _follow(module, client, exchange, response, args, kwargs)
+        _follow(module, client, exchange, response, request, sent)
         return response
 
     return send
@@ -87,13 +84,9 @@ REFUSALS = frozenset((400, 404, 422))
 
 _METHODS = frozenset(("POST", "GET"))
 
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-"""Of a call of ``send``, which takes its request by position or by name."""
-
 
 @guarded("recognising a request")
-def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchange | None:
-    request = args[0] if args else kwargs["request"]
+def _open(module: Any, request: Any, options: dict[str, Any]) -> Exchange | None:
     method = request.method
     if method not in _METHODS:
         return None
@@ -109,7 +102,7 @@ def _open(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchang
     body = request.__dict__.get("_content")
     if body is None:
         body = _form(request.stream)
-    return meter.begin(module.__name__, match, host, url.path, body, streams=kwargs.get("stream", False))
+    return meter.begin(module.__name__, match, host, url.path, body, streams=options.get("stream", False))
 
 
 def _form(stream: Any) -> bytes | None:
@@ -121,27 +114,29 @@ def _form(stream: Any) -> bytes | None:
     return json.dumps(texts).encode()
 
 
-def _fixed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _fixed(request: Any) -> bool:
     """Return whether a request can't be changed any more: its body is signed, or not in memory."""
-    request = args[0] if args else kwargs["request"]
-    return "_content" not in request.__dict__ or (_headers(request)("authorization") or "").startswith("AWS4-")
+    return _signed(request) or "_content" not in request.__dict__
 
 
-def _refuse(module: Any, refusal: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _signed(request: Any) -> bool:
+    return (_headers(request)("authorization") or "").startswith("AWS4-")
+
+
+def _refuse(module: Any, refusal: Exception, request: Any) -> Any:
     """Raise the refusal, or return what raises it to an SDK that would catch it here."""
     from outlay_integrations.transports.refusals import catches_all, raising, typed  # few are refused
 
     error = typed(refusal)
-    if catches_all((args[0] if args else kwargs["request"]).headers):
+    if catches_all(request.headers):
         return raising(module.Response, error)
     raise error
 
 
 @guarded("changing a request")
-def _rewritten(module: Any, exchange: Exchange, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments | None:
-    """Return the arguments of ``send`` with the request that is to be sent; None where that is the one given."""
-    request = args[0] if args else kwargs["request"]
-    if request.headers.get("authorization", "").startswith("AWS4-"):  # signed: the body can't be changed any more
+def _rewritten(module: Any, exchange: Exchange, request: Any) -> Any:
+    """Return the request that is to be sent; None where that is the one given."""
+    if _signed(request):  # the body can't be changed any more
         exchange.leave_as_is()
     if exchange.rewritten is None:
         return None
@@ -149,23 +144,37 @@ def _rewritten(module: Any, exchange: Exchange, args: tuple[Any, ...], kwargs: d
     if exchange.moved_to is not None:
         query = b"?" + request.url.query if request.url.query else b""
         changed.__dict__["url"] = request.url.copy_with(raw_path=exchange.moved_to.encode() + query)
-    return ((changed, *args[1:]), kwargs) if args else (args, {**kwargs, "request": changed})
+    return changed
 
 
 def _with_body(module: Any, request: Any, body: bytes, *, filtered: bool) -> Any:
     """Return a request like this one with another body; an answer that is filtered on the way comes uncompressed."""
-    headers = request.headers.copy()
-    headers["content-length"] = str(len(body))
+    changes = {b"content-length": b"%d" % len(body)}
     if filtered:
-        headers["accept-encoding"] = "identity"
-    made = object.__new__(type(request))  # making it anew would go through all headers and the URL again
-    made.__dict__.update(
-        request.__dict__,
-        headers=headers,
-        stream=module.ByteStream(body),
-        _content=body,
-        extensions=dict(request.extensions),
-    )
+        changes[b"accept-encoding"] = b"identity"
+    headers, extensions = _with_headers(request.headers, changes), dict(request.extensions)
+    return _like(request, headers=headers, stream=module.ByteStream(body), _content=body, extensions=extensions)
+
+
+def _with_headers(headers: Any, changes: dict[bytes, bytes]) -> Any:
+    """Return headers like these with other values."""
+    held = getattr(headers, "_list", None)
+    if held is None:
+        made = headers.copy()
+        made.update({key.decode(): value.decode() for key, value in changes.items()})
+        return made
+    held = held.copy()
+    for at, (name, key, _) in enumerate(held):
+        if key in changes:
+            held[at] = name, key, changes.pop(key)
+    held += [(key, key, value) for key, value in changes.items()]
+    return _like(headers, _list=held)
+
+
+def _like(given: Any, **changes: Any) -> Any:
+    """Return an object of the library's like this one: to make it anew is to go through all headers and the URL."""
+    made = object.__new__(type(given))
+    made.__dict__.update(given.__dict__, **changes)
     return made
 
 
@@ -179,13 +188,11 @@ def _refused(exchange: Exchange, status: int, answer: bytes) -> bool:
 
 
 @guarded("following an answer")
-def _follow(
-    module: Any, client: Any, exchange: Exchange, response: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def _follow(module: Any, client: Any, exchange: Exchange, response: Any, request: Any, sent: Any) -> None:
     if "network_stream" not in response.extensions and _connects(module, client):
         exchange.marks += ("mocked",)
-    if exchange.rewritten is not None:
-        _give_back(response, args[0] if args else kwargs["request"], exchange.moved_to)
+    if sent is not request:
+        _give_back(response, request, sent)
     body = response.__dict__.get("_content")
     exchange.answered(response.status_code, _headers(response), body)
     if body is None and (response.is_stream_consumed or response.is_closed):
@@ -197,16 +204,15 @@ def _follow(
         response._content = exchange.filtered(body)  # noqa: SLF001 - read by the client before we could filter
 
 
-def _give_back(response: Any, request: Any, moved_to: str | None) -> None:
+def _give_back(response: Any, request: Any, sent: Any) -> None:
     """Let the answers show the request that the application made, not the one that was changed by us."""
     for answer in (*response.history, response):
-        url = answer.request.url
-        if url == request.url or (moved_to is not None and url.raw_path.partition(b"?")[0] == moved_to.encode()):
+        if answer.request is sent or answer.request.url == request.url:
             answer.request = request
 
 
 def _headers(message: Any) -> Callable[[str], str | None]:
-    """Return what looks up a header of a request or an answer by its lower-case name, in one step where the library keeps a list."""
+    """Return what looks up a header by its lower-case name, in one step where the library keeps a list."""
     held = getattr(message.headers, "_list", None)
     return message.headers.get if held is None else functools.partial(_header, held)
 

@@ -32,6 +32,9 @@ LOOK = 3_600.0
 
 _noting = guard("noting content")
 
+_Held = tuple[Exchange, bytes | None, bytes | None, list[Any]]
+"""An exchange, its request's body, and its answer or the chunks of it, as they were before it was settled."""
+
 
 class Capture:
     """Between the meter and the store of content."""
@@ -51,13 +54,13 @@ class Capture:
         self._limit = limit
         self._days = days
         self._redact = imported(redact)
-        self._held: OrderedDict[str, tuple[Exchange, bytes | None]] = OrderedDict()
+        self._held: OrderedDict[str, _Held] = OrderedDict()
         self._alone = False
         self._looked = float("-inf")
         self._begin()
 
     def _begin(self) -> None:
-        self._kept: queue.SimpleQueue[tuple[Call, Exchange, bytes | None]] = queue.SimpleQueue()
+        self._kept: queue.SimpleQueue[tuple[Call, _Held]] = queue.SimpleQueue()
         self._draining = threading.Lock()
         self._news: threading.Event | None = None
 
@@ -98,14 +101,14 @@ class Capture:
         if exchange.noted or exchange.match.poll or api not in FORMATS or not self._features & {feature, ALL}:
             return
         exchange.marks = (*exchange.marks, CAPTURED)
-        self._held[exchange.id] = exchange, exchange.answer
+        self._held[exchange.id] = exchange, exchange.body, exchange.answer, exchange.chunks
         while len(self._held) > MOST:
             self._held.popitem(last=False)
 
     def _pass(self, record: Record) -> None:
         held = self._held.pop(record.id, None) if isinstance(record, Call) else None
         if held is not None and isinstance(record, Call):
-            self._kept.put((record, *held))
+            self._kept.put((record, held))
             if self._alone:
                 self._wake()
 
@@ -126,11 +129,11 @@ class Capture:
         with self._draining:
             said: dict[str, tuple[int, Content]] = {}
             while not self._kept.empty():
-                call, exchange, answer = self._kept.get()
+                call, (exchange, body, answer, chunks) = self._kept.get()
                 with _noting:
                     trim = Trim(self._limit, self._redact)
-                    given = answer if answer is not None else exchange.answer
-                    found = content_of(call.api, exchange.body, given, streamed=call.streamed, trim=trim)
+                    given = answer or exchange.answer or b"".join(chunks)  # of a stream that was noted only these
+                    found = content_of(call.api, body, given, streamed=call.streamed, trim=trim)
                     said[call.id] = call.start, found or Content()
             if said:
                 with _noting:

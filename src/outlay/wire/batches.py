@@ -92,8 +92,8 @@ class Batches:
         pieces = exchange.chunks if _large(exchange) else [_body(exchange)]
         source, document = _named_by(exchange.path, api.polls), _decoded(pieces[0]) if len(pieces) == 1 else None
         jobs = list(_jobs(api.batch, document))
-        for job in jobs:
-            self._remember(exchange, biller, job)
+        for told_of in jobs:
+            self._remember(exchange, biller, told_of)
         lines = _inline(api.batch, document) if jobs else _lines(pieces)
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
         job = self._jobs.get(_key(biller, source), _key(biller, source))
@@ -155,7 +155,6 @@ class Batches:
     def _keep(self, biller: str, identity: str, note: Note) -> Note:
         self._notes.setdefault(_key(biller, identity), msgspec.json.encode(note))
         return note
-
 
 
 def _place(remembered: dict[str, Any], key: str, value: Any) -> None:

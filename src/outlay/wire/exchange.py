@@ -19,6 +19,7 @@ from outlay.records import Outcome
 from outlay.wire.filtering import Recoder, UsageFilter, make_filter
 from outlay.wire.framing import is_sse, is_stream
 from outlay.wire.parts import Journal, Policy, Source
+from outlay.wire.reading import Reading
 from outlay.wire.recognise import Match
 
 MANY = 8192
@@ -114,6 +115,8 @@ class Exchange(msgspec.Struct, eq=False):
     """What the transport's protocol calls the failure, where the exception's class does not tell."""
     events: bool = False
     """Whether the answer is a stream of events."""
+    reading: Reading | None = None
+    """What a stream has said, of which nothing else was kept; its usage is not counted yet."""
     encoding: str = ""
     """The answer's content encoding; empty where what we hold of it is decoded."""
     first: int = 0
@@ -125,6 +128,8 @@ class Exchange(msgspec.Struct, eq=False):
     """Keeps what was settled of those that were noted."""
     noted: bool = False
     """Whether the journal holds what was answered: then the worker settles it."""
+    late: bool = False
+    """Whether only who settles it now sees its end: to note it for the next round would leave it out of this one."""
     sent: bool = True
     """Whether the request may have reached the provider."""
     trace: tuple[str, str | None] | None = None
@@ -215,6 +220,7 @@ def settle_waiting() -> None:
             if exchange.noted:
                 exchange.settle(exchange, "ok", None)
             else:
+                exchange.late = True
                 exchange.finish("abandoned")
             if exchange.keep is not None:
                 keeping.add(exchange.keep)

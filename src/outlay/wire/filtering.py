@@ -16,8 +16,11 @@ _SCALAR = rb'(?:"(?:[^"\\\r\n]|\\.)*"|[-+.0-9eE]+|true|false|null)'
 _NULL_LAST = re.compile(_NULL.pattern + rb'((?:\s*,\s*"\w+"\s*:\s*' + _SCALAR + rb")*\s*\}\s*)$")
 """With only scalars between it and the end, so that it stands at the top level: OpenAI's place for it."""
 
-_SCALARS = re.compile(rb'(?:,"\w+":' + _SCALAR + rb")+\}\n\n").fullmatch
+_SCALARS = re.compile(rb'(?:,"(?!usage")\w+":' + _SCALAR + rb")+\}\n\n").fullmatch
 """What OpenAI has behind it: ``"obfuscation"``."""
+
+_LAST = b',"usage":null'
+_LF, _CR = ord("\n"), ord("\r")
 
 _EVENT_END = re.compile(rb"\n\n")
 _ANY_EVENT_END = re.compile(rb"(?:\r\n|\n)(?:\r\n|\n|\r(?=[^\n]))|\r(?:\r\n|\r)")
@@ -37,19 +40,18 @@ class UsageFilter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what of the stream so far can go on."""
-        if not self._held and chunk.endswith(b"\n\n"):
-            at = chunk.rfind(b'"usage"')
-            if at < 0:
+        if not self._held:
+            before, null, rest = chunk.rpartition(_LAST)
+            if null:
+                # One event of one line, whose null is at the top level as only scalars stand behind it: the usual case.
+                if (
+                    (rest == b"}\n\n" or _SCALARS(rest))
+                    and not (_LF in before or _CR in before)
+                    and before.startswith(b"data: {")
+                ):
+                    return before + rest
+            elif chunk.endswith(b"\n\n") and chunk.rfind(b'"usage"') < 0:
                 return chunk
-            # An event of one line, whose null is at the top level since only scalars stand behind it: the usual case.
-            if (
-                chunk.startswith(b',"usage":null', at - 1)
-                and chunk.startswith(b"data: {")
-                and chunk.find(b"\n") == len(chunk) - 2
-                and chunk.find(b"\r") < 0
-                and ((rest := chunk[at + 12 :]) == b"}\n\n" or _SCALARS(rest))
-            ):
-                return chunk[: at - 1] + rest
         data = self._held + chunk
         out, at = [], 0
         for end in (_ANY_EVENT_END if b"\r" in data else _EVENT_END).finditer(data):
@@ -135,7 +137,7 @@ class Recoder:
 
 def make_filter(encoding: str) -> UsageFilter | Recoder | None:
     """Return a filter for a stream of this Content-Encoding; None where there can be none, and the event stays in."""
-    name = encoding.strip().lower()
+    name = encoding and encoding.strip().lower()
     if name in ("", "identity"):
         return UsageFilter()
     found = codec(name)

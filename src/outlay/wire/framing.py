@@ -6,6 +6,7 @@ The first byte tells which, whatever the content type says; a body that was cut 
 from __future__ import annotations
 
 import binascii
+import functools
 import json
 import struct
 from base64 import b64decode
@@ -20,6 +21,7 @@ _PRELUDE = struct.Struct(">II")
 _CHECKSUM = 4
 
 
+@functools.lru_cache(maxsize=64)
 def is_stream(content_type: str | None) -> bool:
     """Return whether a body of this type is a stream of documents."""
     return content_type is not None and any(part in content_type for part in STREAMS)

@@ -10,7 +10,9 @@ import msgspec
 
 from outlay.context import OUTSIDE, DistantSpan, Home, Inside
 from outlay.records import NO_RAW_USAGE, Call
+from outlay.wire.essence import last_words, reduced
 from outlay.wire.exchange import Exchange, Send, Settle
+from outlay.wire.reading import Reading
 from outlay.wire.recognise import Match
 from outlay.wire.request import SMALL
 
@@ -41,6 +43,10 @@ class Facts(msgspec.Struct, array_like=True, frozen=True, gc=False):
     request_model: str | None = None
     answer: msgspec.Raw = NO_RAW_USAGE
     """The answer, reduced to what its format's table reads."""
+    reading: Reading | None = None
+    """What a stream has said, in place of an answer."""
+    first: int = 0
+    """Nanoseconds from the begin to a stream's first chunk."""
 
 
 class Submitter(msgspec.Struct, array_like=True, frozen=True):
@@ -69,17 +75,22 @@ _decode: msgspec.json.Decoder[Facts] | None = None
 
 
 def note(exchange: Exchange, home: Home) -> bool:
-    """Write down in the journal what was answered; return False where that can't be, or the answer is unusual."""
+    """Write down in the journal what was answered; return False where that can't be, or the answer is unusual.
+
+    Of a large request or answer, and of any stream, nothing else is held in memory until it is read.
+    """
     journal, slot, body, answer = exchange.journal, exchange.slot, exchange.body, exchange.answer
-    if journal is None or slot is None or body is None or answer is None or exchange.events:
+    match, scope = exchange.match, exchange.scope
+    if journal is None or slot is None or body is None:
         return False
-    match, scope, large = exchange.match, exchange.scope, len(answer) > SMALL
     if not match.reader.by_bodies or match.provider.cost_header or match.provider.served_by:
         return False  # it would take more than the bodies to read it again
-    if len(body) > SMALL or (large and match.reader.tells_text):
-        return False  # they would be held in memory until they are read
-    reduced, asked = match.reader.reduced(answer), match.reader.request.named(body)
-    if reduced is None or asked is None:
+    asked = match.reader.request.named(body)
+    if asked is None:
+        return False
+    large = exchange.events or len(body) > SMALL or (answer is not None and len(answer) > SMALL)
+    said = _said(exchange, large=large)
+    if said is None:
         return False
     span, tags = scope.span, scope.tags
     facts = (
@@ -88,7 +99,7 @@ def note(exchange: Exchange, home: Home) -> bool:
         home.project, home.release, {**home.tags, **tags} if home.tags and tags else tags or home.tags,
         *(span.noted() if span else NOWHERE if exchange.trace is None else (*exchange.trace, "", "", None)),
         exchange.request_id, exchange.attempt, exchange.retry_of, exchange.marks, asked,
-        msgspec.Raw(reduced),
+        *said, exchange.first and exchange.first - exchange.began,
     )  # fmt: skip
     try:
         written = journal.note(slot, _encode(facts))
@@ -97,9 +108,24 @@ def note(exchange: Exchange, home: Home) -> bool:
     if not written:
         return False
     if large:
-        exchange.answer = reduced
+        exchange.reading, exchange.chunks = said[1], []
+        exchange.answer = None if answer is None else bytes(said[0])
+    if len(body) > SMALL:
+        exchange.asked, exchange.body = (asked, None), None
     exchange.noted = True
     return True
+
+
+def _said(exchange: Exchange, *, large: bool) -> tuple[msgspec.Raw, Reading | None] | None:
+    """Return (answer, reading), of which one has all that makes the record; None where neither has."""
+    reader, answer = exchange.match.reader, exchange.answer
+    if answer is not None:
+        body = None if exchange.events else reduced(reader, answer, for_good=large)
+        return None if body is None else (msgspec.Raw(body), None)
+    if not (exchange.events and exchange.chunks) or exchange.encoding or exchange.source is not None:
+        return None
+    reading = last_words(reader, exchange.chunks)
+    return None if reading is None else (NO_RAW_USAGE, reading)
 
 
 NOWHERE = (None, None, "", "", None)
@@ -125,4 +151,5 @@ def exchange_of(told: Facts, match: Match, settle: Settle) -> Exchange:
     again.status, again.request_id, again.marks = told.status, told.request_id, told.marks
     again.attempt, again.retry_of, again.ended = told.attempt, told.retry_of, told.end - told.start
     again.asked, again.answer = (told.request_model, None), bytes(told.answer)
+    again.reading, again.first, again.events = told.reading, told.first, told.reading is not None
     return again

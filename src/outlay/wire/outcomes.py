@@ -28,6 +28,8 @@ def read(exchange: Exchange) -> Reading:
 
 def _read_body(exchange: Exchange) -> Reading:
     answer = exchange.answer
+    if exchange.reading is not None:
+        return exchange.match.reader.counted(exchange.reading)
     if answer is None:
         chunks, source = exchange.chunks, exchange.source
         body = b"".join(chunks) if source is None else source.answer(chunks)

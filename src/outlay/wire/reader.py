@@ -13,7 +13,7 @@ from outlay.wire import framing, sse
 from outlay.wire.apart import Classes, read_apart
 from outlay.wire.api import API, Paths
 from outlay.wire.derived import counted, fields
-from outlay.wire.paths import UNREADABLE, Fields
+from outlay.wire.paths import Fields
 from outlay.wire.per_use import PerUse
 from outlay.wire.reading import Reading
 from outlay.wire.request import RequestReader
@@ -70,12 +70,12 @@ class Reader:
         beside = answer.beside
         # Of what is only counted nothing is built: pictures are megabytes.
         raw = (*answer.usage, *(beside.path if beside else ()), *(path for path in paths if path.endswith(".*")))
-        self._fields = Fields(tuple(paths), raw=raw)
+        self.fields = Fields(tuple(paths), raw=raw)
         self._usage_terms = tuple(answer.usage_terms)
         self._called = answer.called
-        self._counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
+        self.counts = UsageReader(api.usage, tuple(answer.usage_terms.values()))
         self._final = frozenset(stream.final if stream else ())
-        self._ends_with_usage = stream is not None and stream.ends_with_usage
+        self.ends_with_usage = stream is not None and stream.ends_with_usage
         self._apart = answer.apart
         self._apart_key = b'"%s"' % answer.apart.path.encode() if answer.apart else b""
         self._text = Fields(answer.text) if answer.text else None
@@ -85,9 +85,10 @@ class Reader:
         """Whether a call can be read from its bodies alone, without its path and its headers."""
         self.tells_text = bool(answer.text)
         """Whether answers have text, by whose length a call without usage is estimated."""
-        # What an answer has that is as usual; a format whose answers name no model has none.
         usual = [of[0] for of in (answer.model, answer.usage, answer.error, answer.background) if of]
-        self._said = attrgetter(*usual) if answer.model and answer.usage else None
+        self.usual = attrgetter(*usual) if answer.model and answer.usage else None
+        """Fetches from what ``fields.decode`` returns the model, the usage, and what one that is as usual has not; None
+        where answers name no model."""
         self.request = RequestReader(api.request)
         self.running = frozenset(answer.running)
         self.uncounted = frozenset((*answer.running, *answer.unbilled))
@@ -110,7 +111,7 @@ class Reader:
 
     def plain(self, body: bytes) -> Reading | None:
         """Read a JSON answer; None where it is not a JSON object."""
-        values = self._fields.read(body)
+        values = self.fields.read(body)
         if values is None:
             return None
         reading = Reading()
@@ -132,25 +133,15 @@ class Reader:
             if told:
                 self._count(reading, msgspec.json.encode(told))
 
-    def reduced(self, body: bytes) -> bytes | None:
-        """Return a JSON answer with nothing in it but what ``plain`` reads: no content.
-
-        None where an answer is not as it usually is: no model or no usage, an error, one made in the background.
-        """
-        if self._said is None:
-            return None
-        try:
-            document = self._fields.decode(body)
-            model, usage, *unusual = self._said(document)
-        except (AttributeError, *UNREADABLE):
-            return None
-        if model.__class__ is not str or not usage or usage == _NULL or any(unusual):
-            return None
-        return _encode(document)
+    def counted(self, reading: Reading) -> Reading:
+        """Count the usage of a stream that was scanned."""
+        raw, reading.raw_usage = reading.raw_usage, b""
+        self._count(reading, raw)
+        return reading
 
     def stream(self, body: bytes) -> Reading:
         """Read a stream of events as far as it came. Its bytes decide whether it was whole, not how it ended."""
-        head = 0 if self._ends_with_usage else HEAD
+        head = 0 if self.ends_with_usage else HEAD
         edges = sse.edges(body, head, TAIL) if framing.is_sse(body) else None
         if edges is not None:
             reading = self._read_events(edges)
@@ -168,25 +159,30 @@ class Reader:
         return size
 
     def _read_events(self, events: Iterable[bytes]) -> Reading:
+        reading, usages = self.scan(events)
+        if usages and reading.status not in self.uncounted:
+            self._count(reading, usages[0] if len(usages) == 1 else merged(usages))
+        return reading
+
+    def scan(self, events: Iterable[bytes]) -> tuple[Reading, list[bytes]]:
+        """Return what events say, and the usage objects among them."""
         reading = Reading()
         usages: list[bytes] = []
         for data in events:
             if data == sse.DONE:
                 reading.whole = True
                 continue
-            values = self._fields.read(data)
+            values = self.fields.read(data)
             if values is None:
                 continue
             raw = self._take(reading, values)
             if raw is not None:
                 usages.append(raw)
             # Some servers tell the usage so far in every event: it is final only after the reason of the end.
-            ended = self._ends_with_usage and raw is not None and (reading.finish_reasons or not self._finish)
+            ended = self.ends_with_usage and raw is not None and (reading.finish_reasons or not self._finish)
             if ended or text(values[self._type]) in self._final:
                 reading.whole = True
-        if usages and reading.status not in self.uncounted:
-            self._count(reading, usages[0] if len(usages) == 1 else merged(usages))
-        return reading
+        return reading, usages
 
     def _take(self, reading: Reading, values: tuple[Any, ...]) -> bytes | None:
         """Take from one document what it says, and return its usage object, if it has one."""
@@ -238,18 +234,18 @@ class Reader:
             reading.marks += ("raw_usage_dropped",)
         else:
             reading.raw_usage = raw if raw.isascii() and b"\n" not in raw else one_line(raw)
-        values = self._counts.fields.read(raw)
+        values = self.counts.fields.read(raw)
         if values is None:
             reading.marks += ("usage_invalid",)
             return
         if self._usage_terms:
-            for name, value in zip(self._usage_terms, self._counts.terms(values), strict=True):
+            for name, value in zip(self._usage_terms, self.counts.terms(values), strict=True):
                 if value and value.__class__ is str:
                     reading.terms[name] = self._called.get(value, value)[:TERM_LIMIT]
         if self._reported is not None and b"cost" in raw:
             reading.reported = pico_usd((self._reported.read(raw) or (None,))[0], self.api.answer.reported_per)
         try:
-            counted = self._counts.count(values)
+            counted = self.counts.count(values)
         except InvalidUsage:
             reading.marks += ("usage_invalid",)
             return
@@ -268,7 +264,7 @@ class Reader:
         if table is None or self._apart_key not in raw:
             return
         try:
-            added, items = read_apart(table, self._counts, raw)
+            added, items = read_apart(table, self.counts, raw)
         except InvalidUsage:
             reading.marks += ("usage_invalid",)
             return

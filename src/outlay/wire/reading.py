@@ -8,7 +8,7 @@ from outlay.records import Quantity
 from outlay.wire.apart import Item
 
 
-class Reading(msgspec.Struct):
+class Reading(msgspec.Struct, omit_defaults=True):
     """What an answer says. Fields are named as in ``Call``; what was not said keeps its default."""
 
     model: str | None = None

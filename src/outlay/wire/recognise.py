@@ -63,6 +63,8 @@ class Recogniser:
         self._services: set[str] = set()
         for api in apis:
             self._register(api)
+        self._ends = frozenset(("", *self._posts, *self._outputs))
+        self._parents = tuple(f"/{parent}" for parent in self._polls)
         self._exact: dict[str, Provider] = {}
         self._wild: list[tuple[re.Pattern[str], Provider]] = []
         self._apis = {(api.name, provider): api for api in apis for provider in api.providers or ("",)}
@@ -81,6 +83,14 @@ class Recogniser:
 
     def find(self, method: str, host: str, path: str) -> Match | None:
         """Return the match of a request, or None for one that is no model call. ``path`` comes without its query."""
+        before, _, last = path.rpartition("/")
+        if (
+            last not in self._ends
+            and self._hosts.get(host, _UNSEEN) is None
+            and ":" not in last
+            and (method != "GET" or not before.endswith(self._parents))
+        ):
+            return None  # a host that is no model host, and a path that is none of theirs
         found = self._matches.get((method, host, path), _UNSEEN)
         return self._look(method, host, path) if found is _UNSEEN else found
 

@@ -31,6 +31,8 @@ _REGIONS = frozenset(("us", "us-gov", "eu", "apac", "jp", "au", "ca", "sa", "glo
 _FORM = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]+)\r\n--')
 """The field of a form (RFC 7578) that names the model."""
 
+_BACKSLASH = ord("\\")
+
 _SCALAR = rb'(?:"[^"\\]*"|[-+.0-9eE]+|true|false|null)'
 # Only scalars stand between the key and the outer brace, so the key is at the top level: a search that is not
 # anchored returned the model of a nested object (a tool call).
@@ -65,11 +67,11 @@ class RequestReader:
         at = body.rfind(self._last, -END)
         if at >= 0:
             name, _, rest = body[at + len(self._last) :].partition(b'"')
-            if rest == b"}" and b"\\" not in name:
+            if rest == b"}" and _BACKSLASH not in name:
                 return name.decode(errors="replace")
         elif body.startswith(self._first):
             name, quote, _ = body[len(self._first) : END].partition(b'"')
-            if quote and b"\\" not in name:
+            if quote and _BACKSLASH not in name:
                 return name.decode(errors="replace")
         return None
 

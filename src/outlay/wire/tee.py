@@ -14,7 +14,7 @@ from outlay.wire.exchange import MANY, Exchange
 def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None, None]:
     """Yield the chunks of ``stream``; settle ``exchange`` at its end or its failure."""
     chunks, strip = exchange.chunks, exchange.filter
-    append = chunks.append
+    append, feed = chunks.append, None if strip is None else strip.feed
     try:
         for chunk in stream:
             append(chunk)
@@ -22,9 +22,9 @@ def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None,
                 exchange.first = time.perf_counter_ns()
             elif len(chunks) > MANY:
                 exchange.compact()
-            if strip is None:
+            if feed is None:
                 yield chunk
-            elif left := strip.feed(chunk):
+            elif left := feed(chunk):
                 yield left
         if strip is not None and (left := strip.flush()):
             yield left
@@ -41,7 +41,7 @@ def watch(exchange: Exchange, stream: Iterable[bytes]) -> Generator[bytes, None,
 async def watch_async(exchange: Exchange, stream: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     """Do what ``watch`` does, for an asynchronous stream."""
     chunks, strip = exchange.chunks, exchange.filter
-    append = chunks.append
+    append, feed = chunks.append, None if strip is None else strip.feed
     inner = stream.__aiter__()
     try:
         async for chunk in inner:
@@ -50,9 +50,9 @@ async def watch_async(exchange: Exchange, stream: AsyncIterable[bytes]) -> Async
                 exchange.first = time.perf_counter_ns()
             elif len(chunks) > MANY:
                 exchange.compact()
-            if strip is None:
+            if feed is None:
                 yield chunk
-            elif left := strip.feed(chunk):
+            elif left := feed(chunk):
                 yield left
         if strip is not None and (left := strip.flush()):
             yield left

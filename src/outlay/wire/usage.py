@@ -35,6 +35,7 @@ class UsageReader:
         self._otherwise = [(name, place(path)) for name, path in table.otherwise.items()]
         self._reasoning = place(table.reasoning) if table.reasoning else None
         self._sum = place(table.sum) if table.sum else None
+        self._numbers = len(paths)
         self._terms = [place(path) for path in terms]
         self.fields = fields(tuple(paths))
         """What a usage object holds at the table's paths, for ``terms`` and ``count``."""
@@ -45,6 +46,14 @@ class UsageReader:
         if values is None:
             raise InvalidUsage("not an object")
         return self.count(values)
+
+    def certain(self, raw: bytes) -> bool:
+        """Return whether ``count`` will make something of a usage object: its first total is there, all are numbers."""
+        values = self.fields.read(raw)
+        if not values or not self._totals or values[0] is None:
+            return False
+        numbers = [value for value in values[: self._numbers] if value is not None]
+        return {*map(type, numbers)} == {int} and min(numbers) >= 0 and max(numbers) < ABSURD
 
     def terms(self, values: tuple[Any, ...]) -> list[Any]:
         """Return what stands at the paths of the terms."""

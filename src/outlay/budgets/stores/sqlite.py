@@ -152,9 +152,7 @@ class SqliteStore:
 
     def identity(self, project: str, budget: str) -> Identity | None:
         """Return what is declared of a budget."""
-        found = self._inside.execute(
-            "SELECT state FROM identities WHERE project = ? AND budget = ?", (project, budget)
-        )
+        found = self._inside.execute("SELECT state FROM identities WHERE project = ? AND budget = ?", (project, budget))
         row = found.fetchone()
         return msgspec.json.decode(row[0], type=Identity) if row else None
 
