@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 from outlay.budgets.decision import Ask, Decision
 from outlay.budgets.gate import Budgets
+from outlay.budgets.trade import Store, StoreDown
 
 SESSION = uuid.uuid4().hex[:8]
 
@@ -50,6 +52,16 @@ def ask(
     }  # fmt: skip
     moment = time.time_ns() if at is None else at
     return Ask(**{**given, **others}, model=model, tags=tags or {}, at=moment, quote=quote)  # type: ignore[arg-type]  # a mixed dictionary
+
+
+def reached(store: Store) -> Store:
+    """Return a store that is connected to by now, however much this machine has to do."""
+    for _ in range(100):
+        with contextlib.suppress(StoreDown):
+            store.audit("nobody's")
+            return store
+        time.sleep(0.1)
+    raise TimeoutError("the store is not to be reached")
 
 
 def decided(budgets: Budgets, call: Ask) -> Decision:

@@ -12,6 +12,7 @@ from outlay.alerts.alert import Alert
 from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
 from outlay.budgets.opening import store_of
+from outlay.budgets.stores import connecting, nodes, postgres, redis, sqlite
 from outlay.budgets.stores.memory import MemoryStore
 from outlay.budgets.stores.sqlite import SqliteStore
 from outlay.budgets.trade import Store
@@ -48,8 +49,15 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         cluster.close()
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for stores as long as it takes: a machine with much to do is no store that is down."""
+    for module in (connecting, nodes, postgres, redis, sqlite):
+        monkeypatch.setattr(module, "DEADLINE", 10.0)
+
+
 @pytest.fixture(params=["memory", "sqlite", "redis", "cluster", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, patience: None) -> Iterator[Store]:
     """Give a store in which the project of this test has nothing yet."""
     if request.param == "memory":
         made: Store = MemoryStore()

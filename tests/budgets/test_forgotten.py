@@ -13,7 +13,7 @@ from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
 from outlay.budgets.stores.memory import MemoryStore
 from outlay.budgets.trade import Reply, Step, StoreDown
-from tests.budgets.asks import NANO, a_project, ask, decided, spend
+from tests.budgets.asks import NANO, a_project, ask, decided, reached, spend
 from tests.budgets.race import Race, store_for
 from tests.budgets.rewinding import remembered
 from tests.house.sources import ROOT
@@ -24,11 +24,11 @@ from pathlib import Path
 from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
 from outlay.budgets.trade import StoreDown
-from tests.budgets.asks import PICO, ask, decided
+from tests.budgets.asks import PICO, ask, decided, reached
 from tests.budgets.race import Race, store_for
 from tests.budgets.rewinding import remembered
 url, project, journals, moment = sys.argv[1:]
-store = store_for(Race(store=url))
+store = reached(store_for(Race(store=url)))
 trade, forget = store.trade, remembered(url, project)
 armed = False
 
@@ -72,8 +72,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def gate_on(url: str, project: str, journals: Path | None = None) -> Budgets:
     """Return the gate of a process that counts in a store."""
-    budget, store = Budget("month", limit=100, block=True), store_for(Race(store=url))
-    store.audit(project)  # it is connected to
+    budget, store = Budget("month", limit=100, block=True), reached(store_for(Race(store=url)))
     return Budgets([budget], store, project=project, journals=journals)
 
 

@@ -26,7 +26,7 @@ LIMIT = 1000
 
 
 @pytest.fixture(params=["sqlite", "redis", "cluster", "postgres"])
-def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def other(request: pytest.FixtureRequest, tmp_path: Path, patience: None) -> Iterator[Store]:
     """Give a store, which may hold what other tests have put there."""
     if request.param == "sqlite":
         made: Store = SqliteStore(tmp_path / "budgets.db")

@@ -30,22 +30,24 @@ class Connecting:
         self._thread.start()
 
     @property
-    def over(self) -> bool:
-        """Whether it is connected, or has failed."""
-        return not self._thread.is_alive()
+    def failed(self) -> bool:
+        """Whether there will be no connection."""
+        return isinstance(self._made, Exception)
 
     def result(self) -> Any:
         """Return the connection, if it is made within the deadline; else raise, and go on for who comes next."""
         self._thread.join(DEADLINE)
         if self._thread.is_alive():
             raise StoreDown("PostgreSQL does not answer.")
-        if isinstance(self._made, Exception):
+        if self.failed:
             raise StoreDown(f"PostgreSQL can't be reached ({str(self._made).strip()}).") from self._made
         return self._made
 
     def give_up(self) -> None:
         """Have what is connected to in vain closed again."""
         self._over = True
+        if not self._thread.is_alive() and not self.failed:
+            self._made.close()
 
     def _connect(self) -> None:
         import psycopg

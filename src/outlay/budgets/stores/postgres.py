@@ -167,10 +167,12 @@ class PostgresStore:
         began = time.monotonic()
         try:
             self._connection = self._connecting.result()
-            self._connection.deadline = max(LEAST, DEADLINE - (time.monotonic() - began))
-        finally:
-            if self._connecting.over:
+        except StoreDown:
+            if self._connecting.failed:
                 self._connecting = None
+            raise
+        self._connecting = None
+        self._connection.deadline = max(LEAST, DEADLINE - (time.monotonic() - began))
         return self._connection
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -166,8 +166,7 @@ class SqliteStore:
     @property
     def _inside(self) -> sqlite3.Connection:
         """The database of the transaction that is under way."""
-        assert self._database is not None
-        return self._database
+        return cast("sqlite3.Connection", self._database)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -204,8 +203,7 @@ class SqliteStore:
             patience = DEADLINE if made else MAKING
             _until(patience, database, lambda: database.execute("PRAGMA journal_mode = WAL"))
             database.execute(f"PRAGMA synchronous = {self._synchronous}")
-            if _file(self._path) != file:  # SQLite finds the log by its name: this one may belong to another database
-                raise OSError("it was removed while it was opened")
+            _check(self._path, file)
             if not made:
                 _until(patience, database, lambda: database.executescript(SCHEMA))
             self._ahead = _until(patience, database, lambda: _ahead(database))
@@ -225,6 +223,12 @@ def _file(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _check(path: Path, file: tuple[int, int] | None) -> None:
+    """Raise OSError if another file has come to ``path``: SQLite finds the log by its name, so it has that one's."""
+    if _file(path) != file:
+        raise OSError("it was removed while it was opened")
 
 
 def _made(database: sqlite3.Connection) -> bool:
