@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from outlay import plugins
 from outlay.wire import recognise
 from outlay.wire.recognise import Recogniser, template
 from outlay_integrations.apis import anthropic, assistants, openai
@@ -213,3 +214,36 @@ def test_no_count_is_lost_when_the_memory_of_paths_starts_anew(monkeypatch: pyte
         assert match is not None
         match.requests += 1
     assert [seen.requests for seen in tried.coverage(1)] == [100]
+
+
+PARTS = [
+    "v1",
+    "responses",
+    "resp_1",
+    "chat",
+    "completions",
+    "messages",
+    "users",
+    "a:b",
+    "m:generateContent",
+    "",
+    "batches",
+]
+
+
+@settings(deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST"]),
+    host=st.sampled_from(["gateway.test", "api.openai.com", "app.test:81"]),
+    parts=st.lists(st.sampled_from(PARTS), max_size=4),
+)
+def test_the_first_look_lets_by_only_what_a_second_would(method: str, host: str, parts: list[str]) -> None:
+    """A host that was seen before is known to be no model host; its paths are told by their ends as on any other."""
+    path = "/" + "/".join(parts)
+    fresh, seen = (Recogniser(plugins.apis(), PROVIDERS, {}) for _ in range(2))
+    seen.find("GET", host, "/health")
+    first, again = (
+        None if match is None else (match.reader.api.name, match.path, match.poll)
+        for match in (fresh.find(method, host, path), seen.find(method, host, path))
+    )
+    assert first == again

@@ -84,12 +84,8 @@ class Recogniser:
     def find(self, method: str, host: str, path: str) -> Match | None:
         """Return the match of a request, or None for one that is no model call. ``path`` comes without its query."""
         before, _, last = path.rpartition("/")
-        if (
-            last not in self._ends
-            and self._hosts.get(host, _UNSEEN) is None
-            and ":" not in last
-            and (method != "GET" or not before.endswith(self._parents))
-        ):
+        known = last in self._ends or ":" in last or self._hosts.get(host, _UNSEEN) is not None
+        if not known and (method != "GET" or not before.endswith(self._parents)):
             return None  # a host that is no model host, and a path that is none of theirs
         found = self._matches.get((method, host, path), _UNSEEN)
         return self._look(method, host, path) if found is _UNSEEN else found
