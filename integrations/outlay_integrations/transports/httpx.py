@@ -206,7 +206,7 @@ def _give_back(response: Any, request: Any, moved_to: str | None) -> None:
 
 
 def _headers(message: Any) -> Callable[[str], str | None]:
-    """Return what looks up a header of a request or an answer by its lower-case name, in one step where the library keeps a list."""
+    """Return what looks up a header by its lower-case name, in one step where the library keeps a list."""
     held = getattr(message.headers, "_list", None)
     return message.headers.get if held is None else functools.partial(_header, held)
 

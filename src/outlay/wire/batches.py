@@ -92,7 +92,7 @@ class Batches:
             self._remember(exchange, biller, job)
         lines = _inline(api.batch, document) if jobs else body.split(b"\n")
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
-        job = self._jobs.get(_key(biller, source), _key(biller, source))
+        named = self._jobs.get(_key(biller, source), _key(biller, source))
         for number, line in enumerate(lines):
             reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
             told = _first(api.answer.created, line) if reading is not None else None
@@ -106,7 +106,7 @@ class Batches:
             one = copy.copy(exchange)
             one.start, one.began, one.ended, one.first, one.events = reading.created, 0, 0, 0, False
             one.asked = (note.model, None)
-            yield Line(one, reading, note, span if note.by is not None else exchange.scope.span, job)
+            yield Line(one, reading, note, span if note.by is not None else exchange.scope.span, named)
 
     def _remember(self, exchange: Exchange, biller: str, job: _Job) -> None:
         note, span = self._recall(biller, job.id), exchange.scope.span
@@ -140,7 +140,6 @@ class Batches:
     def _keep(self, biller: str, identity: str, note: Note) -> Note:
         self._notes.setdefault(_key(biller, identity), msgspec.json.encode(note))
         return note
-
 
 
 def _place(remembered: dict[str, Any], key: str, value: Any) -> None:
