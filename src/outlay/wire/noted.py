@@ -79,6 +79,8 @@ def note(exchange: Exchange, home: Home) -> bool:
     if len(body) > SMALL or (large and match.reader.tells_text):
         return False  # they would be held in memory until they are read
     reduced, asked = match.reader.reduced(answer), match.reader.request.named(body)
+    if exchange.changed is not None and exchange.asked is not None:
+        asked = exchange.asked[0]  # a budget has sent it to another model
     if reduced is None or asked is None:
         return False
     span, tags = scope.span, scope.tags
