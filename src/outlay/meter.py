@@ -148,7 +148,9 @@ class Meter:
         elif exchange.match.poll and exchange.refusal is None:
             self._settle_poll(exchange)
         else:
-            self._read(exchange, outcome, error)
+            call = self._read(exchange, outcome, error)
+            if exchange.unheld and call is not None and self._policy is not None:
+                self._policy.count(call)
 
     def _read(self, exchange: Exchange, outcome: Outcome, error: BaseException | None) -> Call | None:
         """Read what the answer says, price it, keep the record, and add it to the spans that are open around it."""

@@ -17,6 +17,7 @@ import msgspec
 from outlay.budgets.decision import Ask, Decision, Gate
 from outlay.context import Home
 from outlay.guard import guarded
+from outlay.quoting import Quoting, charged
 from outlay.records import Call
 from outlay.wire.amend import amended
 from outlay.wire.attachments import NOTHING
@@ -24,11 +25,9 @@ from outlay.wire.bounds import Asked
 from outlay.wire.exchange import OPEN, WAITING, Exchange, settle_waiting
 from outlay.wire.ratios import Ratios
 from outlay.wire.recognise import UNKNOWN, Match
-from outlay.wire.regions import terms_of
 
 if TYPE_CHECKING:
     from outlay.pricing import Prices
-    from outlay.pricing.ceiling import Ceiling
 
 NO_SPANS: dict[str, str] = {}
 PENDING = 10_000
@@ -130,36 +129,30 @@ class Policy:
         reader, limit, model = exchange.match.reader.request, decision.output_limit, decision.model
         changes: dict[str, Any] = {}
         moved = None
-        if model is not None and not reader.decides(exchange.path):
-            moved = reader.moved(exchange.path, model)
-            if moved is None:
+        if model is not None:
+            in_body = reader.decides(exchange.path)
+            moved = None if in_body else reader.moved(exchange.path, model)
+            if not in_body and moved is None:
                 return {"can_downgrade": False}
-        if model is not None and (moved is None or asked.model is not None):
-            changes[reader.table.model] = model
+            if in_body or asked.model is not None:
+                changes[reader.table.model] = model
         if limit is not None and (asked.limit is None or limit < asked.limit):
             if limit <= asked.thinking:
                 return {"can_limit": False}
             changes |= dict.fromkeys(self._limits(exchange, asked), limit)
-        plain = changed = exchange.body
-        asking = exchange.rewritten
-        for path, value in changes.items():
-            changed = None if changed is None else amended(changed, path, value)
-            asking = None if asking is None else amended(asking, path, value)
-        if changed is None or plain is None:
+        if not _amend(exchange, changes):
             return {"can_limit": False, "can_downgrade": False}
-        if changes or moved is not None:
-            exchange.changed = changed
-            exchange.rewritten = changed if exchange.refused is None else asking
         if model is not None:
-            before, tier = exchange.asked or (None, None)
-            exchange.asked = (model, tier)
-            exchange.marks += (f"asked_for_{before}",)
-        if moved is not None:
-            self._move(exchange, moved)
+            self._sent_to(exchange, model, moved)
         return {}
 
-    def _move(self, exchange: Exchange, path: str) -> None:
-        """Send a request to another path, where another format may be spoken: its answer is read by that."""
+    def _sent_to(self, exchange: Exchange, model: str, path: str | None) -> None:
+        """Note that another model is asked, by another path perhaps, whose format its answer is read by."""
+        before, tier = exchange.asked or (None, None)
+        exchange.asked = (model, tier)
+        exchange.marks += (f"asked_for_{before}",)
+        if path is None:
+            return
         exchange.moved_to = exchange.send.path = path
         match = exchange.match
         found = self.find(match.method, exchange.host, path)
@@ -276,65 +269,17 @@ class Policy:
         return found[1]
 
 
-class Quoting:
-    """What a request can cost at most, as it is or rewritten: the two ``Quote`` of an ``Ask``."""
-
-    __slots__ = ("_asked", "_exchange", "_match", "_model", "_prices", "_ratios")
-
-    def __init__(self, prices: Prices, ratios: Ratios, exchange: Exchange, asked: Asked, model: str | None) -> None:
-        self._prices, self._ratios = prices, ratios
-        self._exchange, self._match = exchange, exchange.match
-        self._asked, self._model = asked, model
-
-    def most(self, model: str | None = None, output_limit: int | None = None, ratio: float | None = None) -> int | None:
-        """Return pico-USD at most; None where nothing bounds it or no price is known.
-
-        With a ``ratio`` a byte of text is taken for so many tokens.
-        """
-        asked = self._asked
-        if not asked.parts:
-            return self._one(asked, model or self._model, output_limit, ratio)
-        each = [self._one(part, part.model or self._model, output_limit, ratio) for part in asked.parts]
-        return sum(one for one in each if one is not None) if None not in each else None
-
-    def _one(self, asked: Asked, model: str | None, output_limit: int | None, ratio: float | None) -> int | None:
-        match, at = self._match, self._exchange.start
-        bounds, biller = match.reader.bounds, match.provider.name
-        output = bounds.longest(asked, model, output_limit)
-        tokens = bounds.tokens(asked, model, ratio)
-        if asked.unbounded or output is None or tokens is None:
-            return None
-        terms = terms_of(match.provider, self._exchange.host, self._exchange.path)
-        kind = biller, model, terms.get("region")
-        ceiling: Ceiling | None = asked.ceilings.get(kind)
-        if ceiling is None or not ceiling.start <= at < ceiling.end:
-            ceiling = self._prices.ceiling(
-                biller, (model,), at=at, terms={**terms, **asked.terms}, without=asked.without
-            )
-            asked.ceilings[kind] = ceiling
-        return ceiling.amount(tokens, output)
-
-    def likely(self, model: str | None = None, output_limit: int | None = None) -> int | None:
-        """Return pico-USD at most if a byte is no more tokens than in the calls before."""
-        model = model or self._model
-        return self.most(model, output_limit, self._ratios.of(self._match.provider.name, model))
-
-
-def charged(call: Call) -> int | None:
-    """Return the pico-USD of a call as budgets count it; None where nobody knows what it did cost.
-
-    Of an estimate only its upper bound counts, and only where the provider has told the input.
-    """
-    cost, usage = call.cost, call.usage
-    if cost.status in ("free", "included"):
-        return cost.amount or 0
-    if cost.status != "priced":
-        return None
-    if usage is None or not usage.estimated or cost.source == "reported":
-        return cost.amount
-    lower, upper = usage.lower or {}, usage.upper or {}
-    told = [name for name in upper if name != "output"]
-    return cost.upper if told and all(lower.get(name) == upper[name] for name in told) else None
+def _amend(exchange: Exchange, changes: dict[str, Any]) -> bool:
+    """Have a request sent with other values at some paths, if any; return False where that can't be done."""
+    changed, asking = exchange.body, exchange.rewritten
+    for path, value in changes.items():
+        changed = None if changed is None else amended(changed, path, value)
+        asking = None if asking is None else amended(asking, path, value)
+    if changed is None:
+        return False
+    exchange.changed = changed
+    exchange.rewritten = changed if exchange.refused is None else asking
+    return True
 
 
 _policies: weakref.WeakSet[Policy] = weakref.WeakSet()

@@ -158,10 +158,9 @@ def test_a_form_and_a_generator_can_not_be_changed(host: ModelHost) -> None:
 GEMINI_PATH = "/v1beta/models/gemini-2.5-flash:generateContent?alt=json&key=none"
 
 
-async def _moved_by_aiohttp(host: FieldHost, base: bool) -> Any:  # noqa: FBT001 - one of two ways
-    async with aiohttp.ClientSession(host.url if base else None) as session:
-        async with session.post(GEMINI_PATH if base else host.url + GEMINI_PATH, json=ASKED) as response:
-            return await response.read()
+async def _moved_by_aiohttp(base: str | None, url: str) -> Any:
+    async with aiohttp.ClientSession(base) as session, session.post(url, json=ASKED) as response:
+        return await response.read()
 
 
 async def _moved_by_httpx2(host: FieldHost) -> Any:
@@ -181,8 +180,8 @@ MOVERS: dict[str, Any] = {
     "requests": lambda host: requests.post(host.url + GEMINI_PATH, json=ASKED, timeout=20),
     "httpx": lambda host: httpx.post(host.url + GEMINI_PATH, json=ASKED),
     "httpx2 async": lambda host: asyncio.run(_moved_by_httpx2(host)),
-    "aiohttp": lambda host: asyncio.run(_moved_by_aiohttp(host, False)),
-    "aiohttp base": lambda host: asyncio.run(_moved_by_aiohttp(host, True)),
+    "aiohttp": lambda host: asyncio.run(_moved_by_aiohttp(None, host.url + GEMINI_PATH)),
+    "aiohttp base": lambda host: asyncio.run(_moved_by_aiohttp(host.url, GEMINI_PATH)),
 }
 
 

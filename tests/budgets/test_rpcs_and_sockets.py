@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -12,6 +14,7 @@ from websockets.sync.client import connect
 from xai_sdk.proto import chat_pb2_grpc
 
 from outlay.errors import BudgetExceeded
+from outlay.testing import Ledger
 from tests.budgets.double import PLENTY, CountingGate, gated
 from tests.conformance.rpc_host import RpcHost
 from tests.conformance.socket_host import SocketHost
@@ -109,3 +112,82 @@ def test_an_answer_that_nobody_asked_for_is_counted() -> None:
             read(connection, "response.done")
         assert str(ledger.only.cost.usd) == SPOKEN_USD
     assert (gate.held, gate.spent) == ({}, ledger.only.cost.amount)
+
+
+APPEND = '{"type": "input_audio_buffer.append", "audio": ""}'
+SPEECH = f"/v1/realtime?model={VOICE}"
+
+
+@contextmanager
+def listening(gate: CountingGate, greeting: Any, answers: Any) -> Iterator[tuple[Any, Ledger]]:
+    """Hold a realtime session under a gate."""
+    with (
+        SocketHost(greeting, answers) as host,
+        gated(gate, host) as ledger,
+        connect(f"ws://127.0.0.1:{host.port}{SPEECH}") as connection,
+    ):
+        yield connection, ledger
+
+
+def test_speech_that_the_server_may_answer_is_refused_before_it_is_sent() -> None:
+    """Nothing bounds what a realtime session costs: under a budget that denies, no sound leaves."""
+    gate = CountingGate(limit=-1)
+    with SocketHost((SESSION,), replying()) as host, gated(gate, host) as ledger:
+        with connect(f"ws://127.0.0.1:{host.port}{SPEECH}") as connection, pytest.raises(BudgetExceeded):
+            connection.send(APPEND)
+        assert len(host.requests) == 1
+        assert (ledger.only.error_type, ledger.only.cost.amount) == ("budget_exceeded", 0)
+    assert gate.only.unbounded
+    assert gate.held == {}
+
+
+def test_money_is_held_for_an_answer_from_the_first_sound_on() -> None:
+    """One reservation for each answer that may come, however many sounds; a session without one leaves no trace."""
+    gate = CountingGate()
+    with listening(gate, (SESSION,), replying(*_voice(1), _spoken(1), to="input_audio_buffer.commit")) as (
+        connection,
+        ledger,
+    ):
+        for _ in range(3):
+            connection.send(APPEND)
+        assert (len(gate.asks), len(gate.held)) == (1, 1)
+        connection.send('{"type": "input_audio_buffer.commit"}')
+        read(connection, "response.done")
+        assert (gate.held, gate.settled) == ({}, [ledger.only.cost.amount])
+        connection.send(APPEND)
+        assert len(gate.held) == 1
+        connection.close()
+        assert (gate.held, gate.settled[1:]) == ({}, [0])
+        assert len(ledger.calls) == 1
+
+
+def test_an_answer_that_is_asked_for_after_all_is_held_for_once() -> None:
+    """Sounds first, then the message that asks: the one takes the other's place."""
+    gate = CountingGate()
+    with listening(gate, (SESSION,), replying(*_voice(1), _spoken(1))) as (connection, ledger):
+        connection.send(APPEND)
+        connection.send('{"type": "response.create"}')
+        assert len(gate.held) == 1
+        read(connection, "response.done")
+        assert (gate.held, gate.settled) == ({}, [0, ledger.only.cost.amount])
+
+
+def test_an_answer_that_nobody_foresaw_is_counted_though_it_would_be_refused() -> None:
+    """What is spent is spent: the next message feels it."""
+    gate = CountingGate(limit=-1)
+    with listening(gate, (SESSION,), replying(*_voice(1), _spoken(1), to="session.update")) as (connection, ledger):
+        connection.send('{"type": "session.update", "session": {}}')
+        read(connection, "response.done")
+        assert gate.counted == ledger.only.cost.amount
+    assert gate.counted
+
+
+def test_an_interrupted_answer_is_settled_at_what_it_did_cost() -> None:
+    """Its user has spoken into it: the server says what it had said by then."""
+    gate, cut = CountingGate(), _spoken(1)
+    cut["response"] |= {"status": "cancelled", "status_details": {"type": "cancelled", "reason": "turn_detected"}}
+    with listening(gate, (SESSION,), replying(*_voice(1), cut, to="input_audio_buffer.append")) as (connection, ledger):
+        connection.send(APPEND)
+        read(connection, "response.done")
+        assert str(ledger.only.cost.usd) == SPOKEN_USD
+        assert (gate.held, gate.settled) == ({}, [ledger.only.cost.amount])

@@ -19,7 +19,7 @@ import outlay
 from outlay.budgets.decision import Ask, Decision
 from outlay.errors import BudgetExceeded
 from outlay.loopback import Behaviour, ModelHost
-from outlay.policy import charged
+from outlay.quoting import charged
 from outlay.wire.exchange import OPEN, WAITING, settle_waiting
 from tests.budgets.double import CountingGate, gated
 from tests.conformance.field_shapes import FIELD_SHAPES
@@ -217,6 +217,23 @@ def test_a_call_that_is_cancelled_while_the_store_is_asked_gives_back_what_it_ge
         assert (gate.held, gate.settled) == ({}, [0])
         assert (ledger.only.outcome, ledger.only.cost.amount) == ("cancelled", 0)
     assert host.requests == []
+
+
+def test_a_call_that_is_interrupted_while_the_store_is_asked_leaves_nothing_open(host: ModelHost) -> None:
+    """Ctrl-C, a signal's handler, a green thread that is killed: in whatever client."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    gate = CountingGate(trips=True)
+    gate.on_trip = interrupt
+    with gated(gate, host) as ledger:
+        for post in (requests.post, httpx2.post):
+            with pytest.raises(KeyboardInterrupt):
+                post(f"{host.openai_url}/chat/completions", json=CHAT)
+        assert OPEN == {}
+        assert [(call.outcome, call.cost.amount) for call in ledger.calls] == [("cancelled", 0)] * 2
+    assert (host.requests, gate.held) == ([], {})
 
 
 def test_the_event_loop_goes_on_while_the_store_is_asked(host: ModelHost) -> None:

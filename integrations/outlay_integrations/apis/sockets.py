@@ -53,6 +53,7 @@ REALTIME = API(
     session=Session(
         paths=("realtime",),
         opens=("response.create",),
+        feeds=("input_audio_buffer.append", "input_audio_buffer.commit"),
         begins=("response.created",),
         ends=("response.done",),
         fails=("error",),
@@ -143,6 +144,7 @@ GEMINI_LIVE = API(
             for content in ("clientContent", "client_content")
             for complete in ("turnComplete", "turn_complete")
         ),
+        feeds=("realtimeInput", "realtime_input"),
         begins=("serverContent.modelTurn", "serverContent.outputTranscription", "toolCall"),
         ends=("usageMetadata",),
         model=("setup.model",),

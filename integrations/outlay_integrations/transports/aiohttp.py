@@ -36,9 +36,7 @@ def _request(module: Any, wrapped: Any) -> Any:
             await _permit(exchange, kwargs)
         asking = None if exchange.rewritten is None else _rewritten(module, exchange, kwargs)
         try:
-            response = await wrapped(
-                session, method, _url(session, url, exchange), **(kwargs if asking is None else asking)
-            )
+            response = await wrapped(session, method, _url(session, url, exchange), **(asking or kwargs))
             if (
                 exchange.refused is not None
                 and response.status in REFUSALS

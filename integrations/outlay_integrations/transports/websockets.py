@@ -175,7 +175,8 @@ def _follow(connection: Any) -> Conversation | bool:
     from outlay.integration import Conversation  # with the first that is followed: this file is loaded at every start
 
     begin = functools.partial(_begin, transport, host, path)
-    connection._outlay = followed = Conversation(matches, query, begin)  # noqa: SLF001 - as above
+    followed = Conversation(matches, query, begin, budgets=meter.budgets)
+    connection._outlay = followed  # noqa: SLF001 - as above
     return followed
 
 

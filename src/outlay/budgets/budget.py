@@ -50,9 +50,9 @@ class Budget:
         unbounded: what to do with a call whose cost nothing bounds, or whose model has no price: ``deny`` (as is done
             where the budget blocks) or ``allow`` (where it does not).
         ceiling: USD to reserve for such a call instead.
-        input_bound: how the input of a call that has an output limit is bounded before it is sent. ``bytes`` (as is done
-            where the budget blocks): a token a byte, which no tokenizer passes; ``learned`` (where it does not): the
-            most tokens a byte that this provider's model was seen to make of late, and a quarter more.
+        input_bound: how the input of a call that has an output limit is bounded before it is sent. ``bytes`` (as is
+            done where the budget blocks): a token a byte, which no tokenizer passes; ``learned`` (where it does not):
+            the most tokens a byte that this provider's model was seen to make of late, and a quarter more.
         missing: what to do with a call that lacks a tag of ``scope``: count it under ``(none)``, or ``deny`` it.
         carry_over: add to a calendar window's limit what was left in the one before it.
         on_store_down: ``closed`` (as is done where the budget blocks): go on with what this process holds until its

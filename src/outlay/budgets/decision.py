@@ -39,7 +39,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     output_limit: int | None
     """Tokens that the request itself limits its output to, per choice."""
     likely: Quote | None = None
-    """What the call costs at most if a byte of its input is no more tokens than in the calls before; None: ``quote``."""
+    """What it costs at most if a byte of its input is no more tokens than in the calls before; None: ``quote``."""
     expected: int | None = None
     """Pico-USD that the input alone then costs; None where nothing bounds it or no price is known."""
     unbounded: str | None = None

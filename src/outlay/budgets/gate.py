@@ -85,35 +85,33 @@ class Budgets:
     def decide(self, ask: Ask, *, wait: bool = True) -> Decision | None:
         """Reserve what the call may cost in every budget that it falls under, or decide otherwise.
 
-        With ``wait=False`` return None where that takes a trip to the store.
+        With ``wait=False`` return None where that takes a trip to the store, or where calls that wait to be settled may
+        turn out to have cost less than is held for them, so that it would be decided otherwise.
         """
         try:
-            leases = self._falls_under(ask, ask.model)
-            if not leases:
-                return NOTHING
-            if not self._acquaint(leases, wait=wait):
-                return None
-            patient = ask.unsettled and not wait
-            if patient and any(map(reached, leases)):
-                return None  # it may turn out that less was spent than is held
-            course = course_of(ask, leases)
-            if course.blocked is not None:
-                return Decision(refusal=exceeded(course.blocked, 0), marks=course.marks)
-            if course.model != ask.model:
-                leases = self._falls_under(ask, course.model)
-            parts, most, refusal = amounts_of(ask, course, leases, self._learned)
-            reserved = refusal or self._reserve(parts, most, wait=wait)
+            return self._decide(ask, wait=wait)
         except Lacking as error:
             return Decision(refusal=lacking(self.plans, ask, str(error)))
         except ConfigError as error:  # a slice that is over, or not ours
             return Decision(refusal=worthless(str(error)))
-        if reserved is None:
+
+    def _decide(self, ask: Ask, *, wait: bool) -> Decision | None:
+        leases = self._falls_under(ask, ask.model)
+        if not leases:
+            return NOTHING
+        premature = ask.unsettled and not wait
+        if not self._acquaint(leases, wait=wait) or (premature and any(map(reached, leases))):
             return None
-        if isinstance(reserved, BudgetExceeded):
-            if patient:
-                return None
+        course = course_of(ask, leases)
+        if course.blocked is not None:
+            return Decision(refusal=exceeded(course.blocked, 0), marks=course.marks)
+        if course.model != ask.model:
+            leases = self._falls_under(ask, course.model)
+        parts, most, refusal = amounts_of(ask, course, leases, self._learned)
+        reserved = refusal or self._reserve(parts, most, wait=wait)
+        if isinstance(reserved, BudgetExceeded) and not premature:
             return Decision(refusal=reserved, marks=course.marks)
-        return self._decided(ask, course, parts, most)
+        return self._decided(ask, course, parts, most) if reserved is True else None
 
     def settle(self, held: object, cost: int | None) -> None:
         """Put what the call did cost (pico-USD) in place of what was reserved; None where it is not known."""

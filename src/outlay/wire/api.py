@@ -212,6 +212,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Last segments of the websocket's path: ``realtime``."""
     opens: tuple[str, ...] = ()
     """Kinds of sent messages that ask for an answer: each is a call, and its message the call's request."""
+    feeds: tuple[str, ...] = ()
+    """Kinds of sent messages that may be answered without being asked: by a server that hears when its user pauses."""
     begins: tuple[str, ...] = ()
     """Kinds of received messages that begin an answer: to what was asked first, or else to nothing that was sent."""
     ends: tuple[str, ...]

@@ -96,7 +96,7 @@ class Batches:
             self._remember(exchange, biller, told_of)
         lines = _inline(api.batch, document) if jobs else _lines(pieces)
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
-        job = self._jobs.get(_key(biller, source), _key(biller, source))
+        named = self._jobs.get(_key(biller, source), _key(biller, source))
         for number, line in enumerate(lines):
             reading = exchange.match.reader.plain(line) if line[:1] == b"{" else None
             told = _first(api.answer.created, line) if reading is not None else None
@@ -112,7 +112,7 @@ class Batches:
             one.asked = (note.model, None)
             status = _first(api.batch.line_status, line)
             one.status = status if type(status) is int else exchange.status
-            yield Line(one, reading, note, span if note.by is not None else exchange.scope.span, job)
+            yield Line(one, reading, note, span if note.by is not None else exchange.scope.span, named)
 
     def note_accepted(self, exchange: Exchange, identity: str) -> None:
         """Note a call that was accepted, for whoever asks for its answer, which will not say when it began."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -31,11 +31,15 @@ SWITCHED = 101
 class Conversation:
     """One websocket on whose path one format or several are spoken; its transport tells every message."""
 
-    def __init__(self, matches: Iterable[Match], query: str, begin: Begin) -> None:
-        """Follow a websocket; ``query`` is its URL's, ``begin`` opens an exchange for a request."""
+    def __init__(self, matches: Iterable[Match], query: str, begin: Begin, *, budgets: bool = False) -> None:
+        """Follow a websocket; ``query`` is its URL's, ``begin`` opens an exchange for a request.
+
+        With ``budgets`` an answer that nobody asks for is prepared by the first message that may bring it about, so
+        that budgets are asked, and can refuse, before that is sent.
+        """
         said = Said()
         self._said = said.messages
-        self._parts = [Part(match, query, begin, said) for match in matches]
+        self._parts = [Part(match, query, begin, said, budgets=budgets) for match in matches]
         self._words = {word for part in self._parts for word in part.words}
         self._words_in_bytes = {word.encode() for word in self._words}
 
@@ -98,12 +102,15 @@ class Said:
 class Part:
     """The calls of one format in a websocket's messages."""
 
-    def __init__(self, match: Match, query: str, begin: Begin, said: Said) -> None:
+    def __init__(self, match: Match, query: str, begin: Begin, said: Said, *, budgets: bool = False) -> None:
         table = match.reader.api.session
         if table is None:
             raise ValueError(f"{match.reader.api.name} is spoken by no websocket")
         self._match, self._begin, self._said = match, begin, said
         self._table: Session = table
+        self._feeds = table.feeds if budgets else ()
+        self._prepared: Exchange | None = None
+        """Stands for the next answer that nobody asks for."""
         self._begins = frozenset((*table.begins, *table.ends))
         self._ends = frozenset((*table.ends, *table.fails))
         self._asked: deque[tuple[bytes | None, bytes, Exchange]] = deque()
@@ -112,18 +119,36 @@ class Part:
         """Answers that are coming."""
         self._model = next((named for name in table.query for named in parse_qs(query).get(name, ())), None)
         self._learns = frozenset(path.partition(".")[0] for path in table.model)
-        self.words = {kind.rpartition(".")[2] for kind in table.opens} | {f'"{name}"' for name in self._learns}
+        kinds = (*table.opens, *self._feeds)
+        self.words = {kind.rpartition(".")[2] for kind in kinds} | {f'"{name}"' for name in self._learns}
         """Of which one stands in every message that opens a call, or tells the model."""
 
     def sent(self, raw: bytes, members: Message) -> Exchange | None:
         """Return the exchange that a message opens."""
         self._learn(members)
-        if not _is(members, _kind(members), self._table.opens):
+        kind = _kind(members)
+        if _is(members, kind, self._table.opens):
+            self._withdraw()
+            exchange = self._open(raw)
+            if exchange is not None:
+                self._asked.append((_at(members, self._table.call), raw, exchange))
+            return exchange
+        return self._prepare() if self._feeds and _is(members, kind, self._feeds) else None
+
+    def _prepare(self) -> Exchange | None:
+        """Return the exchange of an answer that nobody asked for, if none stands for it yet."""
+        if self._prepared is not None and id(self._prepared) in OPEN:
             return None
-        exchange = self._open(raw)
+        exchange = self._prepared = self._open(None)
         if exchange is not None:
-            self._asked.append((_at(members, self._table.call), raw, exchange))
+            exchange.prepared = True
         return exchange
+
+    def _withdraw(self) -> None:
+        """Let go of an exchange for an answer that nobody asks for: the next one is asked for."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.finish("abandoned")
 
     def received(self, raw: bytes, members: Message) -> None:
         """Take a message: it begins an answer, goes on with one, ends one, or belongs to none."""
@@ -139,7 +164,9 @@ class Part:
 
     def take(self) -> list[Exchange]:
         """Return what is open, and forget it."""
+        prepared, self._prepared = self._prepared, None
         taken = [*self._calls.values(), *(exchange for _, _, exchange in self._asked)]
+        taken += () if prepared is None else (prepared,)
         self._calls.clear()
         self._asked.clear()
         return taken
@@ -152,7 +179,7 @@ class Part:
 
     def _take_up(self, call: bytes | None) -> Exchange | None:
         """Return the exchange that an answer is of: the first that was asked for, or else a new one."""
-        exchange = self._next(call)
+        exchange = self._next(call) or self._foreseen()
         if exchange is None:
             exchange = self._open(None)
             _hold(exchange)
@@ -162,6 +189,15 @@ class Part:
             exchange.first = perf_counter_ns()
             self._calls[call] = exchange
         return exchange
+
+    def _foreseen(self) -> Exchange | None:
+        """Return the exchange that stands for an answer which has begun now."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is None or id(prepared) not in OPEN:
+            return None
+        prepared.prepared = False
+        prepared.start, prepared.began = time_ns(), perf_counter_ns()
+        return prepared
 
     def _go_on(self, exchange: Exchange, raw: bytes, members: Message, kind: str | None, call: bytes | None) -> None:
         ended = _is(members, kind, self._ends)
@@ -198,13 +234,13 @@ class Part:
 
 
 def _hold(exchange: Exchange | None) -> None:
-    """Let the budgets hold money for an answer that nobody asked for: it can't be refused, it is there."""
+    """Let the budgets hold money for an answer that nobody foresaw: it can't be refused, it is there."""
     policy = exchange.policy if exchange is not None else None
     if exchange is not None and policy is not None:
         trip = policy.decide(exchange, True)  # noqa: FBT003 - see Policy
         while trip is not None:
             trip = trip()
-        exchange.refusal = None
+        exchange.unheld, exchange.refusal = exchange.refusal is not None, None
 
 
 _LINES = {"content-type": "application/jsonl"}

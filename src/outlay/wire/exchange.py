@@ -99,6 +99,10 @@ class Exchange(msgspec.Struct, eq=False):
     """The path to send to instead: a budget wants the model that this one names."""
     refusal: Exception | None = None
     """What a budget has raised instead of sending."""
+    prepared: bool = False
+    """Whether it stands for an answer that nobody has asked for and that has not begun: else it leaves no trace."""
+    unheld: bool = False
+    """Whether the budgets would have refused the call, and could not: they are told what it did cost."""
     budgeted: bool = False
     """Whether a budget holds money for the call until it is settled."""
     filter: UsageFilter | Recoder | None = None
@@ -186,7 +190,17 @@ class Exchange(msgspec.Struct, eq=False):
         if OPEN.pop(id(self), None) is None:
             return
         self.ended = self.ended or time.perf_counter_ns()
-        self.settle(self, outcome, error)
+        if self.prepared and self.refusal is None:
+            self._withdraw()
+        else:
+            self.settle(self, outcome, error)
+
+    def _withdraw(self) -> None:
+        self.match.requests -= 1
+        if self.policy is not None:
+            self.policy.settle(self, None)
+        if self.journal is not None and self.slot is not None:
+            self.journal.end(self.slot)
 
     def drop(self) -> None:
         """Leave the settling to the worker: the end was seen by a finaliser (*transport*)."""

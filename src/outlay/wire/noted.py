@@ -86,6 +86,8 @@ def note(exchange: Exchange, home: Home) -> bool:
     if not match.reader.by_bodies or match.provider.cost_header or match.provider.served_by:
         return False  # it would take more than the bodies to read it again
     asked = match.reader.request.named(body)
+    if exchange.changed is not None and exchange.asked is not None:
+        asked = exchange.asked[0]  # a budget has sent it to another model
     if asked is None:
         return False
     large = exchange.events or len(body) > SMALL or (answer is not None and len(answer) > SMALL)

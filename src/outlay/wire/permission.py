@@ -23,9 +23,13 @@ def permit(exchange: Exchange, *, fixed: bool) -> Exception | None:
     is settled. Otherwise ``exchange.rewritten`` is what is to be sent, if not None.
     """
     policy = exchange.policy
-    trip = None if policy is None else policy.decide(exchange, fixed)
-    while trip is not None:
-        trip = trip()
+    try:
+        trip = None if policy is None else policy.decide(exchange, fixed)
+        while trip is not None:
+            trip = trip()
+    except BaseException as error:  # Ctrl-C, a signal's handler, a green thread that is killed
+        _unsent(exchange, error)
+        raise
     return _refused(exchange)
 
 
@@ -37,8 +41,7 @@ async def permit_async(exchange: Exchange, *, fixed: bool) -> Exception | None:
         while trip is not None:
             trip = await _off_loop(trip)
     except BaseException as error:  # cancelled: what is reserved meanwhile is given back when the trip is over
-        exchange.failed(error, sent=False)
-        exchange.send.alive = False
+        _unsent(exchange, error)
         raise
     return _refused(exchange)
 
@@ -46,9 +49,13 @@ async def permit_async(exchange: Exchange, *, fixed: bool) -> Exception | None:
 def _refused(exchange: Exchange) -> Exception | None:
     refusal = exchange.refusal
     if refusal is not None:
-        exchange.failed(refusal, sent=False)
-        exchange.send.alive = False
+        _unsent(exchange, refusal)
     return refusal
+
+
+def _unsent(exchange: Exchange, error: BaseException) -> None:
+    exchange.failed(error, sent=False)
+    exchange.send.alive = False
 
 
 async def _off_loop(trip: Callable[[], Any]) -> Any:
