@@ -88,12 +88,9 @@ class Outlay:
         spool = Spool(self.folder / "spool")
         recogniser = Recogniser(plugins.apis(), plugins.providers(), settings.hosts)
         worker = Worker(
-            self.folder / "ledger.db",
-            spool,
-            recogniser,
-            keep_days=settings.retention_days,
-            keep_megabytes=settings.retention_megabytes,
-        )
+            self.folder / "ledger.db", spool, recogniser,
+            keep_days=settings.retention_days, keep_megabytes=settings.retention_megabytes,
+        )  # fmt: skip
         meter = Meter(
             recogniser,
             self.prices,

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
         Beside,
         Bounds,
         Jobs,
-        Provider,
         Request,
         Session,
         Stream,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from outlay.wire.exchange import Exchange
     from outlay.wire.messages import Messages
     from outlay.wire.permission import permit, permit_async
+    from outlay.wire.provider import Provider
     from outlay.wire.recognise import Match
     from outlay.wire.tee import watch, watch_async
 else:
@@ -63,7 +63,6 @@ else:
                 "Beside",
                 "Bounds",
                 "Jobs",
-                "Provider",
                 "Request",
                 "Session",
                 "Stream",
@@ -81,6 +80,7 @@ else:
         ),
         **dict.fromkeys(("Call", "Cost", "Span", "Usage"), "outlay.records"),
         "Conversation": "outlay.wire.conversation",
+        "Provider": "outlay.wire.provider",
         "Messages": "outlay.wire.messages",
         "Exchange": "outlay.wire.exchange",
         "Match": "outlay.wire.recognise",

@@ -188,7 +188,7 @@ MOVERS: dict[str, Any] = {
 @pytest.mark.parametrize("way", MOVERS)
 def test_a_model_in_the_path_is_changed_there(way: str) -> None:
     """Gemini's, by every client: what is asked for beside it stays, and one call is one record."""
-    gate = CountingGate(**{"model": "gemini-2.5-flash-lite", "marks": ("budget_downgraded",)} | {"output_limit": 30})
+    gate = CountingGate(**DOWN | {"model": "gemini-2.5-flash-lite", "output_limit": 30})
     with FieldHost((GENERATE,)) as host, gated(gate, host, "gcp.gemini") as ledger:
         answer = MOVERS[way](host)
         call = ledger.only

@@ -22,8 +22,7 @@ def _send(module: Any, wrapped: Any) -> Any:
         if exchange.policy is not None:
             from outlay.integration import permit  # where there are budgets
 
-            refusal = permit(exchange, fixed=_fixed(request))
-            if refusal is not None:
+            if (refusal := permit(exchange, fixed=_fixed(request))) is not None:
                 return _refuse(module, refusal, request)
         sent = request if exchange.rewritten is None else _rewritten(module, exchange, request) or request
         try:
@@ -52,8 +51,7 @@ def _send_async(module: Any, wrapped: Any) -> Any:
         if exchange.policy is not None:
             from outlay.integration import permit_async  # as above
 
-            refusal = await permit_async(exchange, fixed=_fixed(request))
-            if refusal is not None:
+            if (refusal := await permit_async(exchange, fixed=_fixed(request))) is not None:
                 return _refuse(module, refusal, request)
         sent = request if exchange.rewritten is None else _rewritten(module, exchange, request) or request
         try:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
 from outlay.records import Coverage
-from outlay.wire.api import API, Provider
+from outlay.wire.api import API
+from outlay.wire.provider import Provider
 from outlay.wire.reader import Reader
 
 UNKNOWN = Provider(name="unknown", hosts=(), cost_header="x-litellm-response-cost")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from outlay.wire.api import Provider
+from outlay.wire.provider import Provider
 
 
 def terms_of(provider: Provider, host: str, path: str) -> Mapping[str, str]:
