@@ -10,35 +10,51 @@ import os
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 THREADS, CAP = 64, 1.0
+CROSSED = "crossed budget"
+"""What a Router's refusal says (``RouterErrors.no_deployments_available_over_budget``)."""
 SMALL = 0.005
 """A cap for mock answers, which cost next to nothing."""
 
 
-def race(call: Callable[[], float | None]) -> float:
-    """Return the USD that 64 threads spend until each was refused, or has made 20 calls."""
-    spent = []
+class Outcome:
+    """What callers came to: what they spent, how many were refused for the budget, and what else went wrong."""
+
+    def __init__(self) -> None:
+        self.spent = 0.0
+        self.refused = 0
+        self.others: Counter[str] = Counter()
+        """Exceptions that say nothing of a budget, by class: their callers stopped for another reason."""
+
+
+def race(call: Callable[[], float | None]) -> Outcome:
+    """Return what 64 threads come to until each was refused, or has made 20 calls."""
+    found = Outcome()
+    lock = threading.Lock()
 
     def work() -> None:
         for _ in range(20):
             cost = call()
-            if cost is None:
-                return
-            spent.append(cost)
+            with lock:
+                if cost is None:
+                    found.refused += 1
+                    return
+                found.spent += cost
 
     threads = [threading.Thread(target=work) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(spent)
+    return found
 
 
-def budget_manager() -> float:
+def budget_manager() -> Outcome:
     """Race under a ``BudgetManager``: ask for the cost so far, call, add."""
     import litellm
 
@@ -57,12 +73,12 @@ def budget_manager() -> float:
     return race(call)
 
 
-def router() -> float:
+def router() -> Outcome:
     """Race 64 tasks under a Router with a provider's budget."""
     return asyncio.run(_router())
 
 
-async def _router() -> float:
+async def _router() -> Outcome:
     import litellm
 
     made = litellm.Router(
@@ -70,25 +86,33 @@ async def _router() -> float:
         provider_budget_config={"openai": {"budget_limit": SMALL, "time_period": "1d"}},
         num_retries=0,
     )
-    spent: list[float] = []
+    found = Outcome()
 
     async def work() -> None:
         for _ in range(20):
             asked = [{"role": "user", "content": "hi"}]
             try:
                 answer = await made.acompletion(model="m", messages=asked, mock_response="word " * 2000, mock_delay=0.2)
-            except Exception:  # noqa: BLE001 - whatever it raises, the call was refused
+            except Exception as error:  # noqa: BLE001 - its refusals are plain ValueErrors, told by their words alone
+                if CROSSED in str(error):
+                    found.refused += 1
+                else:
+                    found.others[type(error).__name__] += 1
                 return
-            spent.append(float(litellm.completion_cost(answer)))
+            found.spent += float(litellm.completion_cost(answer))
             await asyncio.sleep(0.05)  # its cost is added in a callback
 
     await asyncio.gather(*(work() for _ in range(THREADS)))
-    return sum(spent)
+    return found
 
 
 if __name__ == "__main__":
     os.chdir(tempfile.mkdtemp())  # the manager writes a file where it is
-    print("| LiteLLM | limit | spent | of the limit |\n|---|---|---|---|")
+    print("| LiteLLM | limit | spent | of the limit | callers refused | other errors |\n|---|---|---|---|---|---|")
     for name, run, cap in (("BudgetManager", budget_manager, CAP), ("Router, provider_budget_config", router, SMALL)):
-        spent = run()
-        print(f"| {name} | ${cap} | ${spent:.4f} | {spent / cap:.2f}x |", flush=True)
+        found = run()
+        others = ", ".join(f"{count} {kind}" for kind, count in found.others.items()) or "none"
+        print(
+            f"| {name} | ${cap} | ${found.spent:.4f} | {found.spent / cap:.2f}x | {found.refused} | {others} |",
+            flush=True,
+        )

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 MANY_WAITING = 512
 """Noted calls at which the worker is told to look at once: half of what the journal has room for."""
 
+MANY_HELD = 32
+"""The same for calls that a budget holds money for, which other processes lack meanwhile."""
+
 
 class Meter:
     """Turn exchanges into records: recognise, read, price, keep."""
@@ -138,7 +141,8 @@ class Meter:
                 forget()
             exchange.keep = self.keep_settled
             WAITING.put(exchange)
-            if exchange.ended >= worker.due or WAITING.qsize() == MANY_WAITING:
+            many = MANY_HELD if exchange.budgeted else MANY_WAITING
+            if exchange.ended >= worker.due or WAITING.qsize() == many:
                 worker.wake()
         elif exchange.budgeted and self._policy is not None and not exchange.match.poll:
             try:

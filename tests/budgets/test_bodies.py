@@ -129,6 +129,32 @@ def test_no_request_is_too_odd_to_be_read(document: Any) -> None:
         BoundsReader(api.request).read(body)
 
 
+PROMPTS = st.sampled_from(["", "Why?", "x" * 400, 'a "quote" \\ ' * 40, "image " * 900, '"image_url" ' * 90])
+
+
+@given(PROMPTS, st.integers(1, 3), st.sampled_from([None, 5, "high"]), st.booleans())
+def test_requests_that_differ_in_their_text_alone_are_read_as_if_each_were_new(
+    text: str, turns: int, option: Any, again: bool
+) -> None:
+    """What is remembered of one is what would be read of the other, but for its length."""
+    reader = KNOWN if again else BoundsReader(openai.RESPONSES.request)
+    asked: dict[str, Any] = {"model": "gpt-4o", "input": [{"role": "user", "content": text}] * turns}
+    asked |= {"max_output_tokens": option, "service_tier": "flex", "tools": [{"type": "function", "name": text[:9]}]}
+    body = json.dumps(asked).encode()
+    expected = BoundsReader(openai.RESPONSES.request)._read(body, attached(body))  # noqa: SLF001 - without memory
+    assert reader.read(body) == expected
+
+
+KNOWN = BoundsReader(openai.RESPONSES.request)
+
+
+def test_a_name_that_is_as_long_as_a_text_is_read_whole() -> None:
+    """A long id says that the provider keeps something; a long model is some model."""
+    asked = read(openai.RESPONSES, model="m" * 300, input="x" * 5000, previous_response_id="r" * 300)
+    assert asked.model == "m" * 256
+    assert "previous_response_id" in str(asked.unbounded)
+
+
 def test_a_picture_is_billed_by_its_rule_and_not_by_its_bytes() -> None:
     """By the model's most; where nothing is known of the model's rule, nothing bounds it."""
     asked = BoundsReader(openai.CHAT.request).read(json.dumps({"messages": parts(PICTURE)}).encode())

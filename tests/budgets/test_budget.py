@@ -42,6 +42,7 @@ def test_a_budget_is_short_to_write() -> None:
         ({"block": "yes"}, "block must be true or false"),
         ({"missing": "drop"}, "missing must be one of none, deny, not 'drop'"),
         ({"unbounded": "maybe"}, "unbounded must be one of deny, allow"),
+        ({"input_bound": "guess"}, "input_bound must be one of bytes, learned"),
         ({"unbounded": "deny", "ceiling": 1}, "ceiling and unbounded exclude each other"),
         ({"on_store_down": "shrug"}, "on_store_down must be one of closed, open, lease_only"),
         ({"week_start": "Funday"}, "week_start must be one of monday"),

@@ -273,6 +273,22 @@ def test_what_calls_without_a_limit_cost_is_learned(gate: Opener, project: str) 
     budgets.settle(held.held, 0)
 
 
+def test_a_learned_input_is_reserved_where_the_budget_says_so(gate: Opener, project: str) -> None:
+    """A budget that blocks reserves what is certain; the other what is likely, and says what it may be off by."""
+    certain = Budget("certain", limit=10, block=True)
+    likely = Budget("likely", limit=10, block=True, input_bound="learned")
+    watching = Budget("watching", limit=10)
+    budgets = gate(certain, likely, watching)
+    held = decided(budgets, ask(4, likely=lambda *_: PICO))
+    budgets.flush()
+    found = {each.account.budget: (each.flight, each.risk) for each in budgets.store.figures(project)}
+    assert found == {"certain": (4 * NANO, 0), "likely": (NANO, 3 * NANO), "watching": (NANO, 3 * NANO)}
+    assert isinstance(decided(budgets, ask(8, likely=lambda *_: PICO)).refusal, BudgetExceeded)
+    budgets.settle(held.held, 4 * PICO)
+    budgets.flush()
+    assert {each.risk for each in budgets.store.figures(project)} == {0}
+
+
 def test_checking_reserves_nothing(gate: Opener, store: Store, alerts: list[Alert], project: str) -> None:
     """Nor does it count as a refusal."""
     budgets = gate(Budget("month", limit=10, block=True, alerts=[100]))

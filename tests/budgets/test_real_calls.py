@@ -120,6 +120,22 @@ def test_a_budget_downgrades_then_blocks(host: ModelHost, client: openai.OpenAI)
     assert len(models) < 1000
 
 
+def test_what_a_byte_of_input_is_was_learned_from_the_calls_before(host: ModelHost, client: openai.OpenAI) -> None:
+    """A prompt for which a token a byte is too much fits once the model was seen to make fewer of it."""
+    long: dict[str, Any] = {**CHAT, "messages": [{"role": "user", "content": "Why is it so? " * 3000}]}
+    for bound, passes in (("bytes", False), ("learned", True)):
+        budget = outlay.Budget("day", limit="0.006", per="day", block=True, input_bound=bound)  # type: ignore[arg-type] # one of both
+        with metered(host, budget) as ledger:
+            for _ in range(40):
+                client.chat.completions.create(**CHAT, max_completion_tokens=20)
+            try:
+                client.chat.completions.create(**long, max_completion_tokens=20)
+            except outlay.BudgetExceeded:
+                assert not passes
+            assert ledger.cost <= Decimal("0.006")
+            assert (ledger.calls[-1].outcome == "ok") is passes
+
+
 def test_an_output_ceiling_is_sent(host: ModelHost, client: openai.OpenAI) -> None:
     """It makes a bound of what had none."""
     with metered(host, outlay.Budget("capped", limit=1, block=True, output_ceiling=50)) as ledger:
