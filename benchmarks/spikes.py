@@ -33,6 +33,10 @@ GRACE = DAY // BUCKET
 """Buckets after an incident in which an alert is neither right nor wrong."""
 FREE = ("latency_regression", "error_burst")
 """Kinds that cost nothing."""
+STEPS = ("call_surge", "retry_storm", "dearer_model")
+"""Kinds that are there at once, and that a minute can tell."""
+BUSY = 20
+"""Calls in a bucket from which on a series is busy."""
 DRIVERS = {
     "agent_loop": ("calls", "input", "output"),
     "prompt_regression": ("input", "output"),
@@ -75,6 +79,8 @@ class Result:
     named: int = 0
     """Alerts in incidents that name a channel which the incident moved."""
     alerts: int = 0
+    soon: list[int] = field(default_factory=list)
+    """Minutes from the beginning of what is there at once to the first alert, in busy series."""
     false_drivers: Counter[str] = field(default_factory=Counter)
     microseconds: list[float] = field(default_factory=list)
     states: list[int] = field(default_factory=list)
@@ -134,12 +140,14 @@ def judge(result: Result, made: Stream, course: Course, threshold: float) -> Non
     """Add to ``result`` how right the detector was about one stream."""
     told = alerts(course.scores, threshold)
     spans = [(one.since // BUCKET, -(-one.until // BUCKET), one.kind) for one in made.incidents]
-    for since, until, kind in spans:
+    for one, (since, until, kind) in zip(made.incidents, spans, strict=True):
         within = [at for at in told if since <= at < until]
         seen = within[0] if within else None
         excess = made.excess[since:until]
         delay = None if seen is None else (seen - since) * BUCKET + course.minutes[seen]
         result.delays.setdefault(kind, []).append(delay)
+        if delay is not None and kind in STEPS and made.calls[since - 12 : since].mean() >= BUSY:
+            result.soon.append(delay - one.since % BUCKET)
         lost = float(excess.sum())
         if seen is not None:  # of the bucket in which it was told, the minutes until then
             lost = float(excess[: seen - since].sum() + excess[seen - since] * course.minutes[seen] / BUCKET)
@@ -173,6 +181,7 @@ def report(result: Result, streams: int) -> str:
         f"false alerts a week         {result.false / result.weeks:.2f}  {dict(result.false_drivers)}",
         f"in weeks 1 and 2            {result.cold / (2 * streams):.2f}",
         f"delay, minutes              p50 {np.percentile(found, 50):.0f}, p90 {np.percentile(found, 90):.0f}",
+        f"busy series, minutes        mean {statistics.mean(result.soon):.1f} of {len(result.soon)} that began at once",
         f"USD before the alert        {_share(paid)} % of all, {_mean(paid)} % mean",
         f"right channel named         {100 * result.named / max(1, result.alerts):.1f} % of {result.alerts} alerts",
         f"a bucket                    {statistics.median(result.microseconds):.0f} µs",

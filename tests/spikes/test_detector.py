@@ -149,6 +149,19 @@ def test_few_calls_are_no_evidence() -> None:
     assert max(found) < THRESHOLD
 
 
+def test_one_request_that_fails_with_its_retries_is_no_news() -> None:
+    """Three failures of a function with three calls in five minutes; nor are three calls where there is hardly one."""
+    detector, found = Detector(), []
+    for at in range(LEARNED + 12):
+        few = priced(Bucket(3, 3 if at == LEARNED else 0, 6000, 0, 900, 0, 6, 2 if at == LEARNED else 0))
+        found.append(detector.update(START + at * BUCKET, few))
+    for at in range(LEARNED + 12, 2 * LEARNED):
+        number = 3 if at == LEARNED + 2 * DAY + 7 else int(at % 100 == 0)
+        some = priced(Bucket(number, 0, 2000 * number, 0, 300 * number, 0, 2 * number))
+        found.append(detector.update(START + at * BUCKET, some))
+    assert max(found) < THRESHOLD
+
+
 @pytest.mark.parametrize(("failing", "buckets", "delay"), [(2, 1, None), (1, 24, 20), (2, 12, 6), (8, 1, 1)])
 def test_what_never_fails_is_told_of_when_it_does(failing: int, buckets: int, delay: int | None) -> None:
     """However many calls there were before: two of forty once are no news, one or two for long are, eight at once."""

@@ -226,7 +226,7 @@ def test_a_release_is_new_once(ledger: Ledger) -> None:
 
 def test_a_state_that_can_not_be_read_is_learned_anew(ledger: Ledger) -> None:
     """Of another outlay, or damaged: the watch goes on, and keeps a new one."""
-    ledger._database.execute("UPDATE spike_states SET state = x'00' WHERE name = 'watch'")  # noqa: SLF001 - damage
+    ledger._database.execute("UPDATE spike_states SET state = x'00' WHERE name = 'watch'")  # noqa: SLF001 - no way of the ledger's own damages it
     told: list[Alert] = []
     made = watch(ledger, told)
     live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR + 30 * MINUTE, SURGE)

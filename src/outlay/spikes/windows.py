@@ -134,7 +134,7 @@ class Windows:
                 self._calibrate(place, length, far * far / whole)
             if far > 0.0:
                 rise = rises[place] = log((seen + 0.1) / (expected + 0.1))
-                if far * far >= whole and (length < 8 or min(rises[place - 2], rises[2]) >= _STILL * rise):
+                if rise * rise >= whole and (length < 8 or min(rises[place - 2], rises[2]) >= _STILL * rise):
                     found = of_count(seen, expected, variance)
                     evidence[place] = found * self.weights[place] / self.calibration[place]
         self.most = max(evidence)
