@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -86,6 +86,15 @@ def told(web: Web) -> list[int]:
     return sorted(one["facts"]["percent"] for one in alerts)
 
 
+def told_by(web: Web, wanted: list[int], run: Callable[[], int]) -> None:
+    """Run hosts until that was told: on a busy machine one may not reach its store, and leave it to the next."""
+    for _ in range(5):
+        assert run() == 0
+        if told(web) == wanted:
+            return
+    assert told(web) == wanted
+
+
 def age_claims(url: str, project: str) -> None:
     """Have more than a minute pass for claims that nobody has confirmed."""
     if url.startswith("redis"):
@@ -117,7 +126,7 @@ def test_each_threshold_is_told_of_once_by_hosts_that_share_no_ledger(url: str, 
     project = a_project()
     hosts = [host(url, project, web, tmp_path / str(number), 3) for number in range(4)]
     assert [each.wait(120) for each in hosts] == [0] * 4
-    assert told(web) == [50, 80, 100]
+    told_by(web, [50, 80, 100], lambda: host(url, project, web, tmp_path / "1", 1).wait(120))
 
 
 def test_a_claim_outlives_the_host_that_made_it(url: str, web: Web, tmp_path: Path) -> None:
@@ -127,8 +136,7 @@ def test_a_claim_outlives_the_host_that_made_it(url: str, web: Web, tmp_path: Pa
     assert host(url, project, web, tmp_path / "too soon", 1, "lives").wait(120) == 0
     assert told(web) == []
     age_claims(url, project)
-    assert host(url, project, web, tmp_path / "lives", 1, "lives").wait(120) == 0
-    assert told(web) == [50]
+    told_by(web, [50], lambda: host(url, project, web, tmp_path / "lives", 1, "lives").wait(120))
     age_claims(url, project)
     assert host(url, project, web, tmp_path / "too late", 1, "lives").wait(120) == 0
     assert told(web) == [50]
@@ -139,8 +147,7 @@ def test_an_alert_that_is_written_down_is_told_of_by_who_comes_next(url: str, we
     project = a_project()
     assert host(url, project, web, tmp_path / "one", 6, "dies with the alert written").wait(120) == -signal.SIGKILL
     assert told(web) == []
-    assert host(url, project, web, tmp_path / "one", 1, "lives").wait(120) == 0
-    assert told(web) == [50]
+    told_by(web, [50], lambda: host(url, project, web, tmp_path / "one", 1, "lives").wait(120))
 
 
 def foreseeing(gate: Opener) -> Budgets:
