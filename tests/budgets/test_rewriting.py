@@ -214,7 +214,7 @@ def test_an_answer_of_another_model_is_read_by_its_own_rule() -> None:
         seen = {line.path: (line.requests, line.metered) for line in app.current().recogniser.coverage(0)}  # type: ignore[union-attr] # it is there
     assert usage is not None
     assert usage.classes["web_search"] == 1
-    assert seen == {"/v1beta/models/*": (1, 1)}
+    assert seen == {"/v1beta/models/*:generateContent": (1, 1)}
 
 
 def test_an_azure_deployment_gives_way_to_another_of_the_users_own(host: ModelHost) -> None:

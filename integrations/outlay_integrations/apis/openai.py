@@ -144,6 +144,15 @@ _TOOLS: dict[str, Any] = {
     ),
 }
 
+_KEPT_ELSEWHERE = {
+    "previous_response_id": "it goes on with what the provider has kept (previous_response_id)",
+    "conversation": "it goes on with what the provider has kept (conversation)",
+    "prompt": "its prompt is kept by the provider (prompt)",
+    "background": "it runs in the background",
+    "context_management": "the provider may sum up its context (context_management)",
+}
+"""Why what a request says does not bound what it costs."""
+
 RESPONSES = API(
     name="openai.responses",
     operation="chat",
@@ -155,13 +164,7 @@ RESPONSES = API(
         limits=("max_output_tokens",),
         bounds=Bounds(
             limit="max_output_tokens",
-            reasons={
-                "previous_response_id": "it goes on with what the provider has kept (previous_response_id)",
-                "conversation": "it goes on with what the provider has kept (conversation)",
-                "prompt": "its prompt is kept by the provider (prompt)",
-                "background": "it runs in the background",
-                "context_management": "the provider may sum up its context (context_management)",
-            },
+            reasons=_KEPT_ELSEWHERE,
             callers=("function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"),
             only_with={"input_audio": '"input_audio"', "cache_read_audio": '"input_audio"', "output_audio": '"audio"'},
             images=PICTURES,
