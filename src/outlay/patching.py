@@ -71,8 +71,8 @@ class Patcher:
         """Put back what another tool took away when it unpatched itself (ddtrace and OpenTelemetry do)."""
         for patch in list(self.installed):
             _, _, current = _resolve(sys.modules[patch.module], patch.target)
-            if self._ours_in(current) is None:
-                self.installed.pop(patch)
+            gone = self._ours_in(current) is None
+            if gone and self.active and self.installed.pop(patch, None):  # else we were uninstalled meanwhile
                 self._imported(patch, sys.modules[patch.module])
                 self.restored += 1
                 logger.warning(

@@ -151,6 +151,18 @@ def test_ours_are_gone_whatever_another_tool_has_put_back() -> None:
     CLIENT.send = before
 
 
+def test_the_watcher_leaves_alone_what_is_uninstalled_while_it_looks(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks on the worker's thread: what is gone then was taken away by us."""
+    before = sends()
+    with patched() as patcher:
+        monkeypatch.setattr(patcher, "_ours_in", lambda _: patcher.uninstall())
+        patcher.watch()
+        assert (patcher.restored, patcher.installed, sends()) == (0, {}, before)
+    assert caplog.messages == []
+
+
 def chain(function: Any) -> Iterator[Any]:
     """Return a function and what it wraps."""
     while function is not None:
