@@ -44,7 +44,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the proofs marked slow: kills at random points, fuzzing, installs."""
+    """Run the proofs marked slow, and those marked long too: kills at random points, fuzzing, installs."""
     need(session, "-e", ".[dev]")
     session.run("pytest", "-m", "slow", *session.posargs)
 

@@ -24,6 +24,8 @@ from tests.house.sources import ROOT
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="racers are forked")
 
 FULL = pytest.param(20, 64, marks=pytest.mark.slow, id="full")
+SOME = pytest.param(5, 64, marks=pytest.mark.slow, id="some")
+LONG = pytest.param(20, 64, marks=[pytest.mark.slow, pytest.mark.long], id="full")
 SHORT = pytest.param(1, 16, id="short")
 STORES = ("sqlite", "redis", "postgres")
 
@@ -88,7 +90,7 @@ def test_no_kill_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int
         assert outcome.suspense == 0
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
 def test_what_was_spent_is_counted_once_whatever_a_store_forgets_and_whoever_is_killed(
     url: str, tmp_path: Path, times: int, racers: int
 ) -> None:
@@ -141,7 +143,7 @@ def locked(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["redis", "postgres"])
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
 def test_no_store_that_is_killed_lets_a_race_pass_the_limit(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, name: str, times: int, racers: int
 ) -> None:
@@ -163,7 +165,7 @@ def test_no_store_that_is_killed_lets_a_race_pass_the_limit(
         server.close()
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
 def test_no_lock_on_the_database_lets_a_race_pass_the_limit(tmp_path: Path, times: int, racers: int) -> None:
     """SQLite has no server that could be killed; somebody may hold its file for too long."""
     with shaken(lambda: locked(tmp_path / "b.db")):
@@ -172,7 +174,7 @@ def test_no_lock_on_the_database_lets_a_race_pass_the_limit(tmp_path: Path, time
             assert outcome.spent[0] <= 20
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
 def test_nothing_that_was_spent_disappears_with_a_database_that_is_removed(
     tmp_path: Path, times: int, racers: int
 ) -> None:
