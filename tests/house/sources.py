@@ -23,10 +23,12 @@ class Block(NamedTuple):
 
 @cache
 def tracked() -> tuple[Path, ...]:
-    """Return every file that is, or would be, committed, relative to the root."""
+    """Return every file that is, or would be, committed, relative to the root; nothing of an environment made here."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    return tuple(path for path in map(Path, sorted(names)) if (ROOT / path).is_file())
+    environments = [Path(name).parent for name in names if Path(name).name == "pyvenv.cfg"]
+    found = (path for path in map(Path, sorted(names)) if (ROOT / path).is_file())
+    return tuple(path for path in found if not any(path.is_relative_to(one) for one in environments))
 
 
 def under(*folders: str, suffix: str) -> list[Path]:
