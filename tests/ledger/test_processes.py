@@ -162,6 +162,47 @@ assert ledger.report().total == ledger.report(exact=True).total
     )
 
 
+def test_a_child_forked_while_threads_only_read_can_use_sqlite(tmp_path: Path) -> None:
+    """It would wait forever for a mutex of SQLite's that a reader had when it was forked."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        HEAD
+        + """
+from outlay.ledger.ledger import Ledger
+ledger = Ledger.open(sys.argv[2])
+ended = threading.Event()
+
+def read():
+    while not ended.is_set():
+        ledger.calls_after(0, 10)
+        ledger.report()
+
+threads = [threading.Thread(target=read, daemon=True) for _ in range(2)]
+for thread in threads: thread.start()
+for child in range(60):
+    pid = os.fork()
+    if not pid:
+        with Ledger.open(sys.argv[2]) as own:
+            own.report()
+        os._exit(0)
+    for _ in range(3000):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            break
+        time.sleep(0.01)
+    else:
+        os.kill(pid, signal.SIGKILL)
+        os._exit(1)
+ended.set()
+for thread in threads: thread.join()
+"""
+    )
+    subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "spool"), str(tmp_path / "ledger.db")],
+        check=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+    )
+
+
 def test_a_child_can_not_end_its_parents_calls_in_flight(tmp_path: Path) -> None:
     """The slot that a child inherits is its parent's: after a kill of both, the parent's call is uncertain."""
     script = tmp_path / "script.py"

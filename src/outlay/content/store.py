@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from outlay.export import Content
-from outlay.ledger.database import in_use
+from outlay.forks import Connection, in_use
 
 NAME = "content.db"
 _TABLE = "CREATE TABLE IF NOT EXISTS content (id TEXT PRIMARY KEY, at INTEGER NOT NULL, said TEXT NOT NULL)"
@@ -80,7 +80,7 @@ class Store:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.there:
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=1.0)
+            database = Connection(self._path, isolation_level=None, check_same_thread=False, timeout=1.0)
             for statement in (*_PRAGMAS, _TABLE):
                 database.execute(statement).fetchall()
             self._inherited, self._database, self._process = self._database, database, os.getpid()

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from outlay.ledger.database import in_use, transaction
+from outlay.forks import in_use
+from outlay.ledger.database import transaction
 
 if TYPE_CHECKING:  # only who has alerts needs what they are made of
     from outlay.alerts import Alert

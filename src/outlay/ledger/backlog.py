@@ -18,8 +18,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from outlay.forks import in_use
 from outlay.guard import failure_of
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 from outlay.ledger.rows import SPAN_COLUMNS, read_call, read_span
 from outlay.ledger.view import COLUMNS
 from outlay.ledger.writing import quote

@@ -6,8 +6,9 @@ import sqlite3
 
 import msgspec
 
+from outlay.forks import in_use
 from outlay.ledger.backlog import Backlog, Kind, State
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 
 ABSENT = 7 * 86_400 * 10**9
 """Nanoseconds after which an exporter that no process had does not keep calls from being pruned any more."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from outlay.errors import LedgerError
+from outlay.forks import Connection
 from outlay.ledger.schema import migrate
 
 BUSY_MS = 1_000
@@ -22,14 +22,6 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA secure_delete = ON",
 )
-
-
-in_use = threading.RLock()
-"""Held by who writes, while he is inside SQLite: forks wait for it.
-
-A child that is forked while another thread is inside SQLite inherits SQLite's mutexes locked, and would wait for them
-forever at its first use.
-"""
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -106,7 +98,7 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 def _connection(path: str, *, new: bool = False) -> sqlite3.Connection:
-    database = sqlite3.connect(
+    database = Connection(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000, uri=path.startswith("file:")
     )
     try:
@@ -119,7 +111,3 @@ def _connection(path: str, *, new: bool = False) -> sqlite3.Connection:
         database.close()
         raise
     return database
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=in_use.acquire, after_in_parent=in_use.release, after_in_child=in_use.release)

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from outlay.alerts import Alert, Driver
+from outlay.forks import in_use
 from outlay.ledger.alerts import read
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 from outlay.ledger.questions import FIELDS, Question
 from outlay.ledger.reports import answer
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
+from outlay.forks import in_use
 from outlay.ledger import inflight, segment
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 from outlay.ledger.labels import Labels
 from outlay.ledger.lines import decode
 from outlay.ledger.rollups import Known

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from outlay.forks import in_use
 from outlay.ledger.bounds import beyond
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 
 COLUMNS = (
     *("project", "feature", "path", "site", "release", "provider", "api", "operation", "transport", "host", "model"),

@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from outlay.forks import in_use
 from outlay.ledger import queries
 from outlay.ledger.alerting import Alerting
 from outlay.ledger.backlogs import Backlogs
-from outlay.ledger.database import connect, in_use
+from outlay.ledger.database import connect
 from outlay.ledger.inflight import Revive
 from outlay.ledger.ingest import Ingested, Ingestion, Look
 from outlay.ledger.labels import Labels

@@ -12,8 +12,9 @@ from outlay.alerts import SEVERITIES
 from outlay.alerts.line import Claimed
 from outlay.alerts.message import Message
 from outlay.config.channels import Address
+from outlay.forks import in_use
 from outlay.ledger.alerts import read
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 
 TOGETHER = 50
 """Alerts that one message holds at most."""

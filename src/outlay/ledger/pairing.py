@@ -11,9 +11,10 @@ import sqlite3
 
 import msgspec
 
+from outlay.forks import in_use
 from outlay.ledger.calendar import Piece
 from outlay.ledger.counters import SUMS
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.scanned import read_by_label
 from outlay.ledger.sums import Found, add

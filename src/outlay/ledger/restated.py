@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from outlay.forks import in_use
 from outlay.ledger.bounds import beyond
 from outlay.ledger.calendar import divide
 from outlay.ledger.counters import MILLI
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 from outlay.ledger.questions import TIME_UNITS, Question, check
 from outlay.ledger.rows import read_call
 from outlay.ledger.scanned import expression

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from outlay.ledger.database import in_use, transaction
+from outlay.forks import in_use
+from outlay.ledger.database import transaction
 from outlay.ledger.traffic import Watchable
 from outlay.traffic import Mark
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from outlay.forks import in_use
 from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
 from outlay.ledger.bulk import insert
-from outlay.ledger.database import in_use, transaction
+from outlay.ledger.database import transaction
 from outlay.ledger.labels import Labels
 from outlay.ledger.rows import ENTRY_COLUMNS, PLAIN_COLUMNS, SPAN_COLUMNS, Entry, enter, enter_span, read_call
 from outlay.ledger.view import COLUMNS

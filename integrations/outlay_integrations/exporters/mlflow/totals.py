@@ -6,12 +6,12 @@ was settled anew adds the difference.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from outlay.forks import Connection
 from outlay.integration import Call, dollars
 
 KEPT = 100_000
@@ -68,7 +68,7 @@ class Book:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._rows = sqlite3.connect(folder / "runs.db", isolation_level=None, check_same_thread=False)
+        self._rows = Connection(folder / "runs.db", isolation_level=None, check_same_thread=False)
         self._rows.executescript(_TABLES)
 
     def enter(self, run: str, calls: Iterable[Call]) -> list[Point]:

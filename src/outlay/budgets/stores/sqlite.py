@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from outlay import forks
 from outlay.budgets.book import Book, State, figures
 from outlay.budgets.identity import Identity
 from outlay.budgets.stores import shelf
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, ahead INTEGER) WITHOUT 
 COMMIT;
 """
 
-in_use = threading.RLock()
+in_use = forks.lock()
 """Held while inside SQLite, so that forks wait: a child would inherit SQLite's own locks locked."""
 
 _inherited: list[sqlite3.Connection] = []
@@ -294,7 +294,3 @@ def _ahead(database: sqlite3.Connection) -> int:
     ahead = time.time_ns() // 10**6 - _since_boot()
     database.execute("INSERT OR IGNORE INTO clock VALUES (?, ?)", (boot, ahead))
     return _ahead(database)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=in_use.acquire, after_in_parent=in_use.release, after_in_child=in_use.release)
