@@ -42,8 +42,8 @@ class Patcher:
         self.active = False
         """Whether the patches are wanted."""
         self._hooked: set[Patch] = set()
-        self._made: list[Any] = []
-        """Every wrapper ever made: one that another tool took away comes back when that tool unpatches."""
+        self._made: dict[int, Any] = {}
+        """Every wrapper ever made, by identity: one that another tool took away comes back when that tool unpatches."""
 
     def install(self) -> None:
         """Patch what is imported, and the rest when it is."""
@@ -87,12 +87,12 @@ class Patcher:
             wrapper = self._ours_in(current)
             if wrapper is None:
                 wrapper = patch.wrap(module, current)
-                self._made.append(wrapper)
+                self._made[id(wrapper)] = wrapper
                 setattr(parent, name, wrapper)
             self.installed[patch] = wrapper
 
     def _is_ours(self, function: Any) -> bool:
-        return any(function is made for made in self._made)
+        return id(function) in self._made
 
     def _ours_in(self, function: Any) -> Any:
         """Return our wrapper in a chain of them, if there is one."""
