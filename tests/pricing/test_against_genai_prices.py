@@ -93,6 +93,8 @@ def explained(provider: str, source: genai.ModelInfo, context: dict[str, str], u
     model = source.id.lower()
     if any((row.provider, row.model) == (provider, model) for row in CORRECTIONS.replace):
         return True
+    if any(row.provider == provider and model in row.names for row in CORRECTIONS.meant):
+        return True
     changed = [row for row in CORRECTIONS.change if (row.provider, row.model) == (provider, model)]
     if any(row.rates.keys() & (used | {"requests"}) for row in changed):
         return True

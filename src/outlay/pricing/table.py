@@ -11,7 +11,7 @@ import msgspec
 
 from outlay.errors import ConfigError
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the format; tables of earlier ones are read as well."""
 
 SHIPPED = Path(__file__).with_name("table.json")
@@ -68,6 +68,8 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     """``aliases`` as they are written: an id's other names, so that it stands there once."""
     open: dict[str, list[str]] = {}
     """``dated`` as it is written."""
+    meant: dict[str, list[Price]] = {}
+    """Name to rows of another model, for the time in which that name, and no other of its model, meant it."""
     terms: list[Price] = []
     """Rows with ``when`` for all models, below what a model has of its own."""
     like: str = ""
@@ -164,6 +166,7 @@ def _merge(own: Provider, other: Provider | None) -> Provider:
         models={**other.models, **own.models},
         aliases={**other.aliases, **own.aliases},
         dated={**other.dated, **own.dated},
+        meant={**other.meant, **own.meant},
         terms=[*other.terms, *own.terms],
         fallback=own.fallback or other.fallback,
     )
