@@ -209,6 +209,21 @@ def test_a_least_quantity_is_billed(prices: Prices) -> None:
     assert one.amount == ten.amount != 0
 
 
+def test_a_most_quantity_is_billed(prices: Prices) -> None:
+    """Up to Gemini 2.5 Google bills a grounded prompt once, on either API, since Gemini 3 each of its searches."""
+    for provider, model, usd in (
+        ("google", "gemini-2.5-flash", "0.035"),
+        ("google", "gemini-2.0-flash", "0.035"),
+        ("vertex_ai", "gemini-2.5-pro", "0.035"),
+        ("vertex_ai", "gemini-2.0-flash", "0.035"),
+        ("google", "gemini-3.8-flash", "0.042"),
+    ):
+        found = prices.cost(provider, (model,), Usage(classes={"web_search": 3}), at=nanoseconds(NOW))
+        assert found.usd == Decimal(usd), model
+    none = prices.cost("google", ("gemini-2.5-flash",), Usage(classes={"input": 1_000_000}), at=nanoseconds(NOW))
+    assert none.usd == Decimal("0.3")
+
+
 def test_a_row_explains_itself(prices: Prices) -> None:
     """Rates with their units, since when and until when, whence, and by which rule."""
     found = prices.explain("openai", ("gpt-5.6-sol",), at=nanoseconds(NOW))

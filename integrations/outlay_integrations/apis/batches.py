@@ -128,7 +128,7 @@ GEMINI = replace(
         error=("error.status", "error"),
         finish=("response.candidates.*.finishReason",),
         counts={"promptTokenCount": "response.tokenCount"},
-        uses={"web_search": ("response.candidates.*.groundingMetadata.webSearchQueries", "*")},
+        uses={"web_search": ("response.candidates.*.groundingMetadata.webSearchQueries", "=")},
     ),
     stream=None,
 )

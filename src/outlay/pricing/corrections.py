@@ -60,6 +60,7 @@ class Add(_Reasoned, frozen=True, kw_only=True):
     same: dict[str, str] = {}
     """New class to the class that it costs as much as: the data has one price for all that such a model writes."""
     least: dict[str, int] = {}
+    most: dict[str, int] = {}
     rows: Rows = []
 
 

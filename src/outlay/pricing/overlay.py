@@ -12,7 +12,7 @@ import msgspec
 from outlay.errors import ConfigError
 from outlay.pricing.corrections import Add, Change, Corrections, Free, Meant, PriceList, Rename, Replace
 from outlay.pricing.names import snapshot_of
-from outlay.pricing.table import Price, Provider, Rate
+from outlay.pricing.table import Meaning, Price, Provider, Rate
 
 Rows = list[Price]
 
@@ -59,7 +59,7 @@ def _copy(provider: Provider) -> Provider:
         models=dict(provider.models),
         aliases=dict(provider.aliases),
         dated=dict(provider.dated),
-        meant={},
+        meant=[],
         terms=[],
     )
 
@@ -108,13 +108,19 @@ def _widen(name: str, row: Price, add: Add) -> Price:
     rates = {} if row.when else dict(add.rates)
     rates |= {new: _double(row.rates[old]) for new, old in add.twice.items() if old in row.rates}
     rates |= {new: row.rates[old] for new, old in add.same.items() if old in row.rates}
-    if not rates and not add.least:
+    least = {name: quantity for name, quantity in add.least.items() if name in row.rates}
+    most = {name: quantity for name, quantity in add.most.items() if name in row.rates}
+    if not rates and not least and not most:
         return row
     present = rates.keys() & row.rates.keys()
     if present:
         raise ConfigError(f"corrections: {name} has a price for {', '.join(present)} now; remove the correction")
     return msgspec.structs.replace(
-        row, rates={**row.rates, **rates}, least={**row.least, **add.least}, source=row.source or add.source
+        row,
+        rates={**row.rates, **rates},
+        least={**row.least, **least},
+        most={**row.most, **most},
+        source=row.source or add.source,
     )
 
 
@@ -158,11 +164,13 @@ def _mean(provider: Provider, meant: Meant, _: Unfit) -> None:
         base = name if listed else (snapshot_of(name) or ("", name))[1]
         if _rows(provider, provider.aliases.get(base, base)) == rows:
             raise ConfigError(f"corrections: {name} costs what {meant.model} does now; remove the correction")
-        provider.meant.setdefault(name, []).extend(
-            msgspec.structs.replace(during, source=during.source or meant.source)
-            for row in rows
-            if (during := _during(row, meant.since, meant.until)) is not None
+    during = [_during(row, meant.since, meant.until) for row in rows]
+    provider.meant.append(
+        Meaning(
+            names=meant.names,
+            rows=[msgspec.structs.replace(row, source=row.source or meant.source) for row in during if row is not None],
         )
+    )
 
 
 def _during(row: Price, since: str, until: str) -> Price | None:

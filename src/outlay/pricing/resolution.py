@@ -106,4 +106,5 @@ def _rows(sold: Provider, model: str, spelling: str) -> list[Price]:
     """Return a model's rows, and over them those of what its name meant for a time."""
     own = sold.models[model]
     rows = [Price(rates=own)] if isinstance(own, dict) else own
-    return [*sold.terms, *rows, *sold.meant.get(spelling, ())]
+    meant = [row for meaning in sold.meant if spelling in meaning.names for row in meaning.rows]
+    return [*sold.terms, *rows, *meant]
