@@ -42,6 +42,16 @@ def nanoseconds(at: datetime) -> int:
         ("anthropic", "claude-opus-5-5", {"inference_geo": "us", "tier": "batch"}, NOW, "13.2"),
         ("anthropic", "claude-opus-5-5", {"speed": "fast"}, NOW, "48"),
         ("anthropic", "claude-opus-5-5", {"speed": "fast", "inference_geo": "us"}, NOW, "52.8"),
+        # six times as much; long input cost twice as much, its output half as much again, until 2026-03-13
+        ("anthropic", "claude-opus-4-6", {"speed": "fast"}, datetime(2026, 3, 1, tzinfo=UTC), "285"),
+        (
+            "anthropic",
+            "claude-opus-4-6",
+            {"speed": "fast", "inference_geo": "us"},
+            datetime(2026, 4, 1, tzinfo=UTC),
+            "198",
+        ),
+        ("anthropic", "claude-opus-4-7", {"speed": "fast"}, datetime(2026, 6, 1, tzinfo=UTC), "180"),
         ("groq", "openai/gpt-oss-20b", {"tier": "on_demand"}, NOW, "0.375"),
         ("groq", "openai/gpt-oss-20b", {"tier": "flex"}, NOW, "0.375"),
         ("azure", "gpt-4o-2024-11-20", {"tier": "batch"}, NOW, "6.25"),
