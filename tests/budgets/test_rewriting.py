@@ -203,17 +203,17 @@ def test_a_model_in_the_path_is_changed_there(way: str) -> None:
         assert "gemini-2.5-flash:" in str(answer.request.url)
 
 
-def test_an_answer_of_another_model_is_read_by_its_own_rule() -> None:
+def test_an_answer_of_another_model_is_priced_by_its_own_rule() -> None:
     """Up to Gemini 2.5 searches are billed once an answer, and the coverage figure has the path that was sent to."""
     gate = CountingGate(model="gemini-2.5-flash")
     searched = {"candidates": [{"groundingMetadata": {"webSearchQueries": ["a", "b"]}}]}
     answer = {**searched, "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 6}}
     with FieldHost((Canned("/models/.*", answer),)) as host, gated(gate, host, "gcp.gemini") as ledger:
         requests.post(f"{host.url}/v1beta/models/gemini-3-pro-preview:generateContent", json=ASKED, timeout=20)
-        usage = ledger.only.usage
+        cost = ledger.only.cost
         seen = {line.path: (line.requests, line.metered) for line in app.current().recogniser.coverage(0)}  # type: ignore[union-attr] # it is there
-    assert usage is not None
-    assert usage.classes["web_search"] == 1
+    assert cost is not None
+    assert cost.by_class["web_search"] == 35_000_000_000
     assert seen == {"/v1beta/models/*:generateContent": (1, 1)}
 
 

@@ -233,7 +233,8 @@ def _gemini(name: str, call: Any, answer: Canned, **more: Any) -> FieldShape:
 def _searched(model: str) -> Canned:
     usage = {"promptTokenCount": 20, "candidatesTokenCount": 5, "totalTokenCount": 25}
     body = _chunk("Little enough.", usage, "STOP") | {"modelVersion": model}
-    body["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["cost of a call", "price of a call"]}
+    queries = ["cost of a call", "", "price of a call", "cost of a call"]  # equal and empty ones are not billed
+    body["candidates"][0]["groundingMetadata"] = {"webSearchQueries": queries}
     return Canned(f"{model}:generateContent", body)
 
 
@@ -261,7 +262,7 @@ GEMINI_SHAPES: tuple[FieldShape, ...] = (
     _gemini("array", array, Canned(STREAM.path, body=[FIRST, LAST]), make=plain_client, kinds=("sync",), streamed=True,
             http={"sync": "httpx"}),
     # 20 x 0.30 + 5 x 2.50, a million, and 0.035 for an answer that searched, however often
-    _gemini("grounded answer", search(MODEL), _searched(MODEL), classes={"input": 20, "output": 5, "web_search": 1},
+    _gemini("grounded answer", search(MODEL), _searched(MODEL), classes={"input": 20, "output": 5, "web_search": 2},
             reasoning=0, usd="0.0350185"),
     # 20 x 1.50 + 5 x 9, a million, and 0.014 for each of two searches
     _gemini("grounded answer by searches", search("gemini-3.5-flash"), _searched("gemini-3.5-flash"),

@@ -135,6 +135,21 @@ SEARCHED: dict[str, Any] = {
         "total_tokens": 25,
     },
 }
+_WRITTEN = SEARCHED | {
+    "model": "gpt-6-sol",
+    "output": [],
+    "usage": {
+        "input_tokens": 1000,
+        "input_tokens_details": {
+            "cached_tokens": 100,
+            "cache_write_tokens": 300,
+            "cache_write_tokens_details": {"ttl_12h_tokens": 200, "ttl_30m_tokens": 100},
+        },
+        "output_tokens": 10,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 1010,
+    },
+}
 _CONTAINERS = [
     {"id": f"ci_{number}", "type": "code_interpreter_call", "status": "completed", "code": "1", "outputs": None,
      "container_id": container} for number, container in enumerate(("cntr_1", "cntr_1", "cntr_2"))
@@ -198,6 +213,10 @@ MEDIA_SHAPES: tuple[FieldShape, ...] = (
            needs="responses",
            answered_by="gpt-5", classes={"input": 20, "output": 5, "web_search": 2, "file_search": 1}, usd="0.022575"),
     # As before, but three searches are billed, and pictures of another model's; containers go by the minute
+    # 600 x 2 + 100 x 0.20 + 100 x 2.50 + 200 x 5 + 10 x 10, a million
+    _media("responses with 12-hour cache writes", search, "/responses", "openai.responses", body=_WRITTEN,
+           needs="responses", model="gpt-5", answered_by="gpt-6-sol", usd="0.00257",
+           classes={"cache_read": 100, "cache_write_12h": 200, "cache_write_5m": 100, "input": 600, "output": 10}),
     _media("responses with tools", search, "/responses", "openai.responses", body=_TOOLED, model="gpt-5",
            needs="responses",
            answered_by="gpt-5", classes=_TOOL_CLASSES, usd="0.043955", unpriced=("containers",)),

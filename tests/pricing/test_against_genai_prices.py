@@ -93,10 +93,14 @@ def explained(provider: str, source: genai.ModelInfo, context: dict[str, str], u
     model = source.id.lower()
     if any((row.provider, row.model) == (provider, model) for row in CORRECTIONS.replace):
         return True
+    if any(row.provider == provider and model in row.names for row in CORRECTIONS.meant):
+        return True
     changed = [row for row in CORRECTIONS.change if (row.provider, row.model) == (provider, model)]
     if any(row.rates.keys() & (used | {"requests"}) for row in changed):
         return True
     adds = [row for row in CORRECTIONS.add if row.provider == provider and model in row.models]
+    if any(add.most.keys() & used for add in adds):
+        return True
     if any("requests" in add.rates for add in adds):  # a fee that every call owes
         return True
     if any(not row.when and holds(row, nanoseconds(at), {}) for add in adds for row in add.rows):

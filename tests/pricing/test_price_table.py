@@ -14,9 +14,10 @@ import pytest
 import outlay.pricing
 from outlay.errors import ConfigError
 from outlay.pricing import compile as compiler
-from outlay.pricing.corrections import Corrections, apply
+from outlay.pricing.corrections import Corrections
+from outlay.pricing.overlay import apply
 from outlay.pricing.schedule import instant, window
-from outlay.pricing.table import SCHEMA, LoadedTable, Price, Provider, load, packed, unpacked
+from outlay.pricing.table import SCHEMA, LoadedTable, Meaning, Price, Provider, load, packed, unpacked
 from outlay.pricing.units import PER, STANDS_FOR, TOKENS
 from outlay.records import INPUT_CLASSES, OUTPUT_CLASSES
 
@@ -95,6 +96,8 @@ def test_a_correction_that_corrects_nothing_stops_the_compiler(tmp_path: Path) -
         ("add", 'provider = "openai"\nmodels = ["m"]\nrates = { input = "2" }\n'),
         ("change", 'provider = "openai"\nmodel = "m"\nrates = { input = "1" }\n'),
         ("rename", 'provider = "openai"\naliases = { a = "n" }\n'),
+        ("meant", 'provider = "openai"\nnames = ["m"]\nmodel = "m"\n'),
+        ("meant", 'provider = "openai"\nnames = ["m"]\nmodel = "n"\n'),
     ):
         path.write_text(f"{head}[[{kind}]]\n{body}{row}")
         with pytest.raises(ConfigError, match="corrections: "):
@@ -102,6 +105,24 @@ def test_a_correction_that_corrects_nothing_stops_the_compiler(tmp_path: Path) -
     path.write_text(head + "[[add]]\nprovider = 1\n")
     with pytest.raises(ConfigError, match=r"corrections\.toml"):
         Corrections.load(path)
+
+
+def test_a_name_that_moved_has_each_models_price_while_it_meant_that_model(tmp_path: Path) -> None:
+    """Rows end where the name left the model; other names of the model that it means today have none of them."""
+    path = tmp_path / "corrections.toml"
+    path.write_text(
+        'dated = 2026-01-01\n[[meant]]\nprovider = "openai"\nnames = ["m"]\nmodel = "old"\nuntil = "2025-03-01"\n'
+        'source = "https://x"\nwhy = "so"\n'
+    )
+    old = [Price(rates={"input": "3"}), Price(rates={"input": "2"}, since="2025-02-01"), Price(since="2025-04-01")]
+    data = {"openai": Provider(models={"old": old, "m": {"input": "1"}}, aliases={"m-2025-01-01": "m"})}
+    got = apply(Corrections.load(path), data)["openai"]
+    assert (got.models, got.aliases) == (data["openai"].models, data["openai"].aliases)
+    rows = [
+        Price(rates={"input": "3"}, until="2025-03-01", source="https://x"),
+        Price(rates={"input": "2"}, since="2025-02-01", until="2025-03-01", source="https://x"),
+    ]
+    assert got.meant == [Meaning(names=["m"], rows=rows)]
 
 
 def test_a_damaged_or_a_newer_table_is_refused() -> None:
@@ -117,7 +138,8 @@ def test_nothing_of_genai_prices_is_needed_at_run_time() -> None:
     """Nor pydantic, which it stands on."""
     script = (
         "import sys; from outlay.pricing import Prices; from outlay.records import Usage\n"
-        "assert Prices.load().cost('openai', ('gpt-4o',), Usage(classes={'input': 1}), at=0).amount == 2500000\n"
+        "cost = Prices.load().cost('openai', ('gpt-4o',), Usage(classes={'input': 1}), at=1_795_219_200 * 10**9)\n"
+        "assert cost.amount == 2500000\n"
         "assert not {'genai_prices', 'pydantic', 'outlay.pricing.compile'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -42,6 +42,16 @@ def nanoseconds(at: datetime) -> int:
         ("anthropic", "claude-opus-5-5", {"inference_geo": "us", "tier": "batch"}, NOW, "13.2"),
         ("anthropic", "claude-opus-5-5", {"speed": "fast"}, NOW, "48"),
         ("anthropic", "claude-opus-5-5", {"speed": "fast", "inference_geo": "us"}, NOW, "52.8"),
+        # six times as much; long input cost twice as much, its output half as much again, until 2026-03-13
+        ("anthropic", "claude-opus-4-6", {"speed": "fast"}, datetime(2026, 3, 1, tzinfo=UTC), "285"),
+        (
+            "anthropic",
+            "claude-opus-4-6",
+            {"speed": "fast", "inference_geo": "us"},
+            datetime(2026, 4, 1, tzinfo=UTC),
+            "198",
+        ),
+        ("anthropic", "claude-opus-4-7", {"speed": "fast"}, datetime(2026, 6, 1, tzinfo=UTC), "180"),
         ("groq", "openai/gpt-oss-20b", {"tier": "on_demand"}, NOW, "0.375"),
         ("groq", "openai/gpt-oss-20b", {"tier": "flex"}, NOW, "0.375"),
         ("azure", "gpt-4o-2024-11-20", {"tier": "batch"}, NOW, "6.25"),
@@ -207,6 +217,21 @@ def test_a_least_quantity_is_billed(prices: Prices) -> None:
     one = prices.cost("groq", ("whisper-large-v3",), Usage(classes={"audio_seconds": 1}), at=nanoseconds(NOW))
     ten = prices.cost("groq", ("whisper-large-v3",), Usage(classes={"audio_seconds": 10}), at=nanoseconds(NOW))
     assert one.amount == ten.amount != 0
+
+
+def test_a_most_quantity_is_billed(prices: Prices) -> None:
+    """Up to Gemini 2.5 Google bills a grounded prompt once, on either API, since Gemini 3 each of its searches."""
+    for provider, model, usd in (
+        ("google", "gemini-2.5-flash", "0.035"),
+        ("google", "gemini-2.0-flash", "0.035"),
+        ("vertex_ai", "gemini-2.5-pro", "0.035"),
+        ("vertex_ai", "gemini-2.0-flash", "0.035"),
+        ("google", "gemini-3.8-flash", "0.042"),
+    ):
+        found = prices.cost(provider, (model,), Usage(classes={"web_search": 3}), at=nanoseconds(NOW))
+        assert found.usd == Decimal(usd), model
+    none = prices.cost("google", ("gemini-2.5-flash",), Usage(classes={"input": 1_000_000}), at=nanoseconds(NOW))
+    assert none.usd == Decimal("0.3")
 
 
 def test_a_row_explains_itself(prices: Prices) -> None:

@@ -13,11 +13,11 @@ from outlay.integration import API, Answer, Bounds, Jobs, Request, Total, UsageT
 from outlay_integrations.apis.anthropic import BOUNDS, MESSAGES
 from outlay_integrations.apis.gemini import BOUNDS as GEMINI_BOUNDS
 from outlay_integrations.apis.gemini import EMBED, GENERATE
-from outlay_integrations.apis.openai import UNBILLED
+from outlay_integrations.apis.openai import LONG_WRITES, UNBILLED
 
 _BODY = "response.body"
 _CACHED = "prompt_tokens_details.cached_tokens | input_tokens_details.cached_tokens"
-_WRITTEN = "prompt_tokens_details.cache_write_tokens | input_tokens_details.cache_write_tokens"
+_WRITTEN = f"prompt_tokens_details.cache_write_tokens | input_tokens_details.cache_write_tokens - {LONG_WRITES}"
 _THINKING = "completion_tokens_details.reasoning_tokens | output_tokens_details.reasoning_tokens"
 
 OPENAI = API(
@@ -52,6 +52,7 @@ OPENAI = API(
                 rest="input",
                 parts={
                     "cache_read": _CACHED,
+                    "cache_write_12h": LONG_WRITES,
                     "cache_write_5m": _WRITTEN,
                     "input_audio": "prompt_tokens_details.audio_tokens",
                 },
@@ -128,7 +129,7 @@ GEMINI = replace(
         error=("error.status", "error"),
         finish=("response.candidates.*.finishReason",),
         counts={"promptTokenCount": "response.tokenCount"},
-        uses={"web_search": ("response.candidates.*.groundingMetadata.webSearchQueries", "*")},
+        uses={"web_search": ("response.candidates.*.groundingMetadata.webSearchQueries", "=")},
     ),
     stream=None,
 )

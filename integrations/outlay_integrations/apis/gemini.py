@@ -13,8 +13,6 @@ from outlay.integration import API, Answer, Bounds, Request, Stream, Total, Usag
 from outlay_integrations.apis.anthropic import MESSAGES
 from outlay_integrations.apis.openai import CHAT
 
-_SEARCHES = "candidates.*.groundingMetadata.webSearchQueries"
-
 _ANSWER = Answer(
     model=("modelVersion",),
     id=("responseId",),
@@ -79,7 +77,8 @@ GENERATE = API(
         limits=("generationConfig.maxOutputTokens", "generation_config.max_output_tokens"),
         bounds=BOUNDS,
     ),
-    answer=replace(_ANSWER, uses={"web_search": (_SEARCHES, "*")}),
+    # Of equal queries one is billed, of empty ones none: https://ai.google.dev/gemini-api/docs/google-search#pricing
+    answer=replace(_ANSWER, uses={"web_search": ("candidates.*.groundingMetadata.webSearchQueries", "=")}),
     stream=Stream(ends_with_usage=True),
     usage=UsageTable(
         totals=(
@@ -106,17 +105,6 @@ GENERATE = API(
         reasoning="thoughtsTokenCount",
         sum="totalTokenCount",
     ),
-)
-
-# Up to Gemini 2.5 an answer that searched is billed once, however often it did.
-GENERATE_2 = replace(
-    GENERATE,
-    paths=tuple(
-        f"models/gemini-{version}*:{method}"
-        for version in (1, 2)
-        for method in ("generateContent", "streamGenerateContent")
-    ),
-    answer=replace(_ANSWER, uses={"web_search": (_SEARCHES, "?")}),
 )
 
 EMBED = API(
@@ -189,4 +177,4 @@ OTHERS = replace(
     request=replace(CHAT.request, in_path="models/*:", ask_usage=None),
 )
 
-APIS = (GENERATE, GENERATE_2, EMBED, PREDICT, IMAGEN, VEO, CLAUDE, OTHERS)
+APIS = (GENERATE, EMBED, PREDICT, IMAGEN, VEO, CLAUDE, OTHERS)

@@ -14,6 +14,9 @@ from outlay.integration import API, Answer, Beside, Bounds, Request, Stream, Tot
 from outlay_integrations.apis.charged import CHARGED
 from outlay_integrations.apis.openai_media import IMAGES
 
+LONG_WRITES = "input_tokens_details.cache_write_tokens_details.ttl_12h_tokens"
+"""What was written to the cache for 12 hours, at twice the price of the rest, which is kept for 30 minutes."""
+
 _PROMPT = Total(
     path="prompt_tokens",
     rest="input",
@@ -202,7 +205,8 @@ RESPONSES = API(
                 rest="input",
                 parts={
                     "cache_read": "input_tokens_details.cached_tokens",
-                    "cache_write_5m": "input_tokens_details.cache_write_tokens",
+                    "cache_write_12h": LONG_WRITES,
+                    "cache_write_5m": f"input_tokens_details.cache_write_tokens - {LONG_WRITES}",
                 },
             ),
             Total(path="output_tokens", rest="output"),

@@ -128,7 +128,7 @@ GEMINI_LIVE = API(
         usage=("usageMetadata",),
         usage_terms=GENERATE.answer.usage_terms,
         called=GENERATE.answer.called,
-        uses={"web_search": ("serverContent.groundingMetadata.webSearchQueries", "*")},
+        uses={"web_search": ("serverContent.groundingMetadata.webSearchQueries", "=")},
         text=("serverContent.outputTranscription.text", "serverContent.modelTurn.parts.*.text"),
     ),
     stream=Stream(ends_with_usage=True),

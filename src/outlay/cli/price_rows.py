@@ -164,6 +164,8 @@ def _for(row: ListedRow, over: int) -> str:
         parts.append(f"no holiday ({row.holidays})")
     if row.least:
         parts.append(", ".join(f"at least {least} {name}" for name, least in row.least.items()))
+    if row.most:
+        parts.append(", ".join(f"at most {most} {name} a call" for name, most in row.most.items()))
     if over:
         parts.append(f"over {count(over)} in")
     return ("book: " if row.book else "") + ", ".join(parts)

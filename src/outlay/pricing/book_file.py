@@ -61,7 +61,7 @@ def _prices(file: File, content: Mapping[str, Any], currencies: Currencies) -> I
     seen: dict[Any, int] = {}
     for entry in _entries(file, content, "price"):
         for row in read_price(entry, currencies):
-            price = msgspec.structs.replace(row.price, rates={}, multiply="", zero="", source="", least={})
+            price = msgspec.structs.replace(row.price, rates={}, multiply="", zero="", source="", least={}, most={})
             key = (row.provider, row.model, row.glob, msgspec.json.encode(price))
             if seen.setdefault(key, entry.number) != entry.number:
                 first = Entry(file, "price", seen[key], {})

@@ -17,7 +17,8 @@ import msgspec
 
 from outlay.pricing import source
 from outlay.pricing.clauses import bedrock_names, names_of, open_to
-from outlay.pricing.corrections import Corrections, Unfit, apply, strict
+from outlay.pricing.corrections import Corrections
+from outlay.pricing.overlay import Unfit, apply, strict
 from outlay.pricing.table import SCHEMA, LoadedTable, Price, Provider, Rate, Rates, packed
 from outlay.pricing.units import GENAI_UNITS
 from outlay.providers import canonical

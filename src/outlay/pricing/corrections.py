@@ -1,18 +1,14 @@
-"""Lay the dated corrections over the data that the table is compiled from; used by the compiler only."""
+"""The corrections file as data: what it says of each price that the table's source has wrong or lacks."""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Callable, Mapping
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from outlay.errors import ConfigError
-from outlay.pricing.table import Price, Provider, Rate, Rates
+from outlay.pricing.table import Price, Rates
 
 Rows = list[Price]
 
@@ -64,6 +60,7 @@ class Add(_Reasoned, frozen=True, kw_only=True):
     same: dict[str, str] = {}
     """New class to the class that it costs as much as: the data has one price for all that such a model writes."""
     least: dict[str, int] = {}
+    most: dict[str, int] = {}
     rows: Rows = []
 
 
@@ -87,6 +84,17 @@ class Rename(_Reasoned, frozen=True, kw_only=True):
 
     provider: str
     aliases: dict[str, str]
+
+
+class Meant(_Reasoned, frozen=True, kw_only=True):
+    """Names that for a time meant another model than the one that the data has under them."""
+
+    provider: str
+    names: list[str]
+    model: str
+    since: str = ""
+    """The first instant at which they did, and the first at which they no longer did; empty for open."""
+    until: str = ""
 
 
 class Terms(_Reasoned, frozen=True, kw_only=True):
@@ -122,6 +130,7 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     change: list[Change] = []
     free: list[Free] = []
     rename: list[Rename] = []
+    meant: list[Meant] = []
     terms: list[Terms] = []
     seller: list[Seller] = []
     calendar: list[Calendar] = []
@@ -138,143 +147,3 @@ class Corrections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def holidays(self) -> dict[str, list[str]]:
         """Calendar's name to its days."""
         return {calendar.name: sorted(calendar.days) for calendar in self.calendar}
-
-
-Unfit = Callable[[str], None]
-"""Is told in a sentence what can't be used."""
-
-
-def strict(problem: str) -> None:
-    """Stop at whatever can't be used: a released table says nothing that is out of date."""
-    raise ConfigError(problem)
-
-
-def apply(corrections: Corrections, providers: Mapping[str, Provider], unfit: Unfit = strict) -> dict[str, Provider]:
-    """Return the providers with all corrections made; ``unfit`` is told of each that changes nothing any more."""
-    result = {name: _copy(provider) for name, provider in providers.items()}
-    for sellers in (corrections.replace, corrections.price_list, corrections.seller):
-        for item in sellers:
-            result.setdefault(item.provider, Provider())
-    for move in corrections.move:
-        _move(_sold(result, move.provider), result.setdefault(move.to, Provider()), move.models)
-    for kind, correct in _KINDS.items():
-        for correction in getattr(corrections, kind):
-            try:
-                correct(_sold(result, correction.provider), correction, unfit)
-            except ConfigError as error:
-                unfit(str(error))
-    for terms in corrections.terms:
-        row = msgspec.structs.replace(terms.row, source=terms.source)
-        for name in terms.providers:
-            _sold(result, name).terms.append(row)
-    for seller in corrections.seller:
-        sold = result[seller.provider]
-        result[seller.provider] = msgspec.structs.replace(sold, like=seller.like, fallback=seller.fallback)
-    return result
-
-
-def _sold(providers: dict[str, Provider], name: str) -> Provider:
-    return providers.setdefault(name, Provider())
-
-
-def _copy(provider: Provider) -> Provider:
-    return msgspec.structs.replace(
-        provider, models=dict(provider.models), aliases=dict(provider.aliases), dated=dict(provider.dated), terms=[]
-    )
-
-
-def _move(old: Provider, new: Provider, models: str) -> None:
-    for model in fnmatch.filter(list(old.models), models):
-        new.models[model] = old.models.pop(model)
-        for alias in [alias for alias, target in old.aliases.items() if target == model]:
-            new.aliases[alias] = old.aliases.pop(alias)
-        for name in [name for name in old.dated if new.aliases.get(name, name) == model]:
-            new.dated[name] = old.dated.pop(name)
-
-
-def _replace(provider: Provider, replace: Replace, _: Unfit) -> None:
-    rows = [msgspec.structs.replace(row, source=row.source or replace.source) for row in replace.rows]
-    provider.models[replace.model] = rows
-    provider.aliases.pop(replace.model, None)
-    provider.aliases.update(dict.fromkeys(replace.aliases, replace.model))
-    provider.dated.update(dict.fromkeys([replace.model, *replace.aliases], replace.dated) if replace.dated else {})
-
-
-def _list(provider: Provider, prices: PriceList, unfit: Unfit) -> None:
-    for name, rates in prices.models.items():
-        short = name.rpartition("/")[2]
-        if name in provider.models:
-            unfit(f"corrections: {prices.provider} has {name} now; remove the correction")
-            continue
-        provider.models[name] = [Price(rates=rates, source=prices.source)]
-        if short != name:
-            provider.aliases.setdefault(short, name)
-
-
-def _add(provider: Provider, add: Add, unfit: Unfit) -> None:
-    for name in add.models:
-        try:
-            rows = [_widen(name, row, add) for row in _rows(provider, name)]
-        except ConfigError as error:
-            unfit(str(error))
-            continue
-        extra = [msgspec.structs.replace(row, source=row.source or add.source) for row in add.rows]
-        provider.models[name] = [*rows, *extra]
-
-
-def _widen(name: str, row: Price, add: Add) -> Price:
-    """Return a row with the added rates: fixed ones in standing rows, twice another in every row that has the other."""
-    rates = {} if row.when else dict(add.rates)
-    rates |= {new: _double(row.rates[old]) for new, old in add.twice.items() if old in row.rates}
-    rates |= {new: row.rates[old] for new, old in add.same.items() if old in row.rates}
-    if not rates and not add.least:
-        return row
-    present = rates.keys() & row.rates.keys()
-    if present:
-        raise ConfigError(f"corrections: {name} has a price for {', '.join(present)} now; remove the correction")
-    return msgspec.structs.replace(
-        row, rates={**row.rates, **rates}, least={**row.least, **add.least}, source=row.source or add.source
-    )
-
-
-def _double(rate: Rate) -> Rate:
-    if isinstance(rate, str):
-        return f"{2 * Decimal(rate):f}"
-    return [f"{2 * Decimal(part):f}" if isinstance(part, str) else part for part in rate]
-
-
-def _change(provider: Provider, change: Change, _: Unfit) -> None:
-    first, *rest = _rows(provider, change.model)
-    if all(first.rates.get(name) == rate for name, rate in change.rates.items()):
-        raise ConfigError(f"corrections: {change.model} is right in the data now; remove the correction")
-    first = msgspec.structs.replace(first, rates={**first.rates, **change.rates}, source=change.source)
-    provider.models[change.model] = [first, *rest]
-
-
-def _rows(provider: Provider, name: str) -> Rows:
-    model = provider.models.get(name)
-    if model is None:
-        raise ConfigError(f"corrections: there is no model {name} any more; remove the correction")
-    return [Price(rates=model)] if isinstance(model, dict) else list(model)
-
-
-def _rename(provider: Provider, rename: Rename, unfit: Unfit) -> None:
-    for alias, model in rename.aliases.items():
-        if model in provider.models:
-            provider.aliases[alias] = model
-        else:
-            unfit(f"corrections: {rename.provider} has no model {model} for the alias {alias}")
-
-
-def _free(provider: Provider, free: Free, _: Unfit) -> None:
-    provider.models.update({name: [Price(zero="free", source=free.source)] for name in free.names})
-
-
-_KINDS: dict[str, Callable[[Provider, Any, Unfit], None]] = {
-    "replace": _replace,
-    "price_list": _list,
-    "add": _add,
-    "change": _change,
-    "free": _free,
-    "rename": _rename,
-}

@@ -41,6 +41,7 @@ class ListedRow:
     multiply: Decimal | None
     """What the price of tokens is multiplied by in such calls."""
     least: dict[str, int]
+    most: dict[str, int]
     zero: str
     """``free`` or ``included`` for a price of nothing, else empty."""
     source: str
@@ -97,6 +98,7 @@ def _row(row: Price, compiled_from: str, *, book: bool) -> ListedRow:
         when=dict(row.when),
         multiply=Decimal(row.multiply) if row.multiply else None,
         least=dict(row.least),
+        most=dict(row.most),
         zero=row.zero,
         source=row.source or compiled_from,
         book=book,

@@ -36,6 +36,7 @@ class Quote(msgspec.Struct, eq=False):
     """(input tokens that must be exceeded, whole rates, exact rates) of the context bands, in ascending order."""
     exact: Exact = {}
     least: Mapping[str, int] = {}
+    most: Mapping[str, int] = {}
     zero: Zero = ""
     unpriced: tuple[str, ...] = ()
     """Terms that no row prices: the amount is then that of the standard price, and never more than partial."""
@@ -43,7 +44,7 @@ class Quote(msgspec.Struct, eq=False):
     standing: Price | None = None
     variants: Sequence[Price] = ()
     plain: bool = False
-    """Whether the fast path holds: a price, nothing unanswered, no fee per request, no least quantity."""
+    """Whether the fast path holds: a price, nothing unanswered, no fee per request, no least or most."""
     rule: str | None = None
     model: str | None = None
     """What every cost of the match says, kept at hand."""
@@ -76,6 +77,7 @@ class Quote(msgspec.Struct, eq=False):
                 by_class[name] = 0
             elif name in exact:
                 billed = max(quantity, self.least.get(name, 0)) if quantity else 0
+                billed = min(billed, self.most.get(name, billed))
                 by_class[name] = round(exact[name] * Fraction(str(billed)))
             elif quantity:
                 unpriced.append(name)
@@ -98,7 +100,7 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
     rates = _vary({} if standing is None else standing.rates, variants, rows)
     (_, whole, exact), *bands = [(over, _whole(exact), exact) for over, exact in _levels(rates, factor)]
     zero = _zero([*variants[::-1], standing])
-    least = {} if standing is None else standing.least
+    least, most = ({}, {}) if standing is None else (standing.least, standing.most)
     missing = (*unanswered(asked, variants), *contradicting(variants))
     return Quote(
         start,
@@ -108,12 +110,13 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
         exact=exact,
         bands=tuple(bands),
         least=least,
+        most=most,
         zero=zero,
         unpriced=missing,
         price_id=_identify(match, standing, variants, factor, rates),
         standing=standing,
         variants=variants,
-        plain=not (zero or missing or least or "requests" in exact) and bool(exact),
+        plain=not (zero or missing or least or most or "requests" in exact) and bool(exact),
     )
 
 

@@ -66,42 +66,45 @@ def in_table(table: LoadedTable, provider: str, name: str) -> Match | None:
         return None
     found = _among(sold, name, provider)
     if found is not None:
-        model, rule = found
-        return Match(provider, model, rule, _rows(sold, model))
+        model, rule, spelling = found
+        return Match(provider, model, rule, _rows(sold, model, spelling))
     if provider == "openrouter" and name.lower().endswith(":free"):
         return Match(provider, name.lower(), "free", [Price(zero="free")])
     for other in sold.fallback:
         theirs = table.provider(other)
         found = None if theirs is None else _among(theirs, name, other, provider)
         if theirs is not None and found is not None:
-            model, rule = found
+            model, rule, spelling = found
+            rows = _rows(theirs, model, spelling)
             if same_seller(other, provider):
-                return Match(other, model, rule, _rows(theirs, model))
+                return Match(other, model, rule, rows)
             # Their list price holds here; their tiers do not (Azure has no flex), only those of the seller.
-            rows = [*sold.terms, *(row for row in _rows(theirs, model) if not row.when)]
+            rows = [*sold.terms, *(row for row in rows if not row.when)]
             return Match(other, model, f"{rule}+list_price_of_{other}", rows)
     return None
 
 
-def _among(sold: Provider, name: str, *providers: str) -> tuple[str, str] | None:
-    """Return (id, rule) of ``name`` among a provider's models, as that provider spells it or who sells for it."""
+def _among(sold: Provider, name: str, *providers: str) -> tuple[str, str, str] | None:
+    """Return (id, rule, spelling) of ``name`` among a provider's models, as it spells it or who sells for it."""
     tried = []
     for rule, spelling in (spelt for provider in providers for spelt in spellings(provider, name)):
         tried.append((rule, spelling))
         if spelling in sold.models:
-            return spelling, rule or "exact"
+            return spelling, rule or "exact", spelling
         alias = sold.aliases.get(spelling)
         if alias is not None:
-            return alias, f"{rule}+alias" if rule and rule != "alias" else "alias"
+            return alias, f"{rule}+alias" if rule and rule != "alias" else "alias", spelling
     for rule, spelling in tried:
         snapshot = snapshot_of(spelling)
         if snapshot is not None and snapshot[0] in sold.dated.get(snapshot[1], ""):
             base = snapshot[1]
-            return sold.aliases.get(base, base), f"{rule}+dated" if rule else "dated"
+            return sold.aliases.get(base, base), f"{rule}+dated" if rule else "dated", spelling
     return None
 
 
-def _rows(sold: Provider, model: str) -> list[Price]:
+def _rows(sold: Provider, model: str, spelling: str) -> list[Price]:
+    """Return a model's rows, and over them those of what its name meant for a time."""
     own = sold.models[model]
     rows = [Price(rates=own)] if isinstance(own, dict) else own
-    return [*sold.terms, *rows]
+    meant = [row for meaning in sold.meant if spelling in meaning.names for row in meaning.rows]
+    return [*sold.terms, *rows, *meant]

@@ -11,7 +11,7 @@ import msgspec
 
 from outlay.errors import ConfigError
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the format; tables of earlier ones are read as well."""
 
 SHIPPED = Path(__file__).with_name("table.json")
@@ -49,10 +49,19 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     multiply: str = ""
     least: dict[str, int] = {}
     """Class to the quantity that is billed at least, once any is used."""
+    most: dict[str, int] = {}
+    """Class to the quantity that is billed at most in one call."""
     zero: Zero = ""
     """Set in a row without rates."""
     source: str = ""
     """Where the price was read; empty for the data that the table was compiled from."""
+
+
+class Meaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names that for a time meant another model than their own, whose other names did not: that one's rows."""
+
+    names: list[str]
+    rows: list[Price]
 
 
 class Provider(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -68,6 +77,7 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     """``aliases`` as they are written: an id's other names, so that it stands there once."""
     open: dict[str, list[str]] = {}
     """``dated`` as it is written."""
+    meant: list[Meaning] = []
     terms: list[Price] = []
     """Rows with ``when`` for all models, below what a model has of its own."""
     like: str = ""
@@ -164,6 +174,7 @@ def _merge(own: Provider, other: Provider | None) -> Provider:
         models={**other.models, **own.models},
         aliases={**other.aliases, **own.aliases},
         dated={**other.dated, **own.dated},
+        meant=[*other.meant, *own.meant],
         terms=[*other.terms, *own.terms],
         fallback=own.fallback or other.fallback,
     )

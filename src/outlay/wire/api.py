@@ -109,8 +109,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     header_terms: Mapping[str, str] = {}
     """Price term → the header that tells it."""
     uses: Mapping[str, tuple[str, str]] = {}
-    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``. ``*`` is
-    any text; ``?`` as well, but several of an answer are one use; ``=`` too, but equal ones are one use."""
+    """Class billed per use → (path of texts, the text that is a use): ``output.*.type``, ``web_search_call``. ``=`` is
+    any text that is not empty, equal ones being one use; ``?`` any text, several of an answer being one use."""
     unbilled_uses: Mapping[str, tuple[str, ...]] = {}
     """Class of these → (path of texts, the texts that say: this use is not billed)."""
     used: Mapping[str, Paths] = {}

@@ -39,13 +39,14 @@ def length(said: Any) -> int:
 
 
 def uses(said: Any, kind: str) -> int:
-    """Return how many texts of a list (of lists) are ``kind``: ``*`` any, ``?`` any but one at most, ``=`` any once."""
-    if isinstance(said, list) and kind == "=":
-        return len({text for text in said if isinstance(text, str)})
-    if isinstance(said, list):
-        counted = sum(uses(element, "*" if kind == "?" else kind) for element in said)
-        return min(counted, 1) if kind == "?" else counted
-    return int(isinstance(said, str) and kind in ("*", "?", "=", said))
+    """Return how many texts of a list (of lists) are ``kind``.
+
+    ``=``: any that is not empty, equal ones once; ``?``: any, but one at most.
+    """
+    said = [*texts([said])]
+    if kind == "?":
+        return min(len(said), 1)
+    return len({*said} - {""}) if kind == "=" else said.count(kind)
 
 
 def moment(said: Any) -> int | None:
