@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import timeit
 from collections.abc import Sequence
@@ -45,25 +44,11 @@ def measure(
         results.alone["size"] = footprint.installed_size("outlay")
         results.alone["import"] = footprint.import_alone(count)
     if "shapes" in sections:
-        by_shape(results.shapes, tools, shapes, count)
+        rounds.by_shape(rounds.start(tools), shapes, count, results.shapes)
     if "starts" in sections:
         results.starts = footprint.starts(tools, max(1, count // 2))
     if "memory" in sections:
         results.memory = footprint.memory(tools)
-
-
-def by_shape(
-    found: dict[str, dict[str, rounds.Added]], tools: Sequence[Tool], shapes: Sequence[str], count: int
-) -> None:
-    """Put into ``found`` what each tool adds to each shape."""
-    workers = rounds.start(tools)
-    try:
-        for shape in shapes:
-            found[shape] = rounds.measure(workers, shape, count)
-            print(f"{shape}: {len(found[shape])} tools, {count} rounds", file=sys.stderr, flush=True)
-    finally:
-        for worker in workers:
-            worker.close()
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ once, so all that is left is the client's work and theirs.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,17 +62,11 @@ def address_of(rival: Rival, python: str) -> Iterator[str]:
 def by_shape(rival: Rival, python: str, url: str, count: int) -> dict[str, dict[str, Added]]:
     """Return what each of the two adds to each shape."""
     workers = [Worker(tool, python, {ADDRESS: url}) for tool in (BARE, rival.outlay, rival.own)]
+    for worker in workers[1:] if not rival.real else ():
+        before = servers.taken(url)
+        worker.turn("delivered", 100)
+        if servers.taken(url) == before:
+            raise RuntimeError(f"{worker.tool.name} has sent nothing")
     found: dict[str, dict[str, Added]] = {}
-    try:
-        for worker in workers[1:] if not rival.real else ():
-            before = servers.taken(url)
-            worker.turn("delivered", 100)
-            if servers.taken(url) == before:
-                raise RuntimeError(f"{worker.tool.name} has sent nothing")
-        for shape in SHAPES:
-            found[shape] = rounds.measure(workers, shape, count)
-            print(f"{rival.own.name}, {shape}: {count} rounds", file=sys.stderr, flush=True)
-    finally:
-        for worker in workers:
-            worker.close()
+    rounds.by_shape(workers, SHAPES, count, found)
     return found

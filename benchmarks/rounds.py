@@ -7,7 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchmarks.tools import BARE, Tool
@@ -88,6 +88,17 @@ def measure(workers: Iterable[Worker], shape: str, rounds: int) -> dict[str, Add
             all_bare += after
             before = after
     return {name: _added(pairs[name], took[name], all_bare) for name in pairs}
+
+
+def by_shape(workers: Sequence[Worker], shapes: Iterable[str], rounds: int, found: dict[str, dict[str, Added]]) -> None:
+    """Put into ``found`` what each tool adds to each shape; the workers are closed in the end."""
+    try:
+        for shape in shapes:
+            found[shape] = measure(workers, shape, rounds)
+            print(f"{shape}: {', '.join(found[shape])}; {rounds} rounds", file=sys.stderr, flush=True)
+    finally:
+        for worker in workers:
+            worker.close()
 
 
 def _added(pairs: list[tuple[float, float]], took: list[float], bare: list[float]) -> Added:

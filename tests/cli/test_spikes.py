@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from decimal import Decimal
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from outlay.ledger.ledger import Ledger
+from outlay.spikes.backtest import judge
+from outlay.spikes.incidents import Incident
 from outlay.spikes.watch import Watch
 from tests.cli.conftest import Cli
 from tests.spikes.days import DAY, HOUR, MINUTE, MONDAY, SECOND, SHOP, Trouble, calls
@@ -90,6 +93,38 @@ def test_a_backtest_finds_what_was_found_and_measures_itself(cli: Cli) -> None:
     after = as_json(cli, "spikes", "backtest", *TIME)
     assert (after["precision"], after["confirmed"], after["confirmed_found"]) == (1.0, 1, 1)
     assert "Right by what people said: 100.0 % of 1" in cli("spikes", "backtest", *TIME).out
+
+
+@pytest.mark.usefixtures("surge")
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_each_spike_has_a_sparkline_however_narrow_the_terminal_is(cli: Cli, columns: int) -> None:
+    """And however much was said of it."""
+    (listed,) = as_json(cli, "spikes", "--since", "2026-09-01")
+    for command in ("ack", "confirm"):
+        cli("spikes", command, listed["id"])
+    shown = cli("spikes", "--since", "2026-09-01", columns=columns).out
+    line = next(line for line in shown.splitlines() if line.startswith(listed["id"]))
+    assert "acknowledged" in line
+    assert len(re.findall("[▁▂▃▄▅▆▇█]", line)) >= 8
+    assert max(map(len, shown.splitlines())) <= columns
+
+
+@pytest.mark.parametrize(("near", "precision"), [("confirmed", 1.0), ("dismissed", 0.0)])
+def test_of_two_that_were_judged_at_one_time_the_nearest_is_meant(near: str, precision: float) -> None:
+    """One that still lasted when this one began, too, and was right or wrong for itself."""
+    one, other = incident("one", 0), incident("other", 2)
+    far = {"confirmed": "dismissed", "dismissed": "confirmed"}[near]
+    words = {("one", "judgement"): far, ("other", "judgement"): near}
+    assert judge([incident("new", 2)], {"one": one, "other": other}, words).precision == precision
+
+
+def incident(name: str, hour: int) -> Incident:
+    """Return an incident of three hours."""
+    opened = BEGIN + hour * HOUR
+    return Incident(
+        id=name, series=[("whole",)], driver="input", opened=opened, raised=opened, last=opened + 3 * HOUR, score=0.9,
+        days_known=9.0,
+    )  # fmt: skip
 
 
 @pytest.mark.usefixtures("surge")

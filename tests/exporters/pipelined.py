@@ -18,38 +18,14 @@ import httpx
 import httpx2
 import openai
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
 import outlay
 from outlay.ledger.ledger import Ledger
 from outlay.loopback import ModelHost
+from tests.exporters import providers
 
 HELLO: Any = [{"role": "user", "content": "hello there"}]
-SPANS: list[dict[str, Any]] = []
-
-
-class Kept(SpanExporter):
-    """Keep spans as plain values."""
-
-    def export(self, spans: Any) -> SpanExportResult:
-        """Keep them."""
-        SPANS.extend(_plain(span) for span in spans)
-        return SpanExportResult.SUCCESS
-
-
-def _plain(span: ReadableSpan) -> dict[str, Any]:
-    assert span.context is not None
-    return {
-        "name": span.name,
-        "id": f"{span.context.span_id:016x}",
-        "trace": f"{span.context.trace_id:032x}",
-        "parent": None if span.parent is None else f"{span.parent.span_id:016x}",
-        "tokens": (span.attributes or {}).get("gen_ai.usage.input_tokens"),
-        "usd": (span.attributes or {}).get("outlay.cost.total_usd"),
-        "status": span.status.status_code.name,
-    }
 
 
 def instrument_http(*clients: Any) -> None:
@@ -69,10 +45,7 @@ def _traced(send: Any) -> Any:
 
 def main(folder: Path, ratio: str) -> None:
     """Make calls in a span of the application's own: plain, streamed, failed, and in an event loop."""
-    if ratio != "-":
-        provider = TracerProvider(sampler=TraceIdRatioBased(float(ratio)))
-        provider.add_span_processor(SimpleSpanProcessor(Kept()))
-        trace.set_tracer_provider(provider)
+    spans = providers.none() if ratio == "-" else providers.sdk(TraceIdRatioBased(float(ratio)))
     instrument_http(httpx.Client, httpx2.Client)  # beneath outlay's own wrapper: before outlay is started
     with ModelHost() as host:
         outlay.init(data=folder, exporters=["opentelemetry"], hosts={f"127.0.0.1:{host.port}": "openai"})
@@ -87,7 +60,7 @@ def main(folder: Path, ratio: str) -> None:
             {"id": call.id, "trace": call.trace_id, "parent": call.parent_id, "usd": float(call.cost.usd or 0)}
             for _, call in ledger.calls_after(0, 100)
         ]
-    sys.stdout.write(json.dumps({"spans": SPANS, "calls": kept, "after": f"{after.span_id:016x}"}))
+    sys.stdout.write(json.dumps({"spans": spans(), "calls": kept, "after": f"{after.span_id:016x}"}))
 
 
 def calls(host: ModelHost) -> None:

@@ -37,7 +37,7 @@ def test_calls_are_spans_in_the_applications_trace(tmp_path: Path) -> None:
     for number, call in calls.items():
         span = spans[number]
         assert (span["trace"], span["parent"]) == (call["trace"], call["parent"])
-        assert (span["usd"] or 0) == call["usd"]
+        assert span["said"].get("outlay.cost.total_usd", 0) == call["usd"]
     inside = [spans[number] for number, call in calls.items() if call["parent"] == request["id"]]
     assert sorted(span["status"] for span in inside) == ["ERROR", "UNSET", "UNSET"]
     assert {span["name"] for span in inside} == {"chat gpt-4o"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,11 @@ from outlay.ledger.ledger import Ledger
 from outlay.loopback import Behaviour, ModelHost, Reply, ToolCall
 from outlay.records import Call
 from outlay.spikes.watch import Watch
+from outlay.testing.stage import Instance
 from outlay.wire.digests import WHOLE, digests
+from outlay.wire.exchange import settle_waiting
 from outlay.wire.reading import Reading
+from outlay.worker import Worker
 
 FUNCTION: dict[str, Any] = {"name": "look_up", "parameters": {"type": "object"}}
 LOOK_UP = {"type": "function", "function": FUNCTION}
@@ -38,11 +43,19 @@ def host() -> Iterator[ModelHost]:
         yield made
 
 
-@pytest.fixture
-def seen() -> Iterator[outlay.testing.Ledger]:
-    """Yield a test's ledger, to which the host is OpenAI's or Anthropic's by the format that is spoken."""
+@pytest.fixture(params=["at once", "later"])
+def seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[outlay.testing.Ledger]:
+    """Yield a test's ledger, to which the host is OpenAI's or Anthropic's by the format that is spoken.
+
+    What is answered is read at once, as in tests, or noted and read by the worker, as anywhere else.
+    """
+    if request.param == "later":
+        monkeypatch.setattr(Instance, "settles_later", True)
+        monkeypatch.setattr(Instance, "keep_all", lambda held, records: [held.keep(record) for record in records])
+        monkeypatch.setattr(Worker, "wake", lambda _: None)  # whoever looks at the ledger reads what waits
     with outlay.testing.ledger(hosts={"127.0.0.1": "openai"}) as ledger:
         yield ledger
+        settle_waiting()
 
 
 def step_openai(host: ModelHost, messages: list[dict[str, Any]], *, stream: bool) -> None:
@@ -93,13 +106,14 @@ def step_anthropic(host: ModelHost, messages: list[dict[str, Any]], *, stream: b
 STEPS = {"openai": step_openai, "responses": step_responses, "anthropic": step_anthropic}
 
 
+@pytest.mark.parametrize("size", [20, 3 * WHOLE], ids=["short", "long"])
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("format_", STEPS)
 def test_the_same_tool_call_is_known_again_though_the_conversation_grows(
-    host: ModelHost, seen: outlay.testing.Ledger, format_: str, stream: bool
+    host: ModelHost, seen: outlay.testing.Ledger, format_: str, stream: bool, size: int
 ) -> None:
     """Its name and arguments, by plain answers and streams; the first call is none of an agent's yet."""
-    messages: list[dict[str, Any]] = [{"role": "user", "content": "What is the weather?"}]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "What is the weather?".rjust(size)}]
     host.script(*[SAME] * 4, OTHER)
     with outlay.track("agent"):
         for _ in range(5):
@@ -147,7 +161,8 @@ def test_equal_requests_of_one_run_are_known_and_of_two_runs_are_not(
 
 def test_a_digest_says_nothing_to_who_has_not_its_key(host: ModelHost, seen: outlay.testing.Ledger) -> None:
     """One request has another digest by another key and in another run; the key is in no file of outlay's."""
-    exchange = Mock(body=b'{"messages": []}', answer=b"")
+    exchange = Mock(body=b'{"messages": []}', answer=b"", chunks=[])
+    exchange.match.reader.tools.again.return_value = False
     keys, runs = (bytes(16), bytes([1]) * 16), ("a" * 32, "b" * 32)
     assert len({digests(exchange, Reading(), key, run)[0] for key in keys for run in runs}) == 4
     with outlay.track("answer"):
@@ -159,6 +174,32 @@ def test_a_digest_says_nothing_to_who_has_not_its_key(host: ModelHost, seen: out
     secret = metering.home.secret
     assert not any(secret in kept or secret.hex().encode() in kept for kept in files(metering.folder))
     assert Home(metering.keep, "shop").secret != secret
+
+
+def test_no_digest_is_made_on_the_callers_thread(
+    host: ModelHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of what is noted: by the worker alone, of short and long requests, plain answers and streams."""
+    threads: list[str] = []
+
+    def noting(*told: Any) -> tuple[str, str]:
+        threads.append(threading.current_thread().name)
+        return digests(*told)
+
+    monkeypatch.setattr("outlay.recorder.digests", noting)
+    outlay.init(data=str(tmp_path), hosts={"127.0.0.1": "openai"})
+    try:
+        host.script(*[SAME] * 4)
+        with outlay.track("agent"):
+            for size in (20, 3 * WHOLE):
+                for stream in (False, True):
+                    step_openai(host, [{"role": "user", "content": "What now?".rjust(size)}], stream=stream)
+        deadline = time.monotonic() + 10
+        while len(threads) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        outlay.uninstrument()
+    assert threads == ["outlay"] * 4
 
 
 def files(folder: Path) -> list[bytes]:

@@ -45,6 +45,25 @@ def test_a_surge_is_one_incident_from_its_first_bucket_to_its_end(ledger: Ledger
     assert closed.severity == "info"
 
 
+@pytest.mark.parametrize("hours", [1, 2])
+def test_what_is_over_is_told_no_second_time_and_what_comes_again_is(ledger: Ledger, hours: int) -> None:
+    """For hours after a surge the longer windows of what it showed in have it still; the next surge is another."""
+    told: list[Alert] = []
+    over = BEGIN + (9 + hours) * HOUR
+    surges = [
+        Trouble("research", BEGIN + 9 * HOUR, over, calls=5, input=2),
+        Trouble("research", over + 3 * HOUR, over + 4 * HOUR, calls=5, input=2),
+    ]
+    for at in (BEGIN + 8 * HOUR, over + 2 * HOUR):  # by another process in the end
+        made = watch(ledger, told)
+        live(ledger, made, at, over + (2 if at < over else 7) * HOUR, *surges)
+        made.leave()
+    opened = [alert for alert in spikes(told) if alert.facts["event"] == "opened"]
+    assert [(alert.facts["series"], alert.since) for alert in opened] == [
+        ("research on gpt-4o-mini", surge.since) for surge in surges
+    ]
+
+
 def test_the_parts_of_an_alert_add_up_to_its_amount(ledger: Ledger) -> None:
     """And its carriers, function and examples are those of the surge."""
     told: list[Alert] = []

@@ -31,6 +31,8 @@ DAY = 86_400 * 10**9
 FOR_EVER = 2**63 - 1
 AROUND = 3 * 3_600 * 10**9
 """Nanoseconds before an incident that its sparkline shows."""
+ROOMY = 100
+"""Characters of a line from which on a sparkline has its full length."""
 
 id_argument = click.argument("incident_id", metavar="ID")
 
@@ -185,20 +187,21 @@ def _show(out: Console, ledger: Ledger, found: list[Told], words: dict[tuple[str
         out.print("No spikes.")
         return
     incidents = [told.incident for told in found]
+    width = 24 if out.width >= ROOMY else 8
     columns = [
         Column("id", [incident.id for incident in incidents], figure=False),
-        Column("since", [when(incident.opened, zone)[:-3] for incident in incidents], figure=False, leaves=3),
+        Column("since", [when(incident.opened, zone)[:-3] for incident in incidents], figure=False, leaves=1),
         Column("what", [title_of(incident.subject) for incident in incidents], figure=False),
-        Column("rose", [incident.driver for incident in incidents], figure=False),
+        Column("rose", [incident.driver for incident in incidents], figure=False, leaves=2),
         Column("beyond usual", [money(usd(excess_of(told.incident, told.cause))) for told in found]),
         Column("state", [state_of(incident, words) for incident in incidents], figure=False),
-        Column("course", [_course(ledger, incident) for incident in incidents], figure=False, leaves=1),
+        Column("course", [_course(ledger, incident, width) for incident in incidents], figure=False),
     ]
     print_table(out, columns)
 
 
-def _course(ledger: Ledger, incident: Incident) -> str:
-    return sparkline(costs_of(ledger, incident.subject, incident.opened - AROUND, incident.last))
+def _course(ledger: Ledger, incident: Incident, width: int) -> str:
+    return sparkline(costs_of(ledger, incident.subject, incident.opened - AROUND, incident.last), width)
 
 
 def _show_backtest(out: Console, result: Backtest, zone: tzinfo) -> None:

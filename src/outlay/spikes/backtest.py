@@ -69,10 +69,13 @@ def judge(raised: list[Incident], told: Mapping[str, Incident], words: Mapping[t
     made = Backtest(raised=raised)
     found: set[str] = set()
     for incident in raised:
-        said = {words.get((other.id, "judgement"), "") for other in told.values() if same(incident, other)}
-        found |= {other.id for other in told.values() if same(incident, other)}
-        made.right += "confirmed" in said
-        made.wrong += "dismissed" in said and "confirmed" not in said
+        alike = [other for other in told.values() if same(incident, other)]
+        found |= {other.id for other in alike}
+        # Of several that were judged, the one that began nearest is this one.
+        alike.sort(key=lambda other: abs(other.opened - incident.opened))
+        said = next(filter(None, (words.get((other.id, "judgement")) for other in alike)), "")
+        made.right += said == "confirmed"
+        made.wrong += said == "dismissed"
     confirmed = {name for name in told if words.get((name, "judgement")) == "confirmed"}
     made.confirmed, made.found = len(confirmed), len(confirmed & found)
     return made

@@ -15,6 +15,8 @@ BUCKET = 300 * 10**9
 HOUR = 3_600 * 10**9
 QUIET = 12
 """Buckets without an alarm after which an incident is over."""
+ECHO = 60
+"""Buckets after an incident in which it can still be a part of the evidence: the longest window."""
 REPEAT = 6 * HOUR
 """Nanoseconds after which an incident that goes on is told of again."""
 GROWN = 3
@@ -126,12 +128,25 @@ class Event(NamedTuple):
     incident: Incident
 
 
+class Echo(NamedTuple):
+    """What is left in a series of an incident that is over."""
+
+    until: int
+    """When it ended, or the alarm that it was a part of."""
+    end: int
+    """When no window can have it any more."""
+    score: float = 0.0
+    """The highest score of such an alarm: it falls slowly."""
+
+
 class Incidents:
     """The incidents that are open."""
 
-    def __init__(self, open_ones: Iterable[Incident] = ()) -> None:
-        """Take up those that were open."""
+    def __init__(self, open_ones: Iterable[Incident] = (), echoes: Mapping[str, Echo] = {}) -> None:
+        """Take up those that were open, and what was to be heard of those that were over."""
         self.open = list(open_ones)
+        self.echoes = dict(echoes)
+        """By series."""
 
     def take(self, slot: int, alarms: Iterable[Alarm], amounts: Mapping[Key, Amount]) -> list[Event]:
         """Take in the alarms of a bucket, and every series' cost in it; return what is to be told."""
@@ -141,6 +156,8 @@ class Incidents:
         for alarm in sorted(alarms, key=lambda alarm: -depth(alarm.key)):
             incident = self._home(alarm)
             if incident is None:
+                if self._echoes(alarm):
+                    continue
                 incident = _begin(alarm)
                 self.open.append(incident)
                 events.append(Event("opened", incident))
@@ -148,10 +165,13 @@ class Incidents:
             incident.add(alarm)
             fresh.setdefault(incident.id, set()).update(set(incident.series) - known)
         now = (slot + 1) * BUCKET
+        self.echoes = {name: echo for name, echo in self.echoes.items() if now < echo.end}
         for incident in list(self.open):
             if now - incident.last >= QUIET * BUCKET:
                 incident.closed = incident.last
                 self.open.remove(incident)
+                over = Echo(incident.last, incident.last + ECHO * BUCKET)
+                self.echoes.update(dict.fromkeys(map(name_of, incident.series), over))
                 events.append(Event("closed", incident))
             else:
                 if incident.early == slot:
@@ -167,6 +187,8 @@ class Incidents:
         for alarm in sorted(alarms, key=lambda alarm: -depth(alarm.key)):
             slot, incident = (alarm.until - 1) // BUCKET, self._home(alarm)
             if incident is None:
+                if self._echoes(alarm):
+                    continue
                 incident = _begin(alarm)
                 incident.early = slot
                 self.open.append(incident)
@@ -175,6 +197,15 @@ class Incidents:
                 incident.add(alarm)
                 incident.counted[name_of(alarm.key)] = alarm.amounts[-1]
         return events
+
+    def _echoes(self, alarm: Alarm) -> bool:
+        """Return whether a part of an alarm's evidence is an incident that is over, and showed in this series."""
+        name = name_of(alarm.key)
+        echo = self.echoes.get(name)
+        if echo is None or alarm.began > echo.until or (alarm.began == echo.until and alarm.score > echo.score):
+            return False
+        self.echoes[name] = Echo(max(echo.until, alarm.until), echo.end, max(echo.score, alarm.score))
+        return True
 
     def _home(self, alarm: Alarm) -> Incident | None:
         """Return the incident that an alarm is a part of: of those that it can be of, the latest, then the dearest."""

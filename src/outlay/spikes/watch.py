@@ -18,7 +18,7 @@ from outlay.spikes.board import Board
 from outlay.spikes.cause import Cause, find_cause
 from outlay.spikes.detector import Bucket
 from outlay.spikes.guards import Guards
-from outlay.spikes.incidents import BUCKET, Event, Incident, Incidents, told
+from outlay.spikes.incidents import BUCKET, Echo, Event, Incident, Incidents, told
 from outlay.spikes.message import alert_of, alert_of_finding
 from outlay.spikes.minutes import LONGEST, Minutes
 from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name_of
@@ -54,6 +54,7 @@ class _State(msgspec.Struct, kw_only=True):
     pending: list[tuple[int, Key, Bucket]]
     open: list[Incident]
     guards: Guards
+    echoes: dict[str, Echo] = {}
 
 
 def _state_of(kept: bytes | None) -> _State | None:
@@ -134,7 +135,7 @@ class Watch:
             self._slot = (now - HISTORY) // BUCKET
             self._warming = self._replay(now)
             return
-        self.board, self._incidents, self._guards = Board(states), Incidents(kept.open), kept.guards
+        self.board, self._incidents, self._guards = Board(states), Incidents(kept.open, kept.echoes), kept.guards
         self._seq, self._slot, self._warming = seq, kept.slot, None
         for slot, key, bucket in kept.pending:
             self._pending.setdefault(slot, {})[key] = bucket
@@ -245,7 +246,8 @@ class Watch:
         board = self.board
         assert board is not None  # noqa: S101 - step has made it
         pending = [(slot, key, part) for slot, parts in self._pending.items() for key, part in parts.items()]
-        state = _State(slot=self._slot, pending=pending, open=self._incidents.open, guards=self._guards)
+        now = self._incidents
+        state = _State(slot=self._slot, pending=pending, open=now.open, echoes=now.echoes, guards=self._guards)
         states = board.states() | {_STATE: msgspec.msgpack.encode(state)}
         open_ones = [Told(incident=one, cause=self._cause(one)) for one in self._incidents.open]
         rows = [

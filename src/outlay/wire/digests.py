@@ -23,6 +23,12 @@ from outlay.wire.reading import Reading
 WHOLE = 16 * 1024
 """Bytes of a request that are looked at: of a longer one those at its ends, and some between them."""
 
+LATEST = 64 * 1024
+"""Bytes at a request's end in which a tool call is looked for: the latest stand there, before the list of tools."""
+
+LONGEST = 256 * 1024
+"""Bytes of a plain answer in which tool calls are looked for."""
+
 NONE = ("", "")
 _encode = msgspec.json.Encoder().encode
 
@@ -33,20 +39,26 @@ def digests(exchange: Exchange, reading: Reading, key: bytes, run: str) -> tuple
     Of tool calls only an agent's count, whose requests tell of those before: who has a form filled in by a tool, and
     gets the same for many texts, repeats nothing.
     """
-    body, answer, tools = exchange.body, exchange.answer, exchange.match.reader.tools
-    if not body:
+    body, streamed, tools = exchange.body, exchange.events, exchange.match.reader.tools
+    sample = sampled(body) if body else exchange.sample
+    if sample is None:
         return NONE
-    asked = _digest(key, f"{run} {len(body)} {crc32(body if len(body) <= WHOLE else _some(body))}".encode())
-    if not answer or (exchange.events and not tools.may_call(reading)):
-        return asked, ""
-    called = tools.called(answer, streamed=exchange.events)
-    return asked, _digest(key, run.encode() + called) if called and tools.told(body) else ""
+    asked = _digest(key, f"{run} {len(sample)} {crc32(sample)}".encode())
+    answer = exchange.answer or b"".join(exchange.chunks)
+    if body and not tools.again(body, answer, reading if streamed else None):
+        return asked, ""  # where the body is not there any more, the answer is only if it calls a tool again
+    called = tools.called(answer, streamed=streamed)
+    return asked, _digest(key, run.encode() + called) if called else ""
 
 
-def _some(body: bytes) -> bytes:
-    """Return the ends of a long body, and every so many bytes of it: an odd number, as columns are often even."""
-    part = WHOLE // 4
-    return body[:part] + body[-2 * part :] + body[:: len(body) // part | 1]
+def sampled(body: bytes) -> bytes:
+    """Return a request, or of a long one its length, its ends, and 500 to 1,000 bytes between them.
+
+    They are no multiple of 2, 3 or 5 apart: else all could stand in one column of what repeats itself.
+    """
+    if len(body) <= WHOLE:
+        return body
+    return b"%d %b%b%b" % (len(body), body[: WHOLE // 4], body[-WHOLE // 2 :], body[:: len(body) // 15360 * 30 + 1])
 
 
 def _digest(key: bytes, said: bytes) -> str:
@@ -61,13 +73,16 @@ class ToolsReader:
         self._tools = [(word.encode(), _Parts(paths)) for word, paths in answer.tools.items() if paths]
         self._ends = frozenset(answer.tools_finish)
 
-    def may_call(self, reading: Reading) -> bool:
-        """Return whether an answer can call a tool, by the reason of its end."""
-        return bool(self._tools) and (not self._ends or not self._ends.isdisjoint(reading.finish_reasons))
+    def again(self, body: bytes, answer: bytes, streamed: Reading | None) -> bool:
+        """Return whether an answer calls a tool, and its request tells of such a call before.
 
-    def told(self, body: bytes) -> bool:
-        """Return whether a request tells of tool calls; the latest stand at its end."""
-        return any(body.rfind(word) >= 0 for word in self._words)
+        Of a stream, what it has said, and ``answer`` may be its end.
+        """
+        if streamed is not None and self._ends:
+            calls = not self._ends.isdisjoint(streamed.finish_reasons)
+        else:
+            calls = len(answer) <= LONGEST and any(answer.find(word) >= 0 for word, _ in self._tools)
+        return calls and any(body.rfind(word, -LATEST) >= 0 for word in self._words)
 
     def called(self, answer: bytes, *, streamed: bool) -> bytes:
         """Return the names and arguments of the tools that an answer calls, joined; nothing where it calls none."""

@@ -128,6 +128,8 @@ class Exchange(msgspec.Struct, eq=False):
     ended: int = 0
     asked: tuple[str | None, str | None] | None = None
     """(model, tier) that the request asks for, where its body is not there any more to be read."""
+    sample: bytes | None = None
+    """What is left of such a body, where the call is one of a run, to know an equal request by."""
     keep: Callable[[], None] | None = None
     """Keeps what was settled of those that were noted."""
     noted: bool = False

@@ -10,7 +10,8 @@ import msgspec
 
 from outlay.context import OUTSIDE, DistantSpan, Home, Inside
 from outlay.records import NO_RAW_USAGE, Call
-from outlay.wire.essence import last_words, reduced
+from outlay.wire.digests import sampled
+from outlay.wire.essence import NEAR, last_words, reduced
 from outlay.wire.exchange import Exchange, Send, Settle
 from outlay.wire.reading import Reading
 from outlay.wire.recognise import Match
@@ -77,7 +78,8 @@ _decode: msgspec.json.Decoder[Facts] | None = None
 def note(exchange: Exchange, home: Home) -> bool:
     """Write down in the journal what was answered; return False where that can't be, or the answer is unusual.
 
-    Of a large request or answer, and of any stream, nothing else is held in memory until it is read.
+    Of a large request or answer, and of any stream, nothing else is held in memory until it is read, but in a run what
+    tells whether it repeats itself: a sample of the request, and an answer that calls a tool again.
     """
     journal, slot, body, answer = exchange.journal, exchange.slot, exchange.body, exchange.answer
     match, scope = exchange.match, exchange.scope
@@ -110,12 +112,25 @@ def note(exchange: Exchange, home: Home) -> bool:
     if not written:
         return False
     if large:
-        exchange.reading, exchange.chunks = said[1], []
-        exchange.answer = None if answer is None else bytes(said[0])
-    if len(body) > SMALL:
-        exchange.asked, exchange.body = (asked, None), None
+        _let_go(exchange, asked, *said)
     exchange.noted = True
     return True
+
+
+def _let_go(exchange: Exchange, asked: str, reduced: msgspec.Raw, reading: Reading | None) -> None:
+    """Hold no more of what is large than its record needs, and what tells of a run whether it repeats itself."""
+    body, run = exchange.body or b"", exchange.scope.span is not None or exchange.trace is not None
+    exchange.reading = reading
+    if not run or not _again(exchange, body):
+        exchange.answer, exchange.chunks = None if exchange.answer is None else bytes(reduced), []
+    if len(body) > SMALL:
+        exchange.sample = sampled(body) if run else None
+        exchange.asked, exchange.body = (asked, None), None
+
+
+def _again(exchange: Exchange, body: bytes) -> bool:
+    answer = exchange.answer or b"".join(exchange.chunks[-NEAR:])
+    return exchange.match.reader.tools.again(body, answer, exchange.reading)
 
 
 def _said(exchange: Exchange, *, large: bool) -> tuple[msgspec.Raw, Reading | None] | None:
