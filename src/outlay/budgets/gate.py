@@ -125,15 +125,18 @@ class Budgets:
         if self._leases.wanting:
             self._keeper.wake()
 
-    def count(self, ask: Ask, cost: int) -> None:
-        """Count the cost (pico-USD) of a call that was not asked about, whatever room there is for it."""
+    def count(self, ask: Ask, cost: int, *, once: bool = False) -> None:
+        """Count the cost (pico-USD) of a call that was not asked about, whatever room there is for it.
+
+        ``once``: others may count the same call, by the same id.
+        """
         try:
             leases = self._falls_under(ask, ask.model)
         except (Lacking, ConfigError):  # it can't be refused any more, and is nobody's
             return
-        parts = [(lease, -(-cost // 1000)) for lease in leases]
-        self._leases.reserve(parts, force=True)
-        self.settle(Held(parts, 0, self._leases.generation, None), cost)
+        self._leases.charge([(lease, -(-cost // 1000)) for lease in leases], f"call:{ask.id}" if once else None)
+        if self._leases.wanting:
+            self._keeper.wake()
 
     def check(self, ask: Ask) -> BudgetExceeded | None:
         """Return why a call would be refused now, or None; nothing is reserved, and nothing alerted."""

@@ -82,7 +82,7 @@ class Keeper:
     def _refill(self) -> None:
         with self._leases.lock:
             self._leases.wanting = False
-            low = [(lease, 0) for lease in self._leases.live if lease.asked or lease.total >= lease.report_at]
+            low = [(lease, 0) for lease in self._leases.live if lease.asked or lease.tell]
         if low:
             self._teller.fetch(low, need=False)
 

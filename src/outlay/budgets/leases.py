@@ -28,8 +28,8 @@ class Lease:
     __slots__ = (
         "account", "asked", "began", "closing", "denied", "denied_until", "end", "expires", "flight",
         "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
-        "opening", "place", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
-        "soft", "start", "told", "total", "values", "wish",
+        "once", "opening", "place", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
+        "soft", "start", "tell", "told", "total", "values", "wish",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, account: Account, values: dict[str, str], key: tuple[str, ...]) -> None:
@@ -49,6 +49,10 @@ class Lease:
         if self.soft:
             self.low = -NEVER
         self.asked = self.closing = False
+        self.tell = False
+        """Whether so much was spent that it is to be told at once."""
+        self.once: list[tuple[str, int, int]] = []
+        """Calls that were not told yet and that other processes may tell of too, as in ``Step``."""
         self.memory: memoryview | None = None
         self.place = 0
 
@@ -156,7 +160,23 @@ class Leases:
                     lease.memory[lease.place + 1] = lease.flight
                 if lease.total >= lease.report_at:
                     lease.report_at = NEVER
-                    self.wanting = True
+                    lease.tell = self.wanting = True
+
+    def charge(self, parts: list[tuple[Lease, int]], once: str | None = None) -> None:
+        """Take ``parts`` as spent, whatever room there is; with an id ``once``, once over all who tell of it."""
+        with self.lock:
+            for lease, amount in parts:
+                if lease not in self.live:
+                    self.enter(lease)
+                lease.total += amount
+                lease.free -= amount
+                if once is not None:
+                    lease.once.append((once, amount, lease.total))
+                if lease.memory is not None:
+                    lease.memory[lease.place] = lease.total
+                if lease.total >= lease.report_at or lease.free < lease.low:
+                    lease.report_at = NEVER
+                    lease.tell = self.wanting = True
 
     def enter(self, lease: Lease) -> None:
         """Have a lease that is about to hold something written to the journal. The lock is held."""
