@@ -72,7 +72,7 @@ class Meter:
         self._spool = spool
         self._asking = Asking() if ask_usage else None
         self._pending = Pending()
-        self._batches = Batches(home, submissions)
+        self._batches = Batches(home, submissions, policy.release_batch if policy is not None else None)
         self._worker = worker
         self._policy = policy
         self._settled: list[tuple[Call, Exchange]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -171,6 +172,18 @@ def test_a_soft_budget_counts_and_lets_pass(gate: Opener, store: Store, alerts: 
     ]
     assert alerts[0].amount == 6 * PICO
     assert [each.settled for each in store.figures(project)] == [12 * NANO]
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_an_alert_does_not_wait_for_the_next_beat(gate: Opener, alerts: list[Alert], *, block: bool) -> None:
+    """A two-hundredth of the limit is told at once, to the budgets' own thread; a beat comes each ten seconds."""
+    budgets = gate(Budget("month", limit=10, block=block, alerts=[50]))
+    until = time.monotonic() + 8
+    for _ in range(6):
+        spend(budgets, 1)
+    while not alerts and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [alert.facts["percent"] for alert in alerts] == [50]
 
 
 def test_the_last_alert_comes_with_the_first_refusal(gate: Opener, alerts: list[Alert]) -> None:
