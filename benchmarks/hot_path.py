@@ -205,9 +205,9 @@ def breakdown(names: Sequence[str], count: int) -> None:
         outlay.uninstrument()
 
 
-def start(folder: str) -> None:
+def start(folder: str, **more: Any) -> None:
     """Start outlay as an application would, with everything on."""
-    outlay.init(project="benchmark", data=folder, tags={"env": "bench"})
+    outlay.init(project="benchmark", data=folder, tags={"env": "bench"}, **more)
 
 
 def main() -> None:

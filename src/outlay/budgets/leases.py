@@ -27,15 +27,17 @@ class Lease:
 
     __slots__ = (
         "account", "asked", "began", "closing", "denied", "denied_until", "end", "expires", "flight",
-        "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
+        "flight_elsewhere", "free", "hold", "id", "key", "leased", "limit", "low", "memory",
         "once", "opening", "place", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
-        "soft", "start", "tell", "told", "total", "values", "wish",
+        "soft", "start", "tell", "told", "total", "values", "watches", "wish",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, account: Account, values: dict[str, str], key: tuple[str, ...]) -> None:
         self.plan, self.account, self.values, self.key = plan, account, values, key
         self.id = span_id()
         self.soft = not plan.budget.blocks
+        self.watches = self.soft and not plan.actions and plan.budget.on_store_down == "open"
+        """Whether nothing that the store may say changes what becomes of a call: it is told, and never waited for."""
         self.start: int = 0
         self.end: int | None = None
         self.began: int = 0
@@ -44,7 +46,7 @@ class Lease:
         self.seq = self.hold = self.reported = self.total = self.flight = self.free = self.risk = 0
         self.settled = self.leased = self.flight_elsewhere = self.limit = self.told = 0
         self.expires = self.denied = self.denied_until = self.refilled = 0
-        self.wish = self.size = self.low = self.given = 0
+        self.wish = self.size = self.low = 0
         self.report_at = NEVER
         if self.soft:
             self.low = -NEVER
@@ -126,14 +128,15 @@ class Leases:
                 short = [
                     lease
                     for lease, amount in parts
-                    if not lease.seq
+                    if not (lease.seq or lease.watches)
                     or (not lease.soft and (lease.free < amount or (now >= lease.expires and not late)))
                 ]
                 if short:
                     return short
             for lease, amount in parts:
-                if force and lease not in self.live:
+                if not lease.seq and lease not in self.live:
                     self.enter(lease)
+                    lease.tell = self.wanting = True
                 lease.flight += amount
                 lease.free -= amount
                 lease.risk += max(0, most - amount)

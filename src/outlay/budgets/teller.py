@@ -99,11 +99,13 @@ class Teller:
         try:
             replies = self._store.trade(steps)
         except (StoreDown, *SENSELESS) as error:
-            if self.breaker.failed(str(error)):
-                logger.warning("outlay's budgets can't reach their store: %s", error)
-            if isinstance(error, StoreDown):
+            down = isinstance(error, StoreDown)
+            reason = str(error) if down else f"what the store holds makes no sense ({type(error).__name__})."
+            if self.breaker.failed(reason):
+                logger.warning("outlay's budgets can't reach their store: %s", reason)
+            if down:
                 raise
-            raise StoreDown(f"what the store holds makes no sense ({type(error).__name__}).") from error
+            raise StoreDown(reason) from error
         self.breaker.worked()
         again: list[Lease] = []
         with self._leases.lock:
@@ -131,10 +133,11 @@ class Teller:
         budget = lease.plan.budget
         self._leases.enter(lease)
         lease.seq += 1
+        idle = lease.total == lease.told
         give = self._spare(lease, whole=closing) if spare else 0
         once, rest = tuple(lease.once[:MANY]), len(lease.once) > MANY
         total = once[-1][2] if rest else lease.total
-        lease.closing = not (lease.flight or rest) and (closing or (spare and self._idle(lease)))
+        lease.closing = not (lease.flight or rest) and (closing or (spare and idle))
         if lease.closing:
             lease.free = min(lease.free, 0)  # the store takes all of it: none may be reserved meanwhile
         if not need and not spare:  # low, and not in want yet
@@ -181,10 +184,6 @@ class Teller:
             return give
         return 0
 
-    def _idle(self, lease: Lease) -> bool:
-        """Return whether nothing was spent since the last trip."""
-        return lease.total == lease.given
-
     def _take_in(self, lease: Lease, step: Step, reply: Reply, sent: int) -> bool:
         """Bring a lease up to date; return whether its step is to be done again. The lock is held."""
         lease.asked = lease.tell = False
@@ -206,7 +205,6 @@ class Teller:
         lease.expires = sent + (self._ttl - EARLY) * 10**6
         # Where the store gives little at a time there is little left: none of it is fetched before it is needed.
         lease.low = -NEVER if lease.soft else reply.hold // 4 if reply.hold > 8 * lease.size else 0
-        lease.given = step.total
         lease.report_at = lease.total + max(1, reply.limit // TELL)
         if reply.refused:
             lease.denied, lease.denied_until = step.need, monotonic_ns() + DENIAL
@@ -227,7 +225,7 @@ class Teller:
         _told(lease)
         lease.once = [(identity, amount, total - lease.reported) for identity, amount, total in lease.once]
         lease.total -= lease.reported
-        lease.told = lease.given = lease.reported = lease.hold = lease.seq = lease.low = 0
+        lease.told = lease.reported = lease.hold = lease.seq = lease.low = 0
         before, lease.id = lease.id, span_id()
         lease.free = -lease.total - lease.flight
         lease.report_at = lease.total + 1
