@@ -205,9 +205,9 @@ def breakdown(names: Sequence[str], count: int) -> None:
         outlay.uninstrument()
 
 
-def start(folder: str, **more: Any) -> None:
+def start(folder: str) -> None:
     """Start outlay as an application would, with everything on."""
-    outlay.init(project="benchmark", data=folder, tags={"env": "bench"}, **more)
+    outlay.init(project="benchmark", data=folder, tags={"env": "bench"})
 
 
 def main() -> None:

@@ -188,7 +188,7 @@ class Policy:
         """Learn how many tokens the bytes of a request were, where there was nothing else in it."""
         usage = call.usage
         if usage is not None and not usage.estimated and asked.attached is NOTHING and not asked.unbounded:
-            self._ratios.add(call.provider, call.request_model, asked.text, usage.input_tokens)
+            self._ratios.add((call.provider, call.request_model), asked.text, usage.input_tokens)
 
     def settle_pending(self, call: Call) -> None:
         """Tell the budgets what a call did cost that ran in the background, now that a poll has shown its end."""

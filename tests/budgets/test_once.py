@@ -33,7 +33,7 @@ def fetch(budgets: Budgets, *lines: int) -> None:
 
 
 @pytest.mark.parametrize("blocks", [False, True])
-def test_what_two_processes_fetch_is_counted_once(gate: Opener, store: Store, project: str, blocks: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_what_two_processes_fetch_is_counted_once(gate: Opener, store: Store, project: str, blocks: bool) -> None:
     """In part or as a whole, at once or one after the other, beside calls of their own."""
     first, second = (gate(Budget("month", limit=100, block=blocks)) for _ in range(2))
     fetch(first, 1, 2, 3)
@@ -112,7 +112,7 @@ def test_two_programs_that_fetch_one_output_count_it_once(tmp_path: Path) -> Non
     with job.host() as host:
         program = [sys.executable, "-c", PROGRAM, str(host.port)]
         for _ in range(2):
-            subprocess.run(program, check=True, env={**os.environ, "OUTLAY_DATA": str(tmp_path)})  # noqa: S603 - our own
+            subprocess.run(program, check=True, env={**os.environ, "OUTLAY_DATA": str(tmp_path)})
     with_store = store_of(Settings(), tmp_path)
     (found,) = with_store.figures("p")
     assert found.settled == 212_500  # 0.000135 + 0.0000675 + 0.00001

@@ -58,7 +58,8 @@ moves = st.tuples(
         "opening": st.sampled_from(((), (), ((20_001, 20), (20_002, 10)), None)),
         "began": st.sampled_from((0, 7)),
         "rolling": st.just(0), "day": st.integers(20_000, 20_003), "late": st.booleans(), "lose": st.booleans(),
-        "confirmed": st.sampled_from(((), (50,), (50, 100))), "once": st.sampled_from(("", "", "x", "y")), "end": st.just(4 * 10**12),
+        "confirmed": st.sampled_from(((), (50,), (50, 100))), "once": st.sampled_from(("", "", "x", "y")),
+        "end": st.just(4 * 10**12),
     }),
 )  # fmt: skip
 

@@ -121,7 +121,7 @@ class Budgets:
         self._leases.settle(held, nano)
         if nano is not None and held.call is not None:
             feature, model, expected = held.call
-            self._learned.add(feature, model, nano - expected)
+            self._learned.add((feature, model), nano - expected)
         if self._leases.wanting:
             self._keeper.wake()
 
