@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Iterator, Sequence
@@ -161,6 +162,11 @@ class Budgets:
     def foresee(self) -> Iterator[Alert]:
         """Yield the alerts of limits that will not last which are this process's to raise. Raises ``StoreDown``."""
         return self._claims.foreseen({plan.budget.name: plan for plan in self.plans}, self.status())
+
+    def tell(self) -> None:
+        """Tell the store what was spent until now, if it can be reached."""
+        with contextlib.suppress(StoreDown):  # said by the breaker
+            self.flush()
 
     def flush(self) -> None:
         """Tell the store what was spent until now, and raise what alerts are due. Raises ``StoreDown``."""

@@ -42,8 +42,8 @@ class Keeper:
 
     def wake(self) -> None:
         """Start the thread, or have it look at once."""
+        self._look.set()
         if self.awake:
-            self._look.set()
             return
         with self._starting:
             if self._thread is None and not self._stopped:
