@@ -150,7 +150,7 @@ class Outlay:
         self.worker.hurry()
 
     def flush(self, timeout: float) -> int:
-        """Carry what was written to the ledger, to the exporters, and to the budgets' store; return how much is left."""
+        """Carry what was written to the ledger, the exporters and the budgets' store; return how much is left."""
         deadline = time.monotonic() + timeout
         left = self.worker.flush(timeout)
         if self._gate is not None:

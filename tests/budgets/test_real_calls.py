@@ -255,7 +255,9 @@ def test_what_was_spent_is_told_by_who_flushes(tmp_path: Path) -> None:
         if flush:
             assert outlay.flush() == 0
         until = time.monotonic() + wait
-        while not (found := [each.settled for each in shown.figures(str(limit))]) and time.monotonic() < until:
+        while (found := [each.settled for each in shown.figures(str(limit))]) != [
+            7 * NANO
+        ] and time.monotonic() < until:
             time.sleep(0.05)
         outlay.uninstrument()
         assert found == [7 * NANO]

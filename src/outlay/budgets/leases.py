@@ -171,6 +171,7 @@ class Leases:
             for lease, amount in parts:
                 if lease not in self.live:
                     self.enter(lease)
+                    lease.tell = self.wanting = True
                 lease.total += amount
                 lease.free -= amount
                 if once is not None:
