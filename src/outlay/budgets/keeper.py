@@ -64,7 +64,7 @@ class Keeper:
     def _run(self) -> None:
         self._safely(self.adopt)
         while not self._stopped:
-            self._look.wait(max(0.0, self._due - time.monotonic()))
+            self._look.wait(0.0 if self._leases.wanting else max(0.0, self._due - time.monotonic()))
             self._look.clear()
             if self._stopped:
                 return

@@ -205,7 +205,9 @@ class Teller:
         lease.expires = sent + (self._ttl - EARLY) * 10**6
         # Where the store gives little at a time there is little left: none of it is fetched before it is needed.
         lease.low = -NEVER if lease.soft else reply.hold // 4 if reply.hold > 8 * lease.size else 0
-        lease.report_at = lease.total + max(1, reply.limit // TELL)
+        lease.report_at = step.total + max(1, reply.limit // TELL)
+        if lease.total >= lease.report_at:  # spent while the step was under way
+            lease.tell = self._leases.wanting = True
         if reply.refused:
             lease.denied, lease.denied_until = step.need, monotonic_ns() + DENIAL
         _told(lease)
