@@ -115,8 +115,7 @@ class Outlay:
         with _making:
             if self._gate is None and (self.settings.budgets or self.settings.budget_slice):
                 opened = importlib.import_module("outlay.budgets.opening").opened
-                earlier = importlib.import_module("outlay.earlier").Earlier
-                project = self.home.project
+                project, earlier = self.home.project, importlib.import_module("outlay.earlier").Earlier
                 opening = earlier(self.settings, self.folder, project)
                 self._gate = opened(self.settings, self.folder, project=project, sink=self.put, opening=opening)
             return self._gate
@@ -151,9 +150,11 @@ class Outlay:
         self.worker.hurry()
 
     def flush(self, timeout: float) -> int:
-        """Carry what was written to the ledger, and from there to the exporters; return how much is left."""
+        """Carry what was written to the ledger, the exporters and the budgets' store; return how much is left."""
         deadline = time.monotonic() + timeout
         left = self.worker.flush(timeout)
+        if self._gate is not None:
+            self._gate.tell()
         return left + (0 if self.couriers is None else self.couriers.flush(deadline - time.monotonic()))
 
     def open(self) -> None:

@@ -72,7 +72,7 @@ class Meter:
         self._spool = spool
         self._asking = Asking() if ask_usage else None
         self._pending = Pending()
-        self._batches = Batches(home, submissions)
+        self._batches = Batches(home, submissions, policy.release_batch if policy is not None else None)
         self._worker = worker
         self._policy = policy
         self._settled: list[tuple[Call, Exchange]] = []
@@ -255,7 +255,7 @@ class Meter:
                 if self._policy is not None:
                     self._policy.release_batch(line.job)
                 call = self._record(one, reading, *judge(one, reading, "ok", None))
-                self.tell(call if by is None else noted.signed(call, by), line.span)
+                self.tell(call if by is None else noted.signed(call, by), line.span, once=True)
 
         if exchange.budgeted and self._policy is not None:
             self._policy.settle_batch(exchange, self._batches.submitted(exchange))
@@ -265,11 +265,11 @@ class Meter:
         if self._policy is not None:
             self._policy.close()
 
-    def tell(self, call: Call, span: LiveSpan | None) -> None:
-        """Keep a call that no budget was asked about, and count it there."""
+    def tell(self, call: Call, span: LiveSpan | None, *, once: bool = False) -> None:
+        """Keep a call that no budget was asked about, and count it there; ``once``: others may do so too."""
         self.take(call, span)
         if self._policy is not None:
-            self._policy.count(call)
+            self._policy.count(call, once=once)
 
     def take(self, call: Call, span: LiveSpan | None, *, again: bool = False) -> None:
         """Keep a record, and add it to the span that it happened in and to those around it."""

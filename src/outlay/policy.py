@@ -188,7 +188,7 @@ class Policy:
         """Learn how many tokens the bytes of a request were, where there was nothing else in it."""
         usage = call.usage
         if usage is not None and not usage.estimated and asked.attached is NOTHING and not asked.unbounded:
-            self._ratios.add(call.provider, call.request_model, asked.text, usage.input_tokens)
+            self._ratios.add((call.provider, call.request_model), asked.text, usage.input_tokens)
 
     def settle_pending(self, call: Call) -> None:
         """Tell the budgets what a call did cost that ran in the background, now that a poll has shown its end."""
@@ -217,8 +217,8 @@ class Policy:
         if held is not None:
             self._gate.settle(held, 0)
 
-    def count(self, call: Call) -> None:
-        """Count a call that was not asked about: a batch's line, or one that was told."""
+    def count(self, call: Call, *, once: bool = False) -> None:
+        """Count a call that was not asked about: a batch's line, or one that was told; ``once``: as ``Gate.count``."""
         cost = charged(call)
         if not cost:
             return
@@ -234,7 +234,7 @@ class Policy:
             quote=lambda *_: cost,
             output_limit=None,
         )
-        self._gate.count(ask, cost)
+        self._gate.count(ask, cost, once=once)
 
     def lose(self, exchange: Exchange) -> None:
         """Let what is held for a call stay spent, if it is held still: nobody knows what it did cost."""

@@ -124,6 +124,7 @@ def uninstrument() -> None:
 def flush(timeout: float = 5.0) -> int:
     """Carry everything recorded so far to the ledger and to the exporters, within ``timeout`` seconds.
 
+    The store of the budgets is told what was spent, if it can be reached.
     Returns how much is left: 0 when all is delivered. Records are safe on this machine's disk before that: call it
     where the disk vanishes with the process, or decorate with ``flush_before_return`` what the process lives for.
     """

@@ -69,6 +69,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, patience: None) -> Ite
     made.close()
 
 
+@pytest.fixture(params=["sqlite", "redis", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a store that programs can share; SQLite's is for those with a common volume."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'shared.db'}"
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
 @pytest.fixture
 def project() -> str:
     """Give the name of a project that no other test has: servers are shared."""

@@ -67,9 +67,9 @@ class CountingGate:
             self.settled.append(cost)
             self.spent += amount if cost is None else cost
 
-    def count(self, ask: Ask, cost: int) -> None:
+    def count(self, ask: Ask, cost: int, *, once: bool = False) -> None:
         """Count what was not asked about."""
-        del ask
+        del ask, once
         self.counted += cost
 
     def refusal(self) -> BudgetExceeded:

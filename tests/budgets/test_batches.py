@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anthropic
+import httpx
 import openai
 import pytest
 
@@ -15,6 +16,7 @@ from outlay.loopback import Behaviour
 from tests.budgets.double import CountingGate, gated
 from tests.conformance import batch_shapes
 from tests.conformance.batch_shapes import Job
+from tests.conformance.canned import Canned, FieldHost
 from tests.conformance.gemini_batches import GEMINI_JOBS
 from tests.conformance.runs import address
 
@@ -103,6 +105,57 @@ def test_a_batch_that_was_not_taken_on_costs_nothing() -> None:
         with pytest.raises(openai.InternalServerError):
             job.submit(host)
         assert (gate.held, gate.settled) == ({}, [0])
+
+
+def status(job: str, **said: Any) -> tuple[str, str, Any]:
+    """Return a job, the path of its own object, and what that says of it now."""
+    canned = next(answer for answer in JOBS[job].answers if answer.method == "POST")
+    metadata = {**canned.body.get("metadata", {}), **said.pop("metadata", {})}
+    path = {"openai": "/batches/batch_1", "mistral": "/v1/batch/jobs/job_1", "gemini": "/v1beta/batches/b1"}
+    return job, path.get(job, "/v1/messages/batches/msgbatch_1"), {**canned.body, "metadata": metadata, **said}
+
+
+def counts(completed: int) -> dict[str, int]:
+    """Return OpenAI's counts of three requests."""
+    return {"total": 3, "completed": completed, "failed": 3 - completed}
+
+
+NONE = {"processing": 0, "succeeded": 0, "errored": 1, "canceled": 2, "expired": 0}
+OVER = {
+    "failed": status("openai", status="failed"),
+    "failed, and shouted": status("openai", status="FAILED"),
+    "cancelled": status("openai", status="cancelled", request_counts=counts(0)),
+    "nothing but errors": status("openai", status="completed", error_file_id="file-err", request_counts=counts(0)),
+    "anthropic": status("anthropic", processing_status="ended", request_counts=NONE),
+    "mistral": status("mistral", status="TIMEOUT_EXCEEDED"),
+    "gemini": status("gemini", done=True, metadata={"state": "BATCH_STATE_FAILED"}, error={"code": 3}),
+}
+BILLED = {
+    "in progress": status("openai", status="in_progress", request_counts=counts(0)),
+    "to be cancelled": status("openai", status="cancelling", request_counts=counts(0)),
+    "cancelled too late": status("openai", status="cancelled", output_file_id="file-out", request_counts=counts(1)),
+    "expired": status("openai", status="expired", output_file_id="file-out"),
+    "anthropic": status("anthropic", processing_status="canceling", request_counts=NONE),
+    "anthropic, in part": status("anthropic", processing_status="ended", request_counts={**NONE, "succeeded": 1}),
+    "mistral": status("mistral", status="CANCELLED", succeeded_requests=1, output_file="file-out"),
+    "gemini": status("gemini", metadata={"state": "BATCH_STATE_RUNNING"}),
+}
+
+
+@pytest.mark.parametrize(("name", "path", "said", "held"), [
+    pytest.param(*said, held, id=f"{name}: {'held' if held else 'given back'}")
+    for held, told in enumerate((OVER, BILLED)) for name, said in told.items()
+])  # fmt: skip
+def test_what_is_held_for_a_batch_is_given_back_when_it_is_over_with_nothing_billed(
+    name: str, path: str, said: Any, held: int
+) -> None:
+    """As soon as an answer says so, whoever asked; for as long as any of it may be billed it is held."""
+    job, gate = JOBS[name], CountingGate()
+    with FieldHost((Canned(path, said, method="GET"), *job.answers)) as host, gated(gate, host, job.provider) as ledger:
+        job.submit(host)
+        httpx.get(f"{host.url}{path}").raise_for_status()
+        ledger.settle()
+        assert (len(gate.held), gate.settled) == (held, [] if held else [0])
 
 
 def test_what_is_held_for_a_batch_is_given_back_at_the_end() -> None:

@@ -64,14 +64,6 @@ def web() -> Iterator[Web]:
         yield made
 
 
-@pytest.fixture(params=["sqlite", "redis", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a store that hosts can share; SQLite's is for containers of one machine with a common volume."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'shared.db'}"
-    return str(request.getfixturevalue(f"{request.param}_url"))
-
-
 def host(url: str, project: str, web: Web, folder: Path, calls: int, mode: str = "") -> subprocess.Popen[str]:
     """Start an application with a data folder of its own."""
     command = [sys.executable, "-c", HOST, url, project, f"webhook+http://{web.host}/", str(calls), mode]

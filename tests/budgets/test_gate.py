@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import threading
+import time
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +18,8 @@ from outlay.budgets.actions import block as refuse
 from outlay.budgets.budget import Budget
 from outlay.budgets.decision import Decision
 from outlay.budgets.leases import Lease
-from outlay.budgets.trade import Store
+from outlay.budgets.stores.memory import MemoryStore
+from outlay.budgets.trade import Reply, Step, Store
 from outlay.errors import BudgetExceeded
 from tests.budgets.asks import LONGEST, NANO, PICO, TOKEN, ask, decided, spend
 from tests.budgets.conftest import Opener
@@ -171,6 +175,56 @@ def test_a_soft_budget_counts_and_lets_pass(gate: Opener, store: Store, alerts: 
     ]
     assert alerts[0].amount == 6 * PICO
     assert [each.settled for each in store.figures(project)] == [12 * NANO]
+
+
+class Slow(MemoryStore):
+    """A store that answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+
+    def trade(self, steps: Sequence[Step]) -> list[Reply]:
+        """Do ``steps`` when that is let."""
+        assert self.let.wait(60)
+        return super().trade(steps)
+
+
+def test_a_budget_that_only_watches_never_has_a_call_wait_for_the_store(gate: Opener, alerts: list[Alert]) -> None:
+    """Not for the first of a window or of a user either: the store is told by the budgets' own thread."""
+    store = Slow()
+    budgets = gate(Budget("user", limit=10, scope="user", alerts=[50]), store=store)
+    for user in ("u-1", "u-2", "u-1"):
+        decision = budgets.decide(ask(3, tags={"user": user}), wait=False)
+        assert decision is not None
+        budgets.settle(decision.held, 3 * PICO)
+    store.let.set()
+    budgets.flush()
+    assert {each.account.scope: each.settled for each in store.figures(budgets.project)} == {
+        "user=u-1": 6 * NANO,
+        "user=u-2": 3 * NANO,
+    }
+    assert [alert.facts["percent"] for alert in alerts] == [50]
+
+
+def test_a_watching_budget_that_is_told_to_be_closed_waits(gate: Opener) -> None:
+    """So does one that acts: it has to know how things stand."""
+    closed = Budget("closed", limit=10, on_store_down="closed")
+    acting = Budget("acting", limit=10, at={80: cap(10)})
+    for budget in (closed, acting):
+        assert gate(budget, store=Slow()).decide(ask(3), wait=False) is None
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_an_alert_does_not_wait_for_the_next_beat(gate: Opener, alerts: list[Alert], *, block: bool) -> None:
+    """A two-hundredth of the limit is told at once, to the budgets' own thread; a beat comes each ten seconds."""
+    budgets = gate(Budget("month", limit=10, block=block, alerts=[50]))
+    until = time.monotonic() + 8
+    for _ in range(6):
+        spend(budgets, 1)
+    while not alerts and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [alert.facts["percent"] for alert in alerts] == [50]
 
 
 def test_the_last_alert_comes_with_the_first_refusal(gate: Opener, alerts: list[Alert]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -14,8 +16,10 @@ import pytest
 
 import outlay
 import outlay.testing
+from outlay.budgets.stores.sqlite import SqliteStore
 from outlay.loopback import ModelHost
 from outlay.money import usd
+from tests.budgets.asks import NANO
 from tests.conformance import bill
 from tests.conformance.openai_shapes import CHAT, STREAM
 from tests.conformance.runs import address
@@ -239,6 +243,25 @@ def test_what_is_told_is_counted_too(host: ModelHost, client: openai.OpenAI) -> 
         with pytest.raises(outlay.BudgetExceeded) as caught:
             client.chat.completions.create(**CHAT, max_completion_tokens=60)
     assert caught.value.spent >= Decimal("0.03")
+
+
+def test_what_was_spent_is_told_by_who_flushes(tmp_path: Path) -> None:
+    """Before a function freezes, say; and without that, by the first call that spends much of a limit."""
+    shown = SqliteStore(tmp_path / "shared.db")
+    for limit, flush, wait in ((10_000, True, 0), (10, False, 8)):
+        budget = outlay.Budget("month", limit=limit)
+        outlay.init(project=str(limit), budgets=[budget], budget_store=f"sqlite:///{tmp_path / 'shared.db'}")
+        outlay.record(provider="openai", model="gpt-4o", cost="7")
+        if flush:
+            assert outlay.flush() == 0
+        until = time.monotonic() + wait
+        while (found := [each.settled for each in shown.figures(str(limit))]) != [
+            7 * NANO
+        ] and time.monotonic() < until:
+            time.sleep(0.05)
+        outlay.uninstrument()
+        assert found == [7 * NANO]
+    shown.close()
 
 
 def test_a_budget_that_can_not_be_used_is_said_at_the_start() -> None:

@@ -49,20 +49,12 @@ def host() -> Iterator[ModelHost]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "redis", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a store that parent and worker count in."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'shared.db'}"
-    return str(request.getfixturevalue(f"{request.param}_url"))
-
-
 @pytest.fixture
-def project(host: ModelHost, store: str) -> Iterator[str]:
+def project(host: ModelHost, url: str) -> Iterator[str]:
     """Give the project of a parent that may spend a cent a day."""
     name = a_project()
     budget = outlay.Budget("day", limit="0.01", per="total", block=True)
-    outlay.init(project=name, budgets=[budget], budget_key=KEY, budget_store=store, hosts={address(host): "openai"})
+    outlay.init(project=name, budgets=[budget], budget_key=KEY, budget_store=url, hosts={address(host): "openai"})
     yield name
     outlay.uninstrument()
 
@@ -82,9 +74,9 @@ def spent(host: ModelHost) -> Decimal:
     return usd(sum(bill.amount(each) for each in host.billed))
 
 
-def work(project: str, host: ModelHost, store: str, value: str, data: Path) -> int:
+def work(project: str, host: ModelHost, url: str, value: str, data: Path) -> int:
     """Have a worker with a data folder of its own spend a slice; return the number of its calls."""
-    command = [sys.executable, "-c", WORKER, project, address(host), store, host.openai_url]
+    command = [sys.executable, "-c", WORKER, project, address(host), url, host.openai_url]
     handed = {"OUTLAY_DATA": str(data), "OUTLAY_BUDGET_KEY": KEY, "OUTLAY_BUDGET_SLICE": value}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | handed, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -92,12 +84,12 @@ def work(project: str, host: ModelHost, store: str, value: str, data: Path) -> i
 
 
 def test_a_worker_elsewhere_spends_its_slice_and_the_rest_comes_back(
-    host: ModelHost, store: str, project: str, tmp_path: Path
+    host: ModelHost, url: str, project: str, tmp_path: Path
 ) -> None:
     """No host of a model ever sees the value."""
     with outlay.share("0.0005") as part:
         assert outlay.check("gpt-4o-mini", cost="0.0096") is not None
-        calls = work(project, host, store, part.value, tmp_path / "elsewhere")
+        calls = work(project, host, url, part.value, tmp_path / "elsewhere")
     assert calls == len(host.requests) > 0
     assert 0 < spent(host) <= Decimal("0.0005")
     found = figures(project)

@@ -15,11 +15,11 @@ import pytest
 from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
 from outlay.budgets.opening import store_of
-from outlay.budgets.trade import Reply, Step, Store
+from outlay.budgets.trade import Reply, Step, Store, StoreDown
 from outlay.config import Settings
 from outlay.errors import BudgetExceeded
 from tests.budgets import servers
-from tests.budgets.asks import ask, decided, reached, spend
+from tests.budgets.asks import a_project, ask, decided, reached, spend
 
 WITHIN = 0.3
 """Seconds."""
@@ -196,3 +196,26 @@ def test_the_breaker_keeps_callers_from_waiting(hanging: tuple[str, Hang]) -> No
     assert 1 <= len(trips) <= 2
     assert calls > 100
     budgets.store.close()
+
+
+def test_threads_that_meet_while_redis_is_connected_to_wait_for_it(
+    redis_url: str, tmp_path: Path, patience: None
+) -> None:
+    """One connects, and the others go on by its connection: a store that is being reached is not down."""
+    for _ in range(10):
+        store, ready, failed = store_of(Settings(budget_store=redis_url), tmp_path), threading.Barrier(4), []
+
+        def ask(store: Store = store, ready: threading.Barrier = ready, failed: list[Exception] = failed) -> None:
+            ready.wait()
+            try:
+                store.override(a_project(), "budget", 1, None)
+            except StoreDown as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        store.close()
+        assert failed == []

@@ -58,7 +58,8 @@ moves = st.tuples(
         "opening": st.sampled_from(((), (), ((20_001, 20), (20_002, 10)), None)),
         "began": st.sampled_from((0, 7)),
         "rolling": st.just(0), "day": st.integers(20_000, 20_003), "late": st.booleans(), "lose": st.booleans(),
-        "confirmed": st.sampled_from(((), (50,), (50, 100))), "end": st.just(4 * 10**12),
+        "confirmed": st.sampled_from(((), (50,), (50, 100))), "once": st.sampled_from(("", "", "x", "y")),
+        "end": st.just(4 * 10**12),
     }),
 )  # fmt: skip
 
@@ -75,9 +76,11 @@ class Fleet:
     def move(self, lease: str, again: int, given: dict[str, object]) -> list[Reply]:
         """Do a step, and do it ``again``."""
         given = dict(given)
-        late, lose, spent = (given.pop(name) for name in ("late", "lose", "spent"))
+        late, lose, spent, once = (given.pop(name) for name in ("late", "lose", "spent", "once"))
         self.seq[lease] += 2 if late and self.seq[lease] else 1
         self.total[lease] += int(str(spent))
+        if once and spent:
+            given["once"] = ((f"call:{once}", spent, self.total[lease]),)
         done = step(
             account(self.project), f"{lease}{self.lives[lease]}", self.seq[lease], total=self.total[lease], **given
         )

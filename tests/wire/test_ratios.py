@@ -13,7 +13,7 @@ def test_there_is_no_ratio_before_enough_calls() -> None:
     ratios = Ratios()
     for number in range(ENOUGH):
         assert ratios.of("openai", "gpt-4o") is None
-        ratios.add("openai", "gpt-4o", 1000, 250 - number)
+        ratios.add(("openai", "gpt-4o"), 1000, 250 - number)
     assert ratios.of("openai", "gpt-4o") == 0.25 * MARGIN
     assert ratios.of("openai", "gpt-4o-mini") is None
     assert ratios.of("azure.ai.openai", "gpt-4o") is None
@@ -22,12 +22,12 @@ def test_there_is_no_ratio_before_enough_calls() -> None:
 def test_what_was_long_ago_is_forgotten() -> None:
     """The highest ratio counts for at least 256 calls, and for no more than twice as many."""
     ratios = Ratios()
-    ratios.add("p", "m", 100, 90)
+    ratios.add(("p", "m"), 100, 90)
     for _ in range(LOOKED_BACK):
-        ratios.add("p", "m", 100, 20)
+        ratios.add(("p", "m"), 100, 20)
         assert ratios.of("p", "m") in (None, 0.9 * MARGIN)
     for _ in range(LOOKED_BACK):
-        ratios.add("p", "m", 100, 20)
+        ratios.add(("p", "m"), 100, 20)
     assert ratios.of("p", "m") == 0.2 * MARGIN
 
 
@@ -36,7 +36,7 @@ def test_no_call_that_was_looked_back_on_is_above_the_ratio(calls: list[tuple[in
     """It is the highest, and a quarter more."""
     ratios = Ratios()
     for text, tokens in calls:
-        ratios.add("p", "m", text, tokens)
+        ratios.add(("p", "m"), text, tokens)
     found = ratios.of("p", "m")
     assert found is not None
     assert all(tokens <= text * found for text, tokens in calls)

@@ -31,6 +31,8 @@ OPENAI = API(
         id=("id", "job.id"),
         created=("created_at", "job.created_at"),
         outputs=("output_file_id", "error_file_id"),
+        over=("completed", "failed", "expired", "cancelled"),
+        succeeded=("request_counts.completed",),
     ),
     answer=Answer(
         model=(f"{_BODY}.model",),
@@ -75,7 +77,12 @@ MISTRAL = replace(
     paths=("batch/jobs",),
     polls=("batch/jobs/*", "batch/jobs", "files/*/content"),
     providers=("mistral_ai",),
-    batch=Jobs(outputs=("output_file", "error_file"), inline=("outputs",)),
+    batch=Jobs(
+        outputs=("output_file", "error_file"),
+        inline=("outputs",),
+        over=("success", "failed", "timeout_exceeded", "cancelled"),
+        succeeded=("succeeded_requests",),
+    ),
 )
 
 _MESSAGE = "result.message"
@@ -88,7 +95,7 @@ ANTHROPIC = replace(
     polls=("messages/batches/*", "messages/batches", "messages/batches/*/results"),
     providers=("anthropic",),
     request=replace(MESSAGES.request, bounds=replace(BOUNDS, each=("requests.*.params",))),
-    batch=Jobs(),
+    batch=Jobs(status=("processing_status",), over=("ended",), succeeded=("request_counts.succeeded",)),
     answer=replace(
         MESSAGES.answer,
         model=(f"{_MESSAGE}.model",),
@@ -120,6 +127,8 @@ GEMINI = replace(
         listed="operations",
         outputs=("response.responsesFile", "metadata.output.responsesFile"),
         inline=(f"response.{_INLINE}", f"metadata.output.{_INLINE}"),
+        status=("metadata.state",),
+        over=("batch_state_failed", "batch_state_cancelled", "batch_state_expired"),
         key=("key", "metadata.key"),
     ),
     answer=Answer(

@@ -85,7 +85,7 @@ class Book:
         self.now = now
         self.entries: list[Entry] = []
         self.forgotten: dict[str, int] = {}
-        """Leases that are not kept any more → what of their spend is in the counters."""
+        """Leases that are not kept any more, and calls that may be told of again → what of them is in the counters."""
 
     def note(self, identity: str, kind: str, settled: int, leased: int, *, slot: int | None = None) -> None:
         """Change the counters, and write the entry that says so."""
@@ -101,7 +101,7 @@ class Book:
         """Do a step under the ``limit`` in force, and return how things stand then.
 
         ``since``: when calls were first counted by a budget of this shape. ``counted`` returns what is in the counters
-        of the spend of a lease that was forgotten.
+        of a call, or of the spend of a lease that was forgotten.
         """
         state = self.state
         slot = self.now // step.rolling if step.rolling else step.day
@@ -120,7 +120,7 @@ class Book:
             return self._reply(lease, lost=True)
         elif step.seq <= lease.seq:
             return self._reply(lease)
-        refused = self._do(step, lease, slot)
+        refused = self._do(step, lease, slot, counted)
         return self._reply(lease, refused=refused, fired=self._claim(step))
 
     def recover(self, remains: Remains, counted: Callable[[str], int]) -> None:
@@ -147,11 +147,11 @@ class Book:
         self.note("opening", "opening", amount, 0)
         return True
 
-    def _do(self, step: Step, lease: Lease, slot: int) -> bool:
+    def _do(self, step: Step, lease: Lease, slot: int, counted: Callable[[str], int]) -> bool:
         """Take in what was spent, give back, grant; return whether the least that is needed was refused."""
         state = self.state
         self._revive(step.lease, lease)
-        spent = max(0, step.total - lease.reported)
+        spent = max(0, step.total - lease.reported) - self._told_before(step, lease.reported, counted)
         hold = max(0, lease.hold - spent)
         hold -= min(step.give, hold)
         if step.close:
@@ -165,6 +165,17 @@ class Book:
         refused = granted < step.need
         state.refused = refused or (state.refused and not step.need)
         return refused
+
+    def _told_before(self, step: Step, reported: int, counted: Callable[[str], int]) -> int:
+        """Return what calls cost that are new of this lease, but that others have told of; note those that are new."""
+        known = 0
+        for identity, amount, total in step.once:
+            if total > reported:
+                if identity in self.forgotten or counted(identity):
+                    known += amount
+                else:
+                    self.forgotten[identity] = amount
+        return known
 
     def _bury(self, identity: str, counted: int, slot: int = 0) -> Lease:
         """Close a lease for good, with what of its spend is in the counters."""

@@ -83,5 +83,8 @@ class Gate(Protocol):
         ``cost`` is None where it is not known: then the reservation stays spent. 0 gives all of it back.
         """
 
-    def count(self, ask: Ask, cost: int) -> None:
-        """Count the cost (pico-USD) of a call that was not asked about: a batch's line, or one that was told."""
+    def count(self, ask: Ask, cost: int, *, once: bool = False) -> None:
+        """Count the cost (pico-USD) of a call that was not asked about: a batch's line, or one that was told.
+
+        ``once``: other processes may count the same call, by the same id, and the fleet is to count it once.
+        """

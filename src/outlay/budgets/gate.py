@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Iterator, Sequence
@@ -121,19 +122,22 @@ class Budgets:
         self._leases.settle(held, nano)
         if nano is not None and held.call is not None:
             feature, model, expected = held.call
-            self._learned.add(feature, model, nano - expected)
+            self._learned.add((feature, model), nano - expected)
         if self._leases.wanting:
             self._keeper.wake()
 
-    def count(self, ask: Ask, cost: int) -> None:
-        """Count the cost (pico-USD) of a call that was not asked about, whatever room there is for it."""
+    def count(self, ask: Ask, cost: int, *, once: bool = False) -> None:
+        """Count the cost (pico-USD) of a call that was not asked about, whatever room there is for it.
+
+        ``once``: others may count the same call, by the same id.
+        """
         try:
             leases = self._falls_under(ask, ask.model)
         except (Lacking, ConfigError):  # it can't be refused any more, and is nobody's
             return
-        parts = [(lease, -(-cost // 1000)) for lease in leases]
-        self._leases.reserve(parts, force=True)
-        self.settle(Held(parts, 0, self._leases.generation, None), cost)
+        self._leases.charge([(lease, -(-cost // 1000)) for lease in leases], f"call:{ask.id}" if once else None)
+        if self._leases.wanting:
+            self._keeper.wake()
 
     def check(self, ask: Ask) -> BudgetExceeded | None:
         """Return why a call would be refused now, or None; nothing is reserved, and nothing alerted."""
@@ -158,6 +162,11 @@ class Budgets:
     def foresee(self) -> Iterator[Alert]:
         """Yield the alerts of limits that will not last which are this process's to raise. Raises ``StoreDown``."""
         return self._claims.foreseen({plan.budget.name: plan for plan in self.plans}, self.status())
+
+    def tell(self) -> None:
+        """Tell the store what was spent until now, if it can be reached."""
+        with contextlib.suppress(StoreDown):  # said by the breaker
+            self.flush()
 
     def flush(self) -> None:
         """Tell the store what was spent until now, and raise what alerts are due. Raises ``StoreDown``."""

@@ -42,8 +42,8 @@ class Keeper:
 
     def wake(self) -> None:
         """Start the thread, or have it look at once."""
+        self._look.set()
         if self.awake:
-            self._look.set()
             return
         with self._starting:
             if self._thread is None and not self._stopped:
@@ -64,7 +64,7 @@ class Keeper:
     def _run(self) -> None:
         self._safely(self.adopt)
         while not self._stopped:
-            self._look.wait(max(0.0, self._due - time.monotonic()))
+            self._look.wait(0.0 if self._leases.wanting else max(0.0, self._due - time.monotonic()))
             self._look.clear()
             if self._stopped:
                 return
@@ -82,7 +82,7 @@ class Keeper:
     def _refill(self) -> None:
         with self._leases.lock:
             self._leases.wanting = False
-            low = [(lease, 0) for lease in self._leases.live if lease.asked or lease.total >= lease.report_at]
+            low = [(lease, 0) for lease in self._leases.live if lease.asked or lease.tell]
         if low:
             self._teller.fetch(low, need=False)
 

@@ -27,15 +27,17 @@ class Lease:
 
     __slots__ = (
         "account", "asked", "began", "closing", "denied", "denied_until", "end", "expires", "flight",
-        "flight_elsewhere", "free", "given", "hold", "id", "key", "leased", "limit", "low", "memory",
-        "opening", "place", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
-        "soft", "start", "told", "total", "values", "wish",
+        "flight_elsewhere", "free", "hold", "id", "key", "leased", "limit", "low", "memory",
+        "once", "opening", "place", "plan", "refilled", "report_at", "reported", "risk", "seq", "settled", "size",
+        "soft", "start", "tell", "told", "total", "values", "watches", "wish",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, account: Account, values: dict[str, str], key: tuple[str, ...]) -> None:
         self.plan, self.account, self.values, self.key = plan, account, values, key
         self.id = span_id()
         self.soft = not plan.budget.blocks
+        self.watches = self.soft and not plan.actions and plan.budget.on_store_down == "open"
+        """Whether nothing that the store may say changes what becomes of a call: it is told, and never waited for."""
         self.start: int = 0
         self.end: int | None = None
         self.began: int = 0
@@ -44,11 +46,15 @@ class Lease:
         self.seq = self.hold = self.reported = self.total = self.flight = self.free = self.risk = 0
         self.settled = self.leased = self.flight_elsewhere = self.limit = self.told = 0
         self.expires = self.denied = self.denied_until = self.refilled = 0
-        self.wish = self.size = self.low = self.given = 0
+        self.wish = self.size = self.low = 0
         self.report_at = NEVER
         if self.soft:
             self.low = -NEVER
         self.asked = self.closing = False
+        self.tell = False
+        """Whether so much was spent that it is to be told at once."""
+        self.once: list[tuple[str, int, int]] = []
+        """Calls that were not told yet and that other processes may tell of too, as in ``Step``."""
         self.memory: memoryview | None = None
         self.place = 0
 
@@ -122,14 +128,15 @@ class Leases:
                 short = [
                     lease
                     for lease, amount in parts
-                    if not lease.seq
+                    if not (lease.seq or lease.watches)
                     or (not lease.soft and (lease.free < amount or (now >= lease.expires and not late)))
                 ]
                 if short:
                     return short
             for lease, amount in parts:
-                if force and lease not in self.live:
+                if not lease.seq and lease not in self.live:
                     self.enter(lease)
+                    lease.tell = self.wanting = True
                 lease.flight += amount
                 lease.free -= amount
                 lease.risk += max(0, most - amount)
@@ -156,7 +163,24 @@ class Leases:
                     lease.memory[lease.place + 1] = lease.flight
                 if lease.total >= lease.report_at:
                     lease.report_at = NEVER
-                    self.wanting = True
+                    lease.tell = self.wanting = True
+
+    def charge(self, parts: list[tuple[Lease, int]], once: str | None = None) -> None:
+        """Take ``parts`` as spent, whatever room there is; with an id ``once``, once over all who tell of it."""
+        with self.lock:
+            for lease, amount in parts:
+                if lease not in self.live:
+                    self.enter(lease)
+                    lease.tell = self.wanting = True
+                lease.total += amount
+                lease.free -= amount
+                if once is not None:
+                    lease.once.append((once, amount, lease.total))
+                if lease.memory is not None:
+                    lease.memory[lease.place] = lease.total
+                if lease.total >= lease.report_at or lease.free < lease.low:
+                    lease.report_at = NEVER
+                    lease.tell = self.wanting = True
 
     def enter(self, lease: Lease) -> None:
         """Have a lease that is about to hold something written to the journal. The lock is held."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from queue import SimpleQueue
 from time import monotonic_ns, time_ns
 
@@ -25,6 +27,10 @@ BRISK = 10**9
 """Nanoseconds within which a second refill shows that more is wanted."""
 FIRST_WISH = 16
 """Calls of this size that are asked for at first, where there is plenty."""
+MANY = 1_000
+"""Calls told with one step of which others may tell too: a batch has up to 100,000."""
+ROUNDS = 200
+"""Steps in a row by which a lease tells all that it has to tell."""
 TELL = 200
 """Part of a limit that is told at once when it was spent, so that alerts are not late."""
 
@@ -71,10 +77,11 @@ class Teller:
         """Tell what leases have spent, and give back what they do not use. Raises ``StoreDown``."""
         with self._on_its_way:
             for start in range(0, len(leases), 100):
-                some = leases[start : start + 100]
-                again = self._trip([(lease, 0, False) for lease in some], spare=True, closing=closing)
-                if again:
-                    self._trip([(lease, 0, False) for lease in some if lease in again], spare=True, closing=closing)
+                some = list(leases[start : start + 100])
+                for _ in range(ROUNDS):
+                    if not some:
+                        break
+                    some = self._trip([(lease, 0, False) for lease in some], spare=True, closing=closing)
 
     def _short(self, lease: Lease, amount: int) -> bool:
         now = monotonic_ns()
@@ -92,11 +99,13 @@ class Teller:
         try:
             replies = self._store.trade(steps)
         except (StoreDown, *SENSELESS) as error:
-            if self.breaker.failed(str(error)):
-                logger.warning("outlay's budgets can't reach their store: %s", error)
-            if isinstance(error, StoreDown):
+            down = isinstance(error, StoreDown)
+            reason = str(error) if down else f"what the store holds makes no sense ({type(error).__name__})."
+            if self.breaker.failed(reason):
+                logger.warning("outlay's budgets can't reach their store: %s", reason)
+            if down:
                 raise
-            raise StoreDown(f"what the store holds makes no sense ({type(error).__name__}).") from error
+            raise StoreDown(reason) from error
         self.breaker.worked()
         again: list[Lease] = []
         with self._leases.lock:
@@ -124,8 +133,11 @@ class Teller:
         budget = lease.plan.budget
         self._leases.enter(lease)
         lease.seq += 1
+        idle = lease.total == lease.told
         give = self._spare(lease, whole=closing) if spare else 0
-        lease.closing = not lease.flight and (closing or (spare and self._idle(lease)))
+        once, rest = tuple(lease.once[:MANY]), len(lease.once) > MANY
+        total = once[-1][2] if rest else lease.total
+        lease.closing = not (lease.flight or rest) and (closing or (spare and idle))
         if lease.closing:
             lease.free = min(lease.free, 0)  # the store takes all of it: none may be reserved meanwhile
         if not need and not spare:  # low, and not in want yet
@@ -134,7 +146,7 @@ class Teller:
         deficit = max(0, lease.flight + lease.total - lease.reported - lease.hold) if amount else 0
         carry, since = lease.plan.earlier(lease)
         return Step(
-            account=lease.account, lease=lease.id, seq=lease.seq, total=lease.total, flight=lease.flight,
+            account=lease.account, lease=lease.id, seq=lease.seq, total=total, once=once, flight=lease.flight,
             risk=lease.risk, give=give, need=0 if lease.soft else self._need(lease, amount), wish=wish + deficit,
             close=lease.closing, ttl=self._ttl, limit=lease.plan.limit, percent=budget.blocks_at, alerts=budget.alerts,
             confirmed=tuple(percent for of, percent in list(self._safe) if of is lease), rolling=lease.plan.rolling,
@@ -172,13 +184,9 @@ class Teller:
             return give
         return 0
 
-    def _idle(self, lease: Lease) -> bool:
-        """Return whether nothing was spent since the last trip."""
-        return lease.total == lease.given
-
     def _take_in(self, lease: Lease, step: Step, reply: Reply, sent: int) -> bool:
         """Bring a lease up to date; return whether its step is to be done again. The lock is held."""
-        lease.asked = False
+        lease.asked = lease.tell = False
         if reply.unopened:
             lease.seq = 0
             return True
@@ -197,13 +205,15 @@ class Teller:
         lease.expires = sent + (self._ttl - EARLY) * 10**6
         # Where the store gives little at a time there is little left: none of it is fetched before it is needed.
         lease.low = -NEVER if lease.soft else reply.hold // 4 if reply.hold > 8 * lease.size else 0
-        lease.given = step.total
-        lease.report_at = lease.total + max(1, reply.limit // TELL)
+        lease.report_at = step.total + max(1, reply.limit // TELL)
+        if lease.total >= lease.report_at:  # spent while the step was under way
+            lease.tell = self._leases.wanting = True
         if reply.refused:
             lease.denied, lease.denied_until = step.need, monotonic_ns() + DENIAL
+        _told(lease)
         if step.close:
             self._closed(lease)
-        return False
+        return bool(lease.once)
 
     def _closed(self, lease: Lease) -> None:
         used = lease.flight or lease.total != lease.reported  # since the step was made
@@ -214,8 +224,10 @@ class Teller:
 
     def _begin_anew(self, lease: Lease) -> None:
         """Give a lease another identity, under which it tells only what of its spend is not in the counters."""
+        _told(lease)
+        lease.once = [(identity, amount, total - lease.reported) for identity, amount, total in lease.once]
         lease.total -= lease.reported
-        lease.told = lease.given = lease.reported = lease.hold = lease.seq = lease.low = 0
+        lease.told = lease.reported = lease.hold = lease.seq = lease.low = 0
         before, lease.id = lease.id, span_id()
         lease.free = -lease.total - lease.flight
         lease.report_at = lease.total + 1
@@ -245,3 +257,9 @@ class Teller:
     def due(self) -> bool:
         """Whether there are alerts to be raised."""
         return not self._due.empty()
+
+
+def _told(lease: Lease) -> None:
+    """Forget the calls that are in what a lease has reported."""
+    if lease.once:
+        del lease.once[: bisect_right(lease.once, lease.reported, key=itemgetter(2))]

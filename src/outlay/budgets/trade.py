@@ -42,6 +42,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Counts the lease's steps from 1: one that comes after a later one is void."""
     total: int
     """Spent by the lease ever."""
+    once: tuple[tuple[str, int, int], ...] = ()
+    """Of ``total``: calls that other processes may tell of too, each as (id, amount, ``total`` up to and with it). An
+    account counts one id once."""
     flight: int = 0
     """Reserved by calls that are under way."""
     risk: int = 0

@@ -245,6 +245,11 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
     """Where several stand in one answer."""
     outputs: Paths = ()
     """Where it names the files that hold its output."""
+    status: Paths = ("status",)
+    over: tuple[str, ...] = ()
+    """Its ``status`` when nothing more will come of it, in small letters."""
+    succeeded: Paths = ()
+    """Where it tells how many of its requests have: one that is over with none costs nothing, as one without output."""
     inline: Paths = ()
     """Where it holds the output itself, as a list of lines."""
     key: Paths = ("custom_id",)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -66,8 +66,9 @@ class Line(NamedTuple):
 class Batches:
     """Note the batches that answers tell of, and read the calls of their output."""
 
-    def __init__(self, home: Home, notes: Notes | None = None) -> None:
-        self._home = home
+    def __init__(self, home: Home, notes: Notes | None = None, release: Callable[[str], None] | None = None) -> None:
+        """Note batches in ``notes``; ``release`` is told what names one of which nothing will be billed."""
+        self._home, self._release = home, release
         self._notes: Notes = {} if notes is None else notes
         self._spans: dict[str, LiveSpan] = {}
         self._jobs: dict[str, str] = {}
@@ -94,6 +95,8 @@ class Batches:
         jobs = list(_jobs(api.batch, document))
         for told_of in jobs:
             self._remember(exchange, biller, told_of)
+            if told_of.free and self._release is not None:
+                self._release(_key(biller, told_of.id))
         lines = _inline(api.batch, document) if jobs else _lines(pieces)
         note, span = self._recall(biller, source), self._spans.get(_key(biller, source))
         named = self._jobs.get(_key(biller, source), _key(biller, source))
@@ -168,6 +171,8 @@ class _Job(NamedTuple):
     model: str | None
     created: int | None
     outputs: list[str]
+    free: bool
+    """Whether it is over and nothing of it is billed."""
 
 
 def _jobs(table: Jobs, document: Any) -> Iterator[_Job]:
@@ -181,7 +186,13 @@ def _jobs(table: Jobs, document: Any) -> Iterator[_Job]:
         if isinstance(identity, str) and created is not None:
             named = model.removeprefix("models/") if isinstance(model, str) else None
             files = [_last(name) for name in _all(table.outputs, told) if isinstance(name, str)]
-            yield _Job(_last(identity), named, moment(created), files)
+            over = str(_first(table.status, told)).lower() in table.over
+            yield _Job(_last(identity), named, moment(created), files, over and _nothing(table, told, files))
+
+
+def _nothing(table: Jobs, told: bytes, files: list[str]) -> bool:
+    counts = [count for count in _all(table.succeeded, told) if type(count) is int]
+    return not any(counts) if counts else not files
 
 
 def _failed(api: API, reading: Reading, line: bytes, *, inline: bool) -> bool:

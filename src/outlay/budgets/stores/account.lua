@@ -1,6 +1,6 @@
 -- One account's bookkeeping, as outlay/budgets/book.py has it: a test puts both through the same steps.
 -- KEYS: account, what is declared of its budget, the account's entries, the account of the window before, the budget's accounts,
--- the account's leases that were forgotten.
+-- the account's leases that were forgotten, and the calls that may be told of again.
 -- ARGV: "step" or "recover", and what that takes as JSON. Amounts are nano-USD, exact up to 2^53; times are milliseconds.
 
 local GRACE, UNCONFIRMED, DECLARED, FRESH, DAY, SUSPENDED, SLOTS, KEPT, CLOSED, REMEMBERED =
@@ -254,6 +254,10 @@ end
 
 revive(step.lease, lease)
 local spent = math.max(0, step.total - lease.reported)
+for _, told in ipairs(step.once) do
+    if told[3] > lease.reported and redis.call('HSETNX', KEYS[6], told[1], whole(told[2])) == 0 then spent = spent - told[2] end
+end
+if #step.once > 0 then lasts() end
 local hold = math.max(0, lease.hold - spent)
 hold = hold - math.min(step.give, hold)
 if step.close then hold = 0 end

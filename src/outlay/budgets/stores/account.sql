@@ -99,7 +99,7 @@ BEGIN
     PERFORM outlay_budget_bury_2(k, l.id, l.reported + charged, l.slot, now_ms);
 END $$;
 
-CREATE OR REPLACE FUNCTION outlay_budget_step_2(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION outlay_budget_step_3(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     k text := s ->> 'key';
     p text := s -> 'account' ->> 'project';
@@ -217,6 +217,11 @@ BEGIN
         END IF;
         l.suspense := 0;
         spent := greatest(0, total - l.reported);
+        FOR x IN SELECT e.value ->> 0 AS id, (e.value ->> 1)::bigint AS amount FROM jsonb_array_elements(s -> 'once') e
+            WHERE (e.value ->> 2)::bigint > l.reported LOOP
+            INSERT INTO outlay_budget_forgotten VALUES (k, x.id, x.amount) ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN spent := spent - x.amount; END IF;
+        END LOOP;
         held := greatest(0, l.hold - spent);
         held := held - least((s ->> 'give')::bigint, held);
         IF (s ->> 'close')::boolean THEN held := 0; END IF;

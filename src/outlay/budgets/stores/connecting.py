@@ -16,7 +16,7 @@ PATIENCE = 60.0
 """Seconds that an audit may take."""
 QUEUE = "SET lock_timeout = 100"
 """Milliseconds that a step waits for others before it queues anew: a server that says so is not down."""
-READY = "SELECT to_regprocedure('outlay_budget_step_2(jsonb)')"
+READY = "SELECT to_regprocedure('outlay_budget_step_3(jsonb)')"
 
 
 class Connecting:

@@ -7,6 +7,7 @@ for whoever comes next.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -138,8 +139,11 @@ class _Node:
             except (self.error, OSError):
                 self._works = False
                 raise
-        if self.attempt is not None and self.attempt.is_alive():
-            raise StoreDown("Redis does not answer.")
+        if self.attempt is not None and self.attempt.is_alive():  # another thread's
+            self.attempt.join(max(0.0, self.attempt.until - time.monotonic()))
+            if not self._works:
+                raise StoreDown("Redis does not answer.")
+            return self.sent(commands)
         self.attempt = _Attempt(lambda: self._send([self._greeting, *commands]), (self.error, OSError))
         replies: list[Any] = self.attempt.result()
         return replies[1:]
@@ -171,6 +175,7 @@ class _Attempt(threading.Thread):
         self._act, self._errors = act, errors
         self._found: Any = None
         self._error: Exception | None = None
+        self.until = time.monotonic() + DEADLINE
         self.start()
 
     def run(self) -> None:

@@ -23,7 +23,7 @@ LEAST = 0.05
 LOCK_NOT_AVAILABLE = "55P03"
 CROWD = 3.0
 """Seconds for which a step queues."""
-STEP = "SELECT outlay_budget_step_2(%s::jsonb)"
+STEP = "SELECT outlay_budget_step_3(%s::jsonb)"
 RECOVER = "SELECT outlay_budget_recover_2(%s::jsonb)"
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 ACCOUNTS = """
