@@ -78,7 +78,7 @@ def _fell_back(written: int) -> dict[str, Any]:
 
 
 def _answer(category: str, written: int) -> dict[str, Any]:
-    content = [_step(category), *MESSAGE["content"]]
+    content = [_step(category), {"type": "text", "text": "Little."}]
     return MESSAGE | {"model": FAST, "content": content, "usage": _fell_back(written)}
 
 
@@ -139,10 +139,10 @@ ANTHROPIC_EXTRAS: tuple[FieldShape, ...] = (
     _shape("fallback billed", FABLE, None, {"input": 412, "output": 264}, "0.01401", answered_by=FAST,
            answers=(Canned("/messages", _answer("frontier_llm", 0)),)),
     # and 535 x 10 + 30 x 50 for what it had written
-    _shape("fallback stream", FABLE, None, {"input": 412, "output": 264}, "0.01551", answered_by=FABLE,
+    _shape("fallback stream", FABLE, None, {"input": 412, "output": 264}, "0.01551", answered_by=FAST,
            call=message(FABLE, stream=True), streamed=True,
-           answers=(Canned("/messages", kind="text/event-stream",
-                           pieces=_events(_fell_back(30), {"type": "text", "text": "L"}, _step("cyber"), model=FABLE)),)),
+           answers=(Canned("/messages", kind="text/event-stream", pieces=_events(
+               _fell_back(30), {"type": "text", "text": "L"}, _step("cyber"), model=FABLE)),)),
     # Half of 20 x 5 + 5 x 25, a million
     _shape("batch tier", OPUS, _tokens(20, 5, service_tier="batch"), {"input": 20, "output": 5}, "0.0001125"),
 )  # fmt: skip

@@ -138,10 +138,19 @@ def _bearing(rows: Sequence[Price], terms: Mapping[str, str]) -> list[Price]:
 
 
 def _zero(rows: Iterable[Price | None]) -> Zero:
-    """Return why calls cost nothing, from the first row that sets a price; times 1 says that the standing one holds."""
+    """Return why calls cost nothing; ``rows`` has the latest first.
+
+    A row that says so holds unless a later one for the same terms sets a price, or says by times 1 that the standing
+    one does: a free refusal is free in a batch too.
+    """
+    later: list[Price] = []
     for row in rows:
-        if row is not None and (row.zero or row.rates or row.multiply == "1"):
+        if row is None:
+            continue
+        if row.zero and not any(row.when.keys() <= one.when.keys() for one in later):
             return row.zero
+        if row.zero or row.rates or row.multiply == "1":
+            later.append(row)
     return ""
 
 

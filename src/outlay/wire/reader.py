@@ -276,11 +276,12 @@ class Reader:
         if table is None or self._apart_key not in raw:
             return
         try:
-            added, items = read_apart(table, self.counts, raw)
+            added, items, answered = read_apart(table, self.counts, raw)
         except InvalidUsage:
             reading.marks += ("usage_invalid",)
             return
         reading.items += tuple(items)
+        reading.model = answered or reading.model  # a stream began before anybody declined
         for classes in added:
             for name, quantity in classes.items():
                 usage[name] = usage.get(name, 0) + quantity
