@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         UsageTable,
     )
     from outlay.wire.conversation import Conversation
+    from outlay.wire.declined import Declined
     from outlay.wire.exchange import Exchange
     from outlay.wire.messages import Messages
     from outlay.wire.permission import permit, permit_async
@@ -80,6 +81,7 @@ else:
         ),
         **dict.fromkeys(("Call", "Cost", "Span", "Usage"), "outlay.records"),
         "Conversation": "outlay.wire.conversation",
+        "Declined": "outlay.wire.declined",
         "Provider": "outlay.wire.provider",
         "Messages": "outlay.wire.messages",
         "Exchange": "outlay.wire.exchange",
@@ -108,6 +110,7 @@ __all__ = [
     "Content",
     "Conversation",
     "Cost",
+    "Declined",
     "Delivered",
     "Dollars",
     "Exchange",

@@ -1,6 +1,7 @@
 """What Anthropic bills beside the tokens of the answer: compactions, advisors, tiers, places.
 
-Bodies: https://platform.claude.com/docs/en/api/beta/messages/create (``BetaUsage``).
+Bodies: https://platform.claude.com/docs/en/api/beta/messages/create (``BetaUsage``), and of refusals and fallbacks
+https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests.conformance.gemini_shapes import MESSAGE
 from tests.conformance.seen import Seen, each, value
 from tests.conformance.shape import Kind, both, sends_by
 
-HAIKU, OPUS, FAST = "claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-8"
+HAIKU, OPUS, FAST, FABLE = "claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-8", "claude-fable-5"
 
 
 SDK = both(sends_by(anthropic.DefaultHttpxClient))
@@ -61,11 +62,38 @@ ADVISED = _tokens(
 )
 
 
-def _events(usage: dict[str, Any]) -> tuple[bytes, ...]:
+def _refused(category: str | None) -> dict[str, Any]:
+    details = {"type": "refusal", "category": category, "explanation": None}
+    return {"content": [], "stop_reason": "refusal", "stop_details": details}
+
+
+def _step(category: str) -> dict[str, Any]:
+    trigger = {"type": "refusal", "category": category}
+    return {"type": "fallback", "from": {"model": FABLE}, "to": {"model": FAST}, "trigger": trigger}
+
+
+def _fell_back(written: int) -> dict[str, Any]:
+    declined = _tokens(535, written, type="message", model=FABLE)
+    return _tokens(412, 264, iterations=[declined, _tokens(412, 264, type="fallback_message", model=FAST)])
+
+
+def _answer(category: str, written: int) -> dict[str, Any]:
+    content = [_step(category), {"type": "text", "text": "Little."}]
+    return MESSAGE | {"model": FAST, "content": content, "usage": _fell_back(written)}
+
+
+def _events(usage: dict[str, Any], *content: dict[str, Any], model: str = HAIKU, **delta: Any) -> tuple[bytes, ...]:
     started = {key: count for key, count in usage.items() if key != "iterations"} | {"output_tokens": 1}
+    blocks = [
+        {"type": kind, "index": index} | ({"content_block": block} if kind == "content_block_start" else {})
+        for index, block in enumerate(content)
+        for kind in ("content_block_start", "content_block_stop")
+    ]
+    ended = {"stop_reason": "end_turn", "stop_sequence": None} | {k: v for k, v in delta.items() if k != "content"}
     return events(
-        {"type": "message_start", "message": MESSAGE | {"model": HAIKU, "content": [], "usage": started}},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+        {"type": "message_start", "message": MESSAGE | {"model": model, "content": [], "usage": started}},
+        *blocks,
+        {"type": "message_delta", "delta": ended, "usage": usage},
         {"type": "message_stop"},
         names=True,
     )
@@ -95,6 +123,26 @@ ANTHROPIC_EXTRAS: tuple[FieldShape, ...] = (
     # 20 x 5 + 5 x 25, a million
     _shape("speed as usual", FAST, _tokens(20, 5, speed="standard", inference_geo="global"),
            {"input": 20, "output": 5}, "0.000225"),
+    # Nothing, but for three categories
+    _shape("refusal", FAST, None, {"input": 20, "output": 1}, "0",
+           answers=(Canned("/messages", MESSAGE | _refused("cyber") | {"model": FAST, "usage": _tokens(20, 1)}),)),
+    _shape("refusal billed", FAST, None, {"input": 20, "output": 1}, "0.000125",
+           answers=(Canned("/messages", MESSAGE | _refused("bio") | {"model": FAST, "usage": _tokens(20, 1)}),)),
+    _shape("refusal stream", FAST, None, {"input": 20, "output": 1}, "0",
+           call=message(FAST, stream=True), streamed=True,
+           answers=(Canned("/messages", kind="text/event-stream",
+                           pieces=_events(_tokens(20, 1), model=FAST, **_refused(None))),)),
+    # 412 x 5 + 264 x 25 for the one that answered, a million
+    _shape("fallback", FABLE, None, {"input": 412, "output": 264}, "0.00866", answered_by=FAST,
+           answers=(Canned("/messages", _answer("cyber", 0)),)),
+    # and 535 x 10 for the one that declined, which is billed for this category
+    _shape("fallback billed", FABLE, None, {"input": 412, "output": 264}, "0.01401", answered_by=FAST,
+           answers=(Canned("/messages", _answer("frontier_llm", 0)),)),
+    # and 535 x 10 + 30 x 50 for what it had written
+    _shape("fallback stream", FABLE, None, {"input": 412, "output": 264}, "0.01551", answered_by=FAST,
+           call=message(FABLE, stream=True), streamed=True,
+           answers=(Canned("/messages", kind="text/event-stream", pieces=_events(
+               _fell_back(30), {"type": "text", "text": "L"}, _step("cyber"), model=FABLE)),)),
     # Half of 20 x 5 + 5 x 25, a million
     _shape("batch tier", OPUS, _tokens(20, 5, service_tier="batch"), {"input": 20, "output": 5}, "0.0001125"),
 )  # fmt: skip

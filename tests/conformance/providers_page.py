@@ -1,4 +1,4 @@
-"""Write docs/providers.md: who bills for which hosts, and which formats are read there, as the tables have it.
+"""Write docs/providers.md: who bills for which hosts, and which formats are read and how they are priced there.
 
 Run it after a change of a table: ``python -m tests.conformance.providers_page > docs/providers.md``.
 """
@@ -12,6 +12,7 @@ from outlay import plugins
 from outlay.integration import API, Provider
 from outlay.pricing import Prices
 from outlay.providers import ALIASES
+from tests.conformance.priced_how import classes, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
 
@@ -34,6 +35,22 @@ here is metered as well; `[hosts]` of the [configuration](configuration.md) says
 |---|---|---|---:|---|
 {providers}
 
+## Priced how
+
+Each provider with the formats that are its own, or that the tests speak to it; a host speaks the others that are open
+to all as well. Each class stands where an attempt to price one of it ends, for that of the provider's models, and of
+those sold there at others' list prices, that has a price for it on the day of the table; which model has which,
+`outlay prices MODEL` says.
+
+- **by the token**: by the table's prices per token; **by another unit**: by its prices for so many of these.
+- **own charge**: where an answer may say what was charged; that is the cost then.
+- **by a price book only**: no model of the provider has a price for it. Without a book the cost is `unknown`, or
+  `partial` where other classes have one.
+
+| provider | format | by the token | by another unit | own charge | by a price book only |
+|---|---|---|---|---|---|
+{priced}
+
 ## Formats
 
 *paths*: how those of billed requests end, and of those that ask what became of one. *classes*: what an answer's usage
@@ -51,7 +68,7 @@ def page() -> str:
     prices = Prices.load()
     providers = "\n".join(_provider(provider, prices) for provider in sorted(plugins.providers(), key=_name))
     formats = "\n".join(_format(api) for api in sorted(plugins.apis(), key=lambda api: (api.name, api.paths)))
-    return HEAD.format(providers=providers, formats=formats)
+    return HEAD.format(providers=providers, priced=table(), formats=formats)
 
 
 def _name(provider: Provider) -> str:
@@ -77,13 +94,6 @@ def _format(api: API) -> str:
     sockets = ["by websocket: " + _code(api.session.paths)] if api.session else []
     told = "; ".join([*([_code(paths)] if paths else []), *sockets])
     return f"| {_code([api.name])} | {of} | {told} | {', '.join(classes(api))} | {charged} |"
-
-
-def classes(api: API) -> list[str]:
-    """Return the classes that a format's usage is divided into, each once."""
-    totals = [name for total in api.usage.totals for name in (*total.parts, total.rest)]
-    per_use = (*api.usage.others, *api.usage.otherwise, *api.answer.uses, *api.answer.used)
-    return list(dict.fromkeys((*totals, *per_use, *api.request.measures, *api.request.asks)))
 
 
 def _code(names: Iterable[str | None]) -> str:

@@ -41,8 +41,8 @@ USAGE = usage_pb2.SamplingUsage(
     reasoning_tokens=30,
     total_tokens=350,
 )
-# 200 x 0.20 + 100 x 0.05 + 50 x 0.50, a million
-USD = "0.00007"
+# 200 x 1.25 + 100 x 0.20 + 50 x 2.50, a million: it is Grok 4.3 since 2026-05-15
+USD = "0.000395"
 STOP = chat_pb2.CompletionOutput(
     finish_reason="REASON_STOP", message=chat_pb2.CompletionMessage(role="ROLE_ASSISTANT", content="Little enough.")
 )

@@ -95,6 +95,6 @@ def check_exact(shape: FieldShape, call: Call) -> None:
     if shape.usd is None:
         assert (call.cost.status, call.cost.amount) == ("unknown", None)
     else:
-        status = "partial" if shape.unpriced else "priced"
+        status = "partial" if shape.unpriced else "priced" if Decimal(shape.usd) else "free"
         assert (call.cost.status, call.cost.unpriced) == (status, shape.unpriced)
         assert (call.cost.usd, call.cost.source) == (Decimal(shape.usd), shape.source)

@@ -106,9 +106,8 @@ def explained(provider: str, source: genai.ModelInfo, context: dict[str, str], u
     if any(not row.when and holds(row, nanoseconds(at), {}) for add in adds for row in add.rows):
         return True
     terms = {TERMS.get(key, key): value for key, value in context.items()}
-    corrected = [
-        row for row in CORRECTIONS.terms if provider in row.providers and row.row.when.items() <= terms.items()
-    ]
+    ours = [row for one in CORRECTIONS.terms if provider in one.providers for row in one.rows]
+    corrected = [row for row in ours if row.when.items() <= terms.items()]
     theirs = [variant for variant in source.price_variants or () if variant.when == context]
     return bool(corrected) and not any(v.constraint is None or v.constraint.active(at) for v in theirs)
 

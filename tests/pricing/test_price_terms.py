@@ -234,6 +234,47 @@ def test_a_most_quantity_is_billed(prices: Prices) -> None:
     assert none.usd == Decimal("0.3")
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "category", "at", "dollars"),
+    [
+        # https://platform.claude.com/docs/en/release-notes/overview, of 2026-06-02 and 2026-09-24
+        ("anthropic", "claude-opus-4-8", "cyber", datetime(2026, 6, 1, 23, 59, tzinfo=UTC), "30"),
+        ("anthropic", "claude-opus-4-8", "cyber", datetime(2026, 6, 2, tzinfo=UTC), "0"),
+        ("anthropic", "claude-opus-4-8", "bio", datetime(2026, 9, 23, tzinfo=UTC), "0"),
+        ("anthropic", "claude-opus-4-8", "bio", datetime(2026, 9, 24, tzinfo=UTC), "30"),
+        ("anthropic", "claude-opus-4-8", "frontier_llm", NOW, "30"),
+        ("anthropic", "claude-opus-4-8", "reasoning_extraction", NOW, "30"),
+        ("anthropic", "claude-opus-4-8", "general_harms", NOW, "0"),
+        ("anthropic", "claude-opus-4-8", "none", NOW, "0"),
+        ("anthropic", "claude-opus-4-8", "a category of next year", NOW, "0"),
+        ("vertex_ai", "claude-opus-4-8", "cyber", datetime(2026, 9, 23, tzinfo=UTC), "30"),
+        ("vertex_ai", "claude-opus-4-8", "cyber", NOW, "0"),
+        ("vertex_ai", "claude-opus-4-8", "bio", NOW, "30"),
+        ("azure_ai", "claude-opus-4-8", "cyber", NOW, "0"),
+        ("bedrock", "global.anthropic.claude-opus-4-8", "cyber", NOW, "0"),
+        ("bedrock", "global.anthropic.claude-opus-4-8", "bio", NOW, "30"),
+    ],
+)
+def test_a_refusal_before_any_output_is_billed_by_its_day_and_category(
+    prices: Prices, provider: str, model: str, category: str, at: datetime, dollars: str
+) -> None:
+    """Free since June, in three categories until September only; elsewhere than at Anthropic since September."""
+    cost = prices.cost(provider, (model,), MILLION, at=nanoseconds(at), terms={"refusal": category})
+    assert (cost.usd, cost.unpriced) == (Decimal(dollars), ())
+    assert cost.status == ("priced" if cost.amount else "free")
+    batch = prices.cost(provider, (model,), MILLION, at=nanoseconds(at), terms={"refusal": category, "tier": "batch"})
+    assert batch.usd == Decimal(dollars) / 2
+
+
+def test_a_refusal_makes_no_ceiling_and_no_span(prices: Prices) -> None:
+    """It costs no more than an answer, and what it costs when says nothing of the price of answers."""
+    bound = prices.bound("anthropic", ("claude-opus-4-8",), input_tokens=100, output_tokens=10, at=nanoseconds(NOW))
+    assert bound is not None
+    found = prices.explain("anthropic", ("claude-opus-4-8",), at=nanoseconds(NOW))
+    assert found is not None
+    assert found.since is None
+
+
 def test_a_row_explains_itself(prices: Prices) -> None:
     """Rates with their units, since when and until when, whence, and by which rule."""
     found = prices.explain("openai", ("gpt-5.6-sol",), at=nanoseconds(NOW))
@@ -243,7 +284,7 @@ def test_a_row_explains_itself(prices: Prices) -> None:
         (0, (Decimal(4), 1_000_000), (Decimal(10), 1000)),
         (272_000, (Decimal(8), 1_000_000), (Decimal(10), 1000)),
     ]
-    assert found.since == datetime(2026, 10, 14, tzinfo=UTC)  # a tier's price changed then: the span is cut there too
+    assert found.since == datetime(2026, 8, 21, tzinfo=UTC)  # a tier's price changed since: it bears on other calls
     assert found.price_id == prices.cost("openai", ("gpt-5.6-sol",), SMALL, at=nanoseconds(NOW)).price_id
     night = prices.explain("deepseek", ("deepseek-chat",), at=nanoseconds(datetime(2025, 5, 1, 20, tzinfo=UTC)))
     assert night is not None

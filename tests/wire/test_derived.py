@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from outlay.pricing.items import put_items
 from outlay.records import Cost, CostItem
-from outlay.wire.apart import read_apart
+from outlay.wire.apart import Item, read_apart
 from outlay.wire.api import Apart, Total, UsageTable
 from outlay.wire.derived import counted, fields
 from outlay.wire.usage import InvalidUsage, UsageReader
@@ -83,9 +83,21 @@ def test_what_is_used_apart_is_added_or_is_an_items() -> None:
             None,
         ]
     }
-    added, items = read_apart(APART, UsageReader(TABLE), json.dumps(usage).encode())
+    added, items, answered = read_apart(APART, UsageReader(TABLE), json.dumps(usage).encode())
     assert added == [{"input": 5, "output": 1}]
-    assert items == [("m", {"input": 7})]
+    assert items == [Item("m", {"input": 7})]
+    assert answered is None
+
+
+def test_who_declined_before_another_stepped_in_is_an_item() -> None:
+    """Each in its order, what it wrote and what not; what the one that answered did before is in the totals."""
+    steps = [("known", "a", 5), ("known", "b", 6), ("known", "c", 7), ("steps_in", "c", 8)]
+    usage = {"steps": [{"type": kind, "model": model, "in": read} for kind, model, read in steps]}
+    table = Apart(path="steps", added=("more",), items=("other",), stepped_in="steps_in")
+    added, items, answered = read_apart(table, UsageReader(TABLE), json.dumps(usage).encode())
+    assert (added, answered) == ([], "c")
+    assert items == [Item("a", {"input": 5}, 0), Item("b", {"input": 6}, 1)]
+    assert read_apart(APART, UsageReader(TABLE), json.dumps(usage).encode()) == ([], [], None)
 
 
 def test_a_quantity_apart_that_is_none_is_an_error() -> None:

@@ -1,13 +1,15 @@
 """Anthropic's Messages. Its ``input_tokens`` includes no cached ones: cache reads and writes stand beside it.
 
 A stream tells the input at its start and the whole usage, cumulative, near its end. What a compaction of the context
-took stands in ``iterations`` alone, and so does what an advisor took, which is billed at that model's own price.
-Reference: https://docs.anthropic.com/en/api/messages
+took stands in ``iterations`` alone, and so does what an advisor took, which is billed at that model's own price, and
+what models took that declined before a fallback stepped in.
+Reference: https://docs.anthropic.com/en/api/messages, and of refusals
+https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback
 """
 
 from __future__ import annotations
 
-from outlay.integration import API, Answer, Apart, Bounds, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Apart, Bounds, Declined, Request, Stream, Total, UsageTable
 from outlay_integrations.apis.charged import CHARGED
 
 BOUNDS = Bounds(
@@ -26,6 +28,16 @@ TOOLS = {
     '"input_json_delta"': ("delta.partial_json",),
 }
 
+DECLINED = Declined(
+    finish="refusal",
+    category=("stop_details.category", "delta.stop_details.category"),
+    output=("content.*.type", "content_block.type"),
+    marks=("fallback",),
+    trigger=("content.*.trigger", "content_block.trigger"),
+)
+
+APART = Apart(path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message")
+
 MESSAGES = API(
     name="anthropic.messages",
     operation="chat",
@@ -41,7 +53,10 @@ MESSAGES = API(
         finish=("stop_reason", "delta.stop_reason"),
         request_id="request-id",
         usage_terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
-        apart=Apart(path="iterations", added=("compaction",), items=("advisor_message",)),
+        apart=Apart(
+            path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message"
+        ),
+        declined=DECLINED,
         text=("content.*.text", "content.*.thinking", "delta.text", "delta.thinking", "delta.partial_json"),
         tools=TOOLS,
         tools_finish=("tool_use",),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from outlay.integration import API, Answer, Bounds, Jobs, Request, Total, UsageTable
-from outlay_integrations.apis.anthropic import BOUNDS, MESSAGES
+from outlay_integrations.apis.anthropic import BOUNDS, DECLINED, MESSAGES
 from outlay_integrations.apis.gemini import BOUNDS as GEMINI_BOUNDS
 from outlay_integrations.apis.gemini import EMBED, GENERATE
 from outlay_integrations.apis.openai import LONG_WRITES, UNBILLED
@@ -105,6 +105,9 @@ ANTHROPIC = replace(
         error=("result.error.error", "result.error"),
         status=("result.type",),
         unbilled=("errored", "canceled", "expired"),
+        declined=replace(
+            DECLINED, category=(f"{_MESSAGE}.stop_details.category",), output=(f"{_MESSAGE}.content.*.type",)
+        ),
         text=(),
     ),
     stream=None,

@@ -24,6 +24,9 @@ KINDS = 64
 PAST = frozenset(("batch",))
 """Terms that no call has that is answered at once."""
 
+REFUSAL = "refusal"
+"""The term of answers that were declined, which costs less or as much as any other answer."""
+
 
 class Level(msgspec.Struct, frozen=True):
     """The dearest rates of calls whose input is more than so many tokens: pico-USD per token, rounded up."""
@@ -89,7 +92,7 @@ def _possible(match: Match, terms: Mapping[str, str]) -> Iterator[dict[str, str]
     """Yield the terms that a call may turn out to have: those asked for, or the standard, or where unasked any."""
     known: dict[str, set[str]] = {}
     for row in (*match.below, *match.rows):
-        for key, value in row.when.items():
+        for key, value in row.when.items() if REFUSAL not in row.when else ():
             known.setdefault(key, set()).add(value)
     choices = []
     for key, values in known.items():

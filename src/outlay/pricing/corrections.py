@@ -101,7 +101,7 @@ class Terms(_Reasoned, frozen=True, kw_only=True):
     """Rows for all models of some providers."""
 
     providers: list[str]
-    row: Price
+    rows: Rows
 
 
 class Seller(_Reasoned, frozen=True, kw_only=True):

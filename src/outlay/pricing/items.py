@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
-from outlay.records import Cost, CostItem
+from outlay.records import Cost, CostItem, Quantity
+
+
+class Used(Protocol):
+    """What another model was used for."""
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+
+    @property
+    def classes(self) -> dict[str, Quantity]:
+        """What it used."""
+
+    @property
+    def terms(self) -> Mapping[str, str]:
+        """Price terms that are not those of the call."""
 
 
 def put_items(cost: Cost, items: Sequence[tuple[CostItem, Cost]]) -> Cost:
@@ -20,6 +37,8 @@ def put_items(cost: Cost, items: Sequence[tuple[CostItem, Cost]]) -> Cost:
             amount += own.amount
         if own.amount is None or own.unpriced:
             unpriced.append(f"model:{item.model}")
+    if amount and cost.status == "free":  # the call's own model declined, and one before it had begun to answer
+        cost = msgspec.structs.replace(cost, status="priced")
     status = (
         "partial" if unpriced and cost.status in ("priced", "partial") and cost.source == "computed" else cost.status
     )

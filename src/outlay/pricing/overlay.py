@@ -40,9 +40,9 @@ def apply(corrections: Corrections, providers: Mapping[str, Provider], unfit: Un
             except ConfigError as error:
                 unfit(str(error))
     for terms in corrections.terms:
-        row = msgspec.structs.replace(terms.row, source=terms.source)
+        rows = [msgspec.structs.replace(row, source=terms.source) for row in terms.rows]
         for name in terms.providers:
-            _sold(result, name).terms.append(row)
+            _sold(result, name).terms.extend(rows)
     for seller in corrections.seller:
         sold = result[seller.provider]
         result[seller.provider] = msgspec.structs.replace(sold, like=seller.like, fallback=seller.fallback)

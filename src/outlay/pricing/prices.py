@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from outlay.pricing import shelf
 from outlay.pricing.book import Book
 from outlay.pricing.calculation import calculate, disjoint
-from outlay.pricing.ceiling import NO_CEILING, Ceiling, dearest
-from outlay.pricing.items import put_items
+from outlay.pricing.ceiling import NO_CEILING, REFUSAL, Ceiling, dearest
+from outlay.pricing.items import Used, put_items
 from outlay.pricing.quote import Quote, quote
 from outlay.pricing.resolution import find, in_table
 from outlay.pricing.schedule import in_force, instant
@@ -112,15 +112,19 @@ class Prices:
         self,
         cost: Cost,
         provider: str,
-        used: Sequence[tuple[str, dict[str, Quantity]]],
+        used: Sequence[Used],
         *,
         at: int,
         terms: Mapping[str, str] = NO_TERMS,
     ) -> Cost:
-        """Return ``cost`` with what other models were used for in the same call, each at its own price."""
-        items = []
-        for model, classes in used:
-            own = self.cost(provider, (model,), Usage(classes=classes), at=at, terms=terms)
+        """Return ``cost`` with what other models were used for in the same call, each at its own price.
+
+        ``terms``: those of the call, but for what it is that was declined in it; each item has its own.
+        """
+        items, shared = [], {key: value for key, value in terms.items() if key != REFUSAL}
+        for one in used:
+            model, classes = one.model, one.classes
+            own = self.cost(provider, (model,), Usage(classes=classes), at=at, terms={**shared, **one.terms})
             items.append((CostItem(model=model, classes=classes, amount=own.amount, price_id=own.price_id), own))
         return put_items(cost, items)
 

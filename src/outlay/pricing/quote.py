@@ -92,8 +92,8 @@ def quote(match: Match, terms: Mapping[str, str], at: int, calendars: schedule.C
     ``factor`` is what the user's adjustments multiply every rate by.
     """
     rows, standing = _rows(match, at, calendars)
-    start, end = schedule.span([*match.rows, *match.below], at)
     asked = relevant(terms, rows)
+    start, end = schedule.span(_bearing([*match.rows, *match.below], asked), at)
     variants = [row for row in answering(rows, asked) if schedule.holds(row, at, calendars)]
     if standing is None and not variants:
         return Quote(start, end, match)
@@ -132,11 +132,25 @@ def _rows(match: Match, at: int, calendars: schedule.Calendars) -> tuple[Sequenc
     return rows, schedule.in_force(rows, at, calendars)
 
 
+def _bearing(rows: Sequence[Price], terms: Mapping[str, str]) -> list[Price]:
+    """Return the rows that at some time bear on the price of calls of these terms."""
+    return [*(row for row in rows if not row.when), *answering(rows, terms)]
+
+
 def _zero(rows: Iterable[Price | None]) -> Zero:
-    """Return why calls cost nothing, from the first row that sets a price."""
+    """Return why calls cost nothing; ``rows`` has the latest first.
+
+    A row that says so holds unless a later one for the same terms sets a price, or says by times 1 that the standing
+    one does: a free refusal is free in a batch too.
+    """
+    later: list[Price] = []
     for row in rows:
-        if row is not None and (row.zero or row.rates):
+        if row is None:
+            continue
+        if row.zero and not any(row.when.keys() <= one.when.keys() for one in later):
             return row.zero
+        if row.zero or row.rates or row.multiply == "1":
+            later.append(row)
     return ""
 
 

@@ -22,9 +22,15 @@ REGIONAL = "regional"
 """The region of a row for any one but the whole world."""
 
 
+ANY = "*"
+"""What a row says of a term that it holds for, whatever it is."""
+
+
 def _means(key: str, said: str, value: str) -> bool:
-    """Return whether a row that says ``said`` of a term holds for ``value``."""
-    return said == value or (key == "region" and said == REGIONAL and value not in ("", "global"))
+    """Return whether a row that says ``said`` of a term, one value or several, holds for ``value``."""
+    if said == value or (key == "region" and said == REGIONAL and value not in ("", "global")):
+        return True
+    return bool(value) and (said == ANY or ("|" in said and value in said.split("|")))
 
 
 def relevant(terms: Mapping[str, str], rows: Sequence[Price]) -> dict[str, str]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from outlay.wire.declined import Declined
+
 Paths = tuple[str, ...]
 
 
@@ -56,6 +58,8 @@ class Apart(msgspec.Struct, frozen=True, kw_only=True):
     """Kinds that another model is billed for: each is a cost item."""
     model: str = "model"
     """Where an item names its model."""
+    stepped_in: str = ""
+    """The kind of what a model took that stepped in for those before it, which declined: theirs are items as well."""
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +121,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Class billed per use → where an answer tells the number outside of its usage object; it wins over ``uses``."""
     apart: Apart | None = None
     beside: Beside | None = None
+    declined: Declined | None = None
     binary: bool = False
     """Whether the answer is no JSON: then what was used is what the request measures."""
     text: Paths = ()

@@ -20,10 +20,11 @@ _encode = msgspec.json.Encoder().encode
 def reduced(reader: Reader, body: bytes, *, for_good: bool) -> bytes | None:
     """Return a JSON answer with nothing in it but what ``reader.plain`` reads.
 
-    None where an answer is not as it usually is: no model or no usage, an error, one made in the background. With
+    None where an answer is not as it usually is: no model or no usage, an error, a refusal, one made in the background,
+    one that more than its usage is needed for. With
     ``for_good`` the rest won't be there any more to estimate from: then None also where that might be needed.
     """
-    if reader.usual is None:
+    if reader.usual is None or (reader.refused is not None and reader.refused.possible(body)):
         return None
     try:
         document = reader.fields.decode(body)
@@ -53,4 +54,6 @@ def last_words(reader: Reader, chunks: list[bytes]) -> Reading | None:
     if not (reading.whole and usages and reading.model) or reading.error or reading.background or reading.told:
         return None
     reading.raw_usage = usages[0] if len(usages) == 1 else merged(usages)
+    if reader.refused is not None and reader.refused.taken(reading):
+        return None
     return None if reading.status in reader.uncounted or not reader.counts.certain(reading.raw_usage) else reading

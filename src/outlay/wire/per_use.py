@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from outlay.wire.apart import Item
 from outlay.wire.api import Answer, Paths
 from outlay.wire.reading import Reading
 from outlay.wire.usage import UsageReader
@@ -52,4 +53,4 @@ class PerUse:
             counted = self._beside.read(bytes(raw)) if self._beside is not None else None
             if counted is not None and counted[0]:
                 model = next(texts(values[place] for place in self._tool[1]), "unknown")
-                reading.items = ((model[: self._length], counted[0]),)
+                reading.items = (Item(model[: self._length], counted[0]),)

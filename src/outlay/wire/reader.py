@@ -16,6 +16,7 @@ from outlay.wire.derived import counted, fields
 from outlay.wire.paths import Fields
 from outlay.wire.per_use import PerUse
 from outlay.wire.reading import Reading
+from outlay.wire.refusing import RefusalReader
 from outlay.wire.request import RequestReader
 from outlay.wire.usage import InvalidUsage, UsageReader
 from outlay.wire.values import code, length, merged, moment, one_line, pico_usd, text, texts
@@ -79,6 +80,10 @@ class Reader:
         self._apart = answer.apart
         self._apart_key = b'"%s"' % answer.apart.path.encode() if answer.apart else b""
         self._text = Fields(answer.text) if answer.text else None
+        self.refused: RefusalReader | None = None
+        if answer.declined is not None:
+            stepped_in = answer.apart.stepped_in if answer.apart else ""
+            self.refused = RefusalReader(answer.declined, stepped_in or answer.declined.finish, TERM_LIMIT)
         self._reported = fields((answer.reported,)) if answer.reported else None
         self.tells_in_headers = bool(answer.headers or answer.header_terms)
         self.by_bodies = not self.tells_in_headers and api.request.in_path is None
@@ -118,6 +123,8 @@ class Reader:
         raw = self._take(reading, values)
         if raw is not None and reading.status not in self.uncounted:
             self._count(reading, raw)
+        if self.refused is not None:
+            self.refused.take(reading, (body,))
         reading.whole = True
         return reading
 
@@ -146,8 +153,13 @@ class Reader:
         if edges is not None:
             reading = self._read_events(edges)
             if reading.whole and reading.usage is not None and reading.model is not None:
-                return reading
-        return self._read_events(framing.documents(body))
+                return self._with_refusal(reading, body)
+        return self._with_refusal(self._read_events(framing.documents(body)), body)
+
+    def _with_refusal(self, reading: Reading, body: bytes) -> Reading:
+        if self.refused is not None and reading.whole:
+            self.refused.take(reading, framing.documents(body))
+        return reading
 
     def text_length(self, body: bytes, *, streamed: bool) -> int:
         """Return the bytes of generated text in an answer, or in what a stream has delivered of it."""
@@ -264,11 +276,12 @@ class Reader:
         if table is None or self._apart_key not in raw:
             return
         try:
-            added, items = read_apart(table, self.counts, raw)
+            added, items, answered = read_apart(table, self.counts, raw)
         except InvalidUsage:
             reading.marks += ("usage_invalid",)
             return
         reading.items += tuple(items)
+        reading.model = answered or reading.model  # a stream began before anybody declined
         for classes in added:
             for name, quantity in classes.items():
                 usage[name] = usage.get(name, 0) + quantity
