@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Result,
         dollars,
     )
+    from outlay.forks import Connection
     from outlay.records import Call, Cost, Span, Usage
     from outlay.wire.api import (
         API,
@@ -80,6 +81,7 @@ else:
             "outlay.export",
         ),
         **dict.fromkeys(("Call", "Cost", "Span", "Usage"), "outlay.records"),
+        "Connection": "outlay.forks",
         "Conversation": "outlay.wire.conversation",
         "Declined": "outlay.wire.declined",
         "Provider": "outlay.wire.provider",
@@ -107,6 +109,7 @@ __all__ = [
     "Beside",
     "Bounds",
     "Call",
+    "Connection",
     "Content",
     "Conversation",
     "Cost",

@@ -38,7 +38,7 @@ def kind_of(shape: Shape) -> Kind | None:
 
 SHARED = frozenset(("openai.chat", "anthropic.messages"))
 """Formats that most of the field's SDKs speak alike: OpenAI's and Anthropic's own are tried."""
-EMPTY = ("x_ai responses", "messages compaction", "responses.compact")
+EMPTY = ("x_ai responses", "responses with 12-hour", "messages compaction", "responses.compact")
 """Beginnings of the names of ways whose canned answers say nothing."""
 WAYS = [
     shape

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from outlay.forks import Connection
-from outlay.integration import Call, dollars
+from outlay.integration import Call, Connection, dollars
 
 KEPT = 100_000
 """Calls of a run by which a resend is recognised."""
