@@ -203,7 +203,8 @@ def test_threads_that_meet_while_redis_is_connected_to_wait_for_it(
 ) -> None:
     """One connects, and the others go on by its connection: a store that is being reached is not down."""
     for _ in range(10):
-        store, ready, failed = store_of(Settings(budget_store=redis_url), tmp_path), threading.Barrier(4), []
+        store, ready = store_of(Settings(budget_store=redis_url), tmp_path), threading.Barrier(4)
+        failed: list[Exception] = []
 
         def ask(store: Store = store, ready: threading.Barrier = ready, failed: list[Exception] = failed) -> None:
             ready.wait()
