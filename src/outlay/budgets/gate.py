@@ -231,7 +231,8 @@ class Budgets:
 
     def _acquaint(self, leases: Sequence[Lease], *, wait: bool) -> bool:
         """See to it that each account's standing is known, where something is done by it; return whether it is."""
-        new = [(lease, 0) for lease in leases if not lease.seq and lease.plan.actions]
+        # A first step may be under way: what it will tell is waited for. A limit is never 0.
+        new = [(lease, 0) for lease in leases if not (lease.seq and lease.limit) and lease.plan.actions]
         if not new or self._teller.breaker.open:
             return True
         if not wait:
