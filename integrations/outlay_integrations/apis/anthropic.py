@@ -32,7 +32,7 @@ DECLINED = Declined(
     finish="refusal",
     category=("stop_details.category", "delta.stop_details.category"),
     output=("content.*.type", "content_block.type"),
-    marks=("fallback",),
+    boundaries=("fallback",),
     trigger=("content.*.trigger", "content_block.trigger"),
 )
 

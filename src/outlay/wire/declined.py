@@ -19,7 +19,7 @@ class Declined(msgspec.Struct, frozen=True, kw_only=True):
     """Where the category of what was declined stands; ``none`` where it names none."""
     output: Paths
     """Where the kinds of the parts of an answer stand: one that has a part is none of these."""
-    marks: tuple[str, ...] = ()
+    boundaries: tuple[str, ...] = ()
     """Kinds of parts that are no output: where one model steps in for another."""
     trigger: Paths = ()
     """Where such a part says what was declined there; it has the category in a field of that name."""

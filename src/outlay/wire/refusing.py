@@ -26,7 +26,7 @@ class RefusalReader:
         self._finish_told, self._step_told = (b'"%s"' % told.encode() for told in (table.finish, stepped_in))
         self._fields = Fields((*table.category, *table.output))
         self._categories = len(table.category)
-        self._marks = frozenset(table.marks)
+        self._boundaries = frozenset(table.boundaries)
         self._triggers = Fields(table.trigger)
         self._length = length
 
@@ -51,7 +51,7 @@ class RefusalReader:
             reading.items = tuple(self._with_category(item, triggers) for item in reading.items)
         if self._finish in reading.finish_reasons:
             values = [self._fields.read(one) or () for one in said]
-            if self._marks.issuperset(kind for one in values for kind in texts(one[self._categories :])):
+            if self._boundaries.issuperset(kind for one in values for kind in texts(one[self._categories :])):
                 named = filter(None, (text(value) for one in values for value in one[: self._categories]))
                 reading.terms[TERM] = next(named, NO_CATEGORY)[: self._length]
 
