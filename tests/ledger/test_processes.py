@@ -116,6 +116,12 @@ def test_records_are_kept_once_however_processes_begin_and_end(name: str, tmp_pa
     assert [path.name for path in spool.iterdir()] == []
 
 
+def run_beside_a_ledger(script: Path, folder: Path) -> None:
+    """Run a script that is given a spool and a ledger; it must end well."""
+    command = [sys.executable, str(script), str(folder / "spool"), str(folder / "ledger.db")]
+    subprocess.run(command, check=True, timeout=120, env={"PYTHONPATH": str(ROOT), "PATH": ""})
+
+
 def test_a_child_leaves_its_parents_ledger_alone(tmp_path: Path) -> None:
     """Children forked while a thread is at work in SQLite use and leave it as usual; the parent's file is whole."""
     script = tmp_path / "script.py"
@@ -154,12 +160,7 @@ assert sum(int(row, 16) >= 1_000_000 for row in rows) == 20
 assert ledger.report().total == ledger.report(exact=True).total
 """
     )
-    subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "spool"), str(tmp_path / "ledger.db")],
-        check=True,
-        timeout=120,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-    )
+    run_beside_a_ledger(script, tmp_path)
 
 
 def test_a_child_forked_while_threads_only_read_can_use_sqlite(tmp_path: Path) -> None:
@@ -196,11 +197,7 @@ ended.set()
 for thread in threads: thread.join()
 """
     )
-    subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "spool"), str(tmp_path / "ledger.db")],
-        check=True,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-    )
+    run_beside_a_ledger(script, tmp_path)
 
 
 def test_a_child_can_not_end_its_parents_calls_in_flight(tmp_path: Path) -> None:
