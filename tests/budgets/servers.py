@@ -7,7 +7,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,13 +18,7 @@ import pytest
 
 from tests.budgets.asks import SESSION
 from tests.budgets.rewinding import POSTGRES
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 def answers(connect: Callable[[], object], seconds: float = 0.0, ended: Callable[[], bool] = bool) -> bool:

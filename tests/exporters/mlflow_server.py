@@ -21,9 +21,10 @@ from mlflow.entities import Trace
 import outlay
 from outlay.loopback import ModelHost
 from outlay.records import Call
-from tests.exporters.phoenix import free_port, kept, wait
+from tests.exporters.phoenix import kept, wait
 from tests.exporters.program import CALLS, SPANS, spend
 from tests.exporters.readback import Line, count, hold, tree, usd
+from tests.ports import free_port
 
 EXPERIMENT = "outlay proof"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from outlay.loopback import ModelHost
 from outlay.records import Call, Span
 from tests.exporters.program import CALLS, spend
 from tests.exporters.readback import Line, count, hold, tree, usd
+from tests.ports import free_port
 
 
 class Phoenix:
@@ -68,13 +68,6 @@ class Phoenix:
                 return bytes(answer.read())
         except (OSError, urllib.error.HTTPError):
             return None
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def wait(done: Callable[[], bool], seconds: float) -> None:

@@ -17,9 +17,9 @@ import pytest
 
 from outlay.ledger.ledger import Ledger
 from outlay.records import Call, Span
-from tests.exporters.phoenix import free_port
 from tests.exporters.site import SILENT, Answer, Request, Site, serve
 from tests.exporters.test_drills import CASES, PERSONAL, Case
+from tests.ports import free_port
 
 CALLS, MORE, BATCH = 6, 3, 5
 """Calls of the first process, each in a tracked function; those of the second; records that go at once."""

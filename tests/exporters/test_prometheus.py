@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.request
 from pathlib import Path
 
@@ -13,13 +12,7 @@ from outlay.export import Batch, Delivered, Place
 from outlay.records import Cost
 from outlay_integrations.exporters.prometheus import PROMETHEUS
 from tests.ledger.samples import call
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+from tests.ports import free_port
 
 
 def test_the_page_counts_calls_tokens_and_cost(tmp_path: Path) -> None:
