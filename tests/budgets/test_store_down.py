@@ -220,3 +220,28 @@ def test_threads_that_meet_while_redis_is_connected_to_wait_for_it(
             thread.join()
         store.close()
         assert failed == []
+
+
+def test_a_store_that_is_closed_is_closed_under_no_thread_that_is_at_it(redis_url: str, tmp_path: Path) -> None:
+    """What is under way ends as it would have; the connection goes with the last that used it."""
+    failed: list[Exception] = []
+    for _ in range(30):
+        store, ready = store_of(Settings(budget_store=redis_url), tmp_path), threading.Barrier(2)
+
+        def ask(store: Store = store, ready: threading.Barrier = ready) -> None:
+            store.override(a_project(), "budget", 1, None)
+            ready.wait()
+            try:
+                for _ in range(20):
+                    store.override(a_project(), "budget", 1, None)
+            except Exception as error:  # noqa: BLE001 - it must be none at all
+                failed.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        ready.wait()
+        time.sleep(0.001)
+        store.close()
+        thread.join()
+        store.close()
+    assert failed == []

@@ -80,7 +80,7 @@ class Nodes:
     def forked(self) -> None:
         """Leave to a parent the threads that connect for it."""
         for node in self._nodes.values():
-            node.attempt = None
+            node.forked()
 
     def _sent(self, url: str, commands: Sequence[tuple[Any, ...]], after: tuple[Any, ...]) -> list[Any]:
         node = self._node(url)
@@ -126,10 +126,17 @@ class _Node:
         )  # fmt: skip
         self.error = redis.RedisError
         self._greeting = greeting
-        self.attempt: _Attempt | None = None
         self._works = False
         """Whether it answered last time, so that it is connected to."""
         self._over = False
+        self.forked()
+
+    def forked(self) -> None:
+        """Know of no thread: a parent's are not here."""
+        self.attempt: _Attempt | None = None
+        self._lock = threading.Lock()
+        self._sending = 0
+        """Threads that are at the connection: it is closed under none of them."""
 
     def sent(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send commands, and return their replies."""
@@ -151,18 +158,25 @@ class _Node:
     def close(self) -> None:
         """Close the connection; where a thread is at it still, have that do so."""
         self._over = True
-        if self.attempt is None or not self.attempt.is_alive():
-            self.client.close()
+        self._close_if_over()
+
+    def _close_if_over(self) -> None:
+        with self._lock:
+            if self._over and not self._sending:
+                self.client.close()
 
     def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        with self._lock:
+            self._sending += 1
         try:
             with self.client.pipeline(transaction=False) as pipeline:
                 for words in commands:
                     pipeline.execute_command(*words)
                 replies = list(pipeline.execute(raise_on_error=False))
         finally:
-            if self._over:
-                self.client.close()
+            with self._lock:
+                self._sending -= 1
+            self._close_if_over()
         self._works = True
         return replies
 
