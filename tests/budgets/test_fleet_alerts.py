@@ -29,6 +29,8 @@ from tests.budgets.asks import NANO, a_project, spend
 from tests.budgets.conftest import Opener
 from tests.house.sources import ROOT
 
+pytestmark = pytest.mark.slow
+
 HOST = """
 import os, signal, sys, time
 import outlay

@@ -33,6 +33,7 @@ def spend(folder: Path, truth: memoryview) -> None:
         leases.settle(Held([(lease, AMOUNT)], 0, 0, None), AMOUNT)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_no_moment_of_a_kill_hides_what_was_spent(tmp_path: Path) -> None:
     """Figures that are cleared before they are written anew would, once in twenty kills of so busy a process."""

@@ -23,7 +23,6 @@ from tests.house.sources import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="racers are forked")
 
-FULL = pytest.param(20, 64, marks=pytest.mark.slow, id="full")
 SOME = pytest.param(5, 64, marks=pytest.mark.slow, id="some")
 LONG = pytest.param(20, 64, marks=[pytest.mark.slow, pytest.mark.long], id="full")
 SHORT = pytest.param(1, 16, id="short")
@@ -62,7 +61,7 @@ def races(url: str, folder: Path, times: int, racers: int, **given: Any) -> list
     return found
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
 def test_no_race_passes_the_limit(url: str, tmp_path: Path, times: int, racers: int) -> None:
     """And next to nothing of it is left over."""
     for outcome in races(url, tmp_path, times, racers):
@@ -70,7 +69,7 @@ def test_no_race_passes_the_limit(url: str, tmp_path: Path, times: int, racers: 
         assert outcome.leased == [0]
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SOME, LONG])
 def test_responses_dearer_than_reserved_pass_it_by_what_is_in_flight(
     url: str, tmp_path: Path, times: int, racers: int
 ) -> None:
@@ -81,7 +80,7 @@ def test_responses_dearer_than_reserved_pass_it_by_what_is_in_flight(
         assert 20 * 0.995 <= outcome.spent[0] <= 20 + bound
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
 def test_no_kill_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int, racers: int) -> None:
     """A third of the racers are killed while they run; what they had not spent comes back by their journals."""
     for outcome in races(url, tmp_path, times, racers, kills=racers // 3, call=0.001):
@@ -90,7 +89,7 @@ def test_no_kill_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int
         assert outcome.suspense == 0
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
+@pytest.mark.parametrize(("times", "racers"), [SOME, LONG])
 def test_what_was_spent_is_counted_once_whatever_a_store_forgets_and_whoever_is_killed(
     url: str, tmp_path: Path, times: int, racers: int
 ) -> None:
@@ -103,7 +102,7 @@ def test_what_was_spent_is_counted_once_whatever_a_store_forgets_and_whoever_is_
         assert outcome.suspense == 0
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, FULL])
+@pytest.mark.parametrize(("times", "racers"), [SOME, LONG])
 def test_no_clock_lets_a_race_pass_the_limit(url: str, tmp_path: Path, times: int, racers: int) -> None:
     """Calls jump between two months, each of which has the limit for itself, and leases run out at random."""
     for outcome in races(url, tmp_path, times, racers, jumps=True):
@@ -143,7 +142,7 @@ def locked(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["redis", "postgres"])
-@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
+@pytest.mark.parametrize(("times", "racers"), [SOME, LONG])
 def test_no_store_that_is_killed_lets_a_race_pass_the_limit(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, name: str, times: int, racers: int
 ) -> None:
@@ -165,7 +164,7 @@ def test_no_store_that_is_killed_lets_a_race_pass_the_limit(
         server.close()
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
+@pytest.mark.parametrize(("times", "racers"), [SOME, LONG])
 def test_no_lock_on_the_database_lets_a_race_pass_the_limit(tmp_path: Path, times: int, racers: int) -> None:
     """SQLite has no server that could be killed; somebody may hold its file for too long."""
     with shaken(lambda: locked(tmp_path / "b.db")):
@@ -174,7 +173,7 @@ def test_no_lock_on_the_database_lets_a_race_pass_the_limit(tmp_path: Path, time
             assert outcome.spent[0] <= 20
 
 
-@pytest.mark.parametrize(("times", "racers"), [SHORT, SOME, LONG])
+@pytest.mark.parametrize(("times", "racers"), [SOME, LONG])
 def test_nothing_that_was_spent_disappears_with_a_database_that_is_removed(
     tmp_path: Path, times: int, racers: int
 ) -> None:

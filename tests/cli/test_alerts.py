@@ -73,6 +73,7 @@ def test_those_that_did_not_arrive_can_be_picked(cli: Cli) -> None:
     assert cli("alerts", "--since", "1h").out.startswith("No alert was raised since ")
 
 
+@pytest.mark.slow
 def test_doctor_shows_a_dead_channel(tmp_path: Path, data: Path, web: Web) -> None:
     """How many alerts wait for it, since when and why; the settings beside it hold no secret."""
     web.answers = [Answer(410)]

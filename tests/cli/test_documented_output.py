@@ -54,6 +54,7 @@ def rendered(block: str, run: Callable[[str], str]) -> str:
     return "\n".join(f"$ outlay {line}\n{run(line)}" for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shop_ledger")
 def test_the_page_shows_what_the_commands_print(cli: Cli, data: Path, tmp_path: Path) -> None:
     """Block by block, on the ledger of the shop; the demo on one of its own."""

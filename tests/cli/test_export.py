@@ -117,6 +117,7 @@ def test_nothing_is_delivered_to_what_follows_calls(cli: Cli, data: Path, monkey
         assert "nothing is delivered to opentelemetry: it follows calls where they are made." in done.err
 
 
+@pytest.mark.slow
 def test_doctor_speaks_of_what_a_backend_does_not_take(cli: Cli, data: Path, shop_ledger: Path, tmp_path: Path) -> None:
     """And of a backend that has taken nothing for a while."""
     with Ledger.open(shop_ledger / "ledger.db") as ledger:

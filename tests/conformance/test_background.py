@@ -32,6 +32,7 @@ KEEP = {"OUTLAY_RETENTION_DAYS": "0"}
 """The host's answers claim to be made long ago, whatever the clock says: no call of theirs is too old to keep."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(openai.OpenAI, "responses"), reason="this openai has no responses")
 def test_other_processes_polls_settle_the_call_once(tmp_path: Path) -> None:
     """One process begins it, two others see it completed: one call, with the usage that was billed."""

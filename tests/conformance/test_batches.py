@@ -102,6 +102,7 @@ def test_a_batch_is_metered_once_at_the_batch_price_in_the_name_of_who_submitted
     assert fetching.cost == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openai", "anthropic"])
 def test_processes_that_fetch_it_write_the_same_calls_in_the_name_of_the_one_that_submitted(
     name: str, tmp_path: Path

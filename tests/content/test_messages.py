@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlay.content.messages import FORMATS, content_of
@@ -175,6 +175,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("api", FORMATS)
+@settings(max_examples=25)  # for each of some thirty formats
 @given(request=JSON, answer=JSON, streamed=st.booleans())
 def test_no_body_is_too_odd(api: str, request: Any, answer: Any, *, streamed: bool) -> None:
     """What is not of its format says nothing, and harms nothing."""

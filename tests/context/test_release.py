@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CALL = """
 import openai, outlay
 from outlay.loopback import ModelHost

@@ -21,6 +21,8 @@ from tests.exporters.site import SILENT, Answer, Request, Site, serve
 from tests.exporters.test_drills import CASES, PERSONAL, Case
 from tests.ports import free_port
 
+pytestmark = pytest.mark.slow
+
 CALLS, MORE, BATCH = 6, 3, 5
 """Calls of the first process, each in a tracked function; those of the second; records that go at once."""
 

@@ -56,6 +56,7 @@ def test_segments_are_carried_once_while_their_carriers_are_killed(tmp_path: Pat
     check(tmp_path, run("killed_ingesters", tmp_path, 2))
 
 
+@pytest.mark.slow
 def test_a_call_that_has_returned_is_kept_priced_whenever_its_process_is_killed(tmp_path: Path) -> None:
     """Noted, being read by the worker, in the spool, or on its way to the ledger: its cost is in the reports."""
     acknowledged = run("killed_callers", tmp_path, 3)

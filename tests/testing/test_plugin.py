@@ -48,6 +48,7 @@ def run(folder: Path, *arguments: str, **files: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_test_run_never_writes_into_the_users_ledger(tmp_path: Path, workers: str) -> None:
     """Nor leaves anything behind, even where a conftest starts outlay before the first test; in each worker too."""
@@ -56,6 +57,7 @@ def test_a_test_run_never_writes_into_the_users_ledger(tmp_path: Path, workers: 
     assert [path.name for path in (tmp_path / "tmp").iterdir() if path.name.startswith("outlay")] == []
 
 
+@pytest.mark.slow
 def test_who_wants_it_can_have_the_real_ledger(tmp_path: Path) -> None:
     """outlay_isolate = false; tests that ask for the fixture still have their own."""
     (tmp_path / "pytest.ini").write_text("[pytest]\noutlay_isolate = false\n")

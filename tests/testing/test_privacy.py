@@ -222,8 +222,15 @@ async def say(sdk: str, kind: Kind, host: ModelHost, *, stream: bool) -> None:
         await leave(client)
 
 
-@pytest.mark.parametrize("kind", ["sync", "async"])
-@pytest.mark.parametrize("sdk", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("sdk", "kind"),
+    [
+        ("openai", "sync"),
+        ("anthropic", "async"),
+        pytest.param("openai", "async", marks=pytest.mark.slow),
+        pytest.param("anthropic", "sync", marks=pytest.mark.slow),
+    ],
+)
 def test_no_secret_of_a_call_is_kept_or_said(watch: Watch, sdk: str, kind: Kind) -> None:
     """Keys in headers, queries and URLs, prompts, pictures, tools, users, answers, thoughts, arguments, messages."""
     outcomes = set()
