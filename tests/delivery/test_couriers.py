@@ -199,6 +199,14 @@ def known(name: str, modules: tuple[str, ...] = ()) -> Backend:
         ({"jsonl": {"tags": "user"}}, "exporters.jsonl: Expected `array | null`, got `str` - at `$.tags`"),
         ({"jsonl": {"batch": -1}}, "batch = -1 is no number of records"),
         ({"a b": {"kind": "jsonl"}}, "is no name"),
+        ({"otlp": {"endpoint": "collector:4318"}}, "'collector:4318' is no server's address: write it as http://"),
+        ({"mlflow": {"tracking_uri": "sqlite:///m.db"}}, "is no server's address: write it as http://localhost:5000"),
+        ({"langsmith": {"endpoint": "eu.example"}}, "is no server's address: write it as https://api.smith"),
+        ({"weave": {}}, "exporters.weave: set WANDB_PROJECT, or project, to the project that calls go to"),
+        ({"callable": {"function": "shop.send"}}, "function = 'shop.send' is none: give a function, or 'package.mod"),
+        ({"callable": {"function": 3}}, "function = 3 is none"),
+        ({"parquet": {"rows": 0}}, "Expected `int` >= 1 - at `$.rows`"),
+        ({"prometheus": {"port": 70_000}}, "Expected `int` <= 65535 - at `$.port`"),
     ],
 )
 def test_an_exporter_that_can_not_be_used_is_said_at_the_start(

@@ -6,6 +6,7 @@ It is called with a ``Batch`` on a thread of outlay's, and may return what an ex
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +14,19 @@ import msgspec
 
 from outlay.integration import Backend, Batch, Delivered, Place, Result
 
+_PLACE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
+
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set for an exporter of the kind ``callable``."""
 
     function: Any
     """A function, or where it is imported from: ``package.module:name``."""
+
+    def __post_init__(self) -> None:
+        given = self.function
+        if not (_PLACE.fullmatch(given) if isinstance(given, str) else callable(given)):
+            raise ValueError(f"function = {given!r} is none: give a function, or 'package.module:name'")
 
 
 class Caller:
@@ -40,8 +48,6 @@ def _open(options: Options, _: Place) -> Caller:
     if isinstance(function, str):
         module, _colon, name = function.partition(":")
         function = getattr(importlib.import_module(module), name)
-    if not callable(function):
-        raise TypeError(f"function is a {type(function).__qualname__}: give a function, or 'package.module:name'")
     return Caller(function)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -24,7 +24,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     path: str = ""
     """The folder; ``files`` in the exporter's own where not set."""
-    rows: int = 20_000
+    rows: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     """Rows from which on a file is full."""
 
 

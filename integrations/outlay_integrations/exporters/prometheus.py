@@ -6,7 +6,7 @@ They begin at zero with each process, as Prometheus expects of counters.
 from __future__ import annotations
 
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -22,7 +22,7 @@ SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set under ``[exporters.prometheus]``."""
 
-    port: int = 9464
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 9464
     host: str = "127.0.0.1"
 
 

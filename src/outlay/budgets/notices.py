@@ -16,9 +16,11 @@ def dollars(nano: int) -> Decimal:
 
 
 def money(nano: int) -> str:
-    """Write an amount as people do: cents from a dollar up, more digits below."""
+    """Write an amount as people do: in cents, and below a dollar with up to four digits that count."""
     amount = dollars(nano)
-    return f"${amount:,.2f}" if abs(amount) >= 1 or not amount else f"${amount:.4g}"
+    if 0 < abs(amount) < 1 and (exact := round(amount, 3 - amount.adjusted())) != round(exact, 2):
+        return f"${exact.normalize():f}"
+    return f"${amount:,.2f}"
 
 
 def whose(lease: Lease) -> str:

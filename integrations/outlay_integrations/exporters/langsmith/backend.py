@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from outlay.integration import Backend, Batch, Delivered, Later, Place, Refused, Result
+from outlay_integrations.exporters.addresses import check_address
 from outlay_integrations.exporters.langsmith.runs import run
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Else ``LANGSMITH_WORKSPACE_ID``."""
     project: str = ""
     """Where runs go. Else ``LANGSMITH_PROJECT``, else ``default``."""
+
+    def __post_init__(self) -> None:
+        check_address("endpoint", self.endpoint, "https://api.smith.langchain.com")
 
 
 class LangSmith:

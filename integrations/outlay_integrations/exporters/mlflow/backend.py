@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from outlay.integration import Backend, Batch, Delivered, Place, Result
+from outlay_integrations.exporters.addresses import check_address
 from outlay_integrations.exporters.mlflow.runs import RUN, active_run
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether calls in a run are logged to it as metrics."""
     own_run: bool = True
     """Whether calls outside of any run are added up in a run of the project's own."""
+
+    def __post_init__(self) -> None:
+        check_address("tracking_uri", self.tracking_uri, "http://localhost:5000")
 
 
 class Mlflow:

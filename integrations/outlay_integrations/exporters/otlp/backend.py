@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from outlay.integration import Backend, Batch, Call, Content, Delivered, Place, Result, Span
+from outlay_integrations.exporters.addresses import check_address
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -36,6 +37,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content_as: Literal["", "attributes", "events", "both"] = ""
     """Where content goes: to attributes of spans, log events, or both. Else as
     ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` says, else to attributes."""
+
+    def __post_init__(self) -> None:
+        if not _is_grpc(self, "TRACES"):  # which takes host:port too
+            check_address("endpoint", self.endpoint, "http://localhost:4318")
 
 
 WHERE = {"SPAN_ONLY": "attributes", "EVENT_ONLY": "events", "SPAN_AND_EVENT": "both", "NO_CONTENT": "nowhere"}

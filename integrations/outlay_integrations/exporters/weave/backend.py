@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from outlay.integration import Backend, Batch, Delivered, Later, Place, Result
+from outlay_integrations.exporters.addresses import check_address
 from outlay_integrations.exporters.weave.calls import call
 
 if TYPE_CHECKING:
@@ -33,6 +35,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The trace server. Else ``WF_TRACE_SERVER_URL``, or the one of ``WANDB_BASE_URL``."""
     prices: bool = True
     """Whether Weave is told our prices."""
+
+    def __post_init__(self) -> None:
+        check_address("url", self.url, "https://trace.wandb.ai")
+        if not (self.project or os.environ.get("WANDB_PROJECT")):
+            raise ValueError("set WANDB_PROJECT, or project, to the project that calls go to: team/project")
 
 
 class Weave:

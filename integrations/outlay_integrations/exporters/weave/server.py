@@ -50,8 +50,6 @@ class Server:
         Without a key (a server of one's own that asks for none) it is taken as it is.
         """
         name = given or os.environ.get("WANDB_PROJECT", "")
-        if not name:
-            raise NoProject("set WANDB_PROJECT, or project, to the project that calls go to: team/project")
         entity, _, name = name.rpartition("/")
         entity = entity or os.environ.get("WANDB_ENTITY", "")
         if self._session.auth is None:
