@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import trustme
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request
 from websockets.sync.server import Server, ServerConnection, serve
 
 from outlay.loopback import Billed, Received
@@ -63,15 +64,17 @@ class SocketHost:
         assert not steps
 
     def _run(self) -> None:
-        with serve(self._talk, "127.0.0.1", 0, ssl=self._served()) as self._server:
+        with serve(self._talk, "127.0.0.1", 0, process_request=self._asked, ssl=self._served()) as self._server:
             self.port = int(self._server.socket.getsockname()[1])
             self._ready.set()
             self._server.serve_forever()
 
+    def _asked(self, _: ServerConnection, request: Request) -> None:
+        """Note the handshake before it is answered: the client may be gone right after."""
+        self._note("GET", request.path, b"", tuple((name.lower(), text) for name, text in request.headers.raw_items()))
+
     def _talk(self, connection: ServerConnection) -> None:
         assert connection.request is not None
-        headers = tuple((name.lower(), text) for name, text in connection.request.headers.raw_items())
-        self._note("GET", connection.request.path, b"", headers)
         try:
             self._send(connection, self._greeting)
             for message in connection:

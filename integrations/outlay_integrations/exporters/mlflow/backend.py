@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from outlay.integration import Backend, Batch, Delivered, Place, Result
-from outlay_integrations.exporters.addresses import check_address
+from outlay_integrations.exporters.mlflow.address import check, tracking_uri
 from outlay_integrations.exporters.mlflow.runs import RUN, active_run
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether calls outside of any run are added up in a run of the project's own."""
 
     def __post_init__(self) -> None:
-        check_address("tracking_uri", self.tracking_uri, "http://localhost:5000")
+        if self.tracking_uri:  # else it may be set later, by mlflow.set_tracking_uri
+            check(self.tracking_uri)
 
 
 class Mlflow:
@@ -64,10 +65,12 @@ class Mlflow:
 
 def _open(options: Options, place: Place) -> Mlflow:
     from outlay_integrations.exporters.mlflow.runs import Runs
-    from outlay_integrations.exporters.mlflow.server import Server, tracking_uri
+    from outlay_integrations.exporters.mlflow.server import Server
     from outlay_integrations.exporters.mlflow.totals import Book
 
-    server = Server(tracking_uri(options.tracking_uri))
+    uri = tracking_uri(options.tracking_uri)
+    check(uri)
+    server = Server(uri)
     experiment = _experiment(options, server)
     runs = Runs(server, Book(place.folder), experiment, own=options.own_run) if options.run_metrics else None
     # Where the application has mlflow share its TracerProvider, mlflow has the spans around ours.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import Any
 
@@ -13,16 +12,10 @@ from outlay.integration import Later, Refused
 from outlay_integrations.exporters.answers import trouble
 
 
-class NoServer(ValueError):
-    """What MLFLOW_TRACKING_URI names can't be sent to."""
-
-
 class Server:
     """A tracking server, asked as ``MLFLOW_TRACKING_*`` says: password or token, certificates."""
 
     def __init__(self, uri: str) -> None:
-        if not uri.startswith(("http://", "https://")):
-            raise NoServer(_explanation(uri))
         self._uri = uri.rstrip("/")
         self._session = requests.Session()
         own = os.environ.get
@@ -59,7 +52,7 @@ class Server:
             found.raise_for_status()
             answer = found.json()
             return str(answer.get("experiment", answer)["experiment_id"])
-        raise NoServer(f"the experiment {name!r} is neither there nor can it be made: {found.text[:200]}")
+        raise ValueError(f"the experiment {name!r} is neither there nor can it be made: {found.text[:200]}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -68,18 +61,3 @@ class Server:
     def _ask(self, method: str, path: str, **more: Any) -> requests.Response:
         left = max(self.deadline - time.monotonic(), 0.05)
         return self._session.request(method, self._uri + path, timeout=left, verify=self._verify, **more)
-
-
-def tracking_uri(given: str) -> str:
-    """Return the address that was given, else ``MLFLOW_TRACKING_URI`` (which ``mlflow.set_tracking_uri`` sets too)."""
-    found = given or os.environ.get("MLFLOW_TRACKING_URI", "")
-    mlflow: Any = sys.modules.get("mlflow")
-    if not found and hasattr(mlflow, "get_tracking_uri"):
-        found = str(mlflow.get_tracking_uri())
-    return found
-
-
-def _explanation(uri: str) -> str:
-    if not uri:
-        return "set MLFLOW_TRACKING_URI, or tracking_uri, to the address of a tracking server: http://localhost:5000"
-    return f"{uri} is no server's address: run `mlflow server --backend-store-uri {uri}`, and give its own"
