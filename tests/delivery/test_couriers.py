@@ -200,7 +200,10 @@ def known(name: str, modules: tuple[str, ...] = ()) -> Backend:
         ({"jsonl": {"batch": -1}}, "batch = -1 is no number of records"),
         ({"a b": {"kind": "jsonl"}}, "is no name"),
         ({"otlp": {"endpoint": "collector:4318"}}, "'collector:4318' is no server's address: write it as http://"),
-        ({"mlflow": {"tracking_uri": "sqlite:///m.db"}}, "is no server's address: run `mlflow server --backend-store-uri"),
+        (
+            {"mlflow": {"tracking_uri": "sqlite:///m.db"}},
+            "is no server's address: run `mlflow server --backend-store-uri",
+        ),
         ({"langsmith": {"endpoint": "eu.example"}}, "is no server's address: write it as https://api.smith"),
         ({"weave": {}}, "exporters.weave: set WANDB_PROJECT, or project, to the project that calls go to"),
         ({"callable": {"function": "shop.send"}}, "function = 'shop.send' is none: give a function, or 'package.mod"),
