@@ -58,7 +58,7 @@ class Recorder:
             place: tuple[str, str | None] = span.trace_id, span.id
         else:
             place = exchange.trace or (getrandbits(128).to_bytes(16).hex(), None)
-        run = span is not None or exchange.trace is not None
+        run = outcome != "error" and (span is not None or exchange.trace is not None)  # what failed repeats nothing
         request_digest, tools_digest = digests(exchange, reading, home.secret, place[0]) if run else NONE
         return Call(
             id=background_id(biller, reading.id) if reading.background and reading.id else exchange.id,

@@ -14,6 +14,8 @@ import pytest
 from outlay.ledger.ledger import Ledger
 from tests.alerts.receivers import Answer, Web
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -63,7 +65,6 @@ def test_an_alert_is_told_at_once_while_calls_wait(web: Web) -> None:
     assert told(web) == ["first", "second"]
 
 
-@pytest.mark.slow
 def test_an_alert_survives_whoever_raised_it(web: Web) -> None:
     """Killed at once after ``put``: it is in the spool, and the next process tells it."""
     end(start("raise_and_die", hook(web)), -9)
@@ -72,7 +73,6 @@ def test_an_alert_survives_whoever_raised_it(web: Web) -> None:
     assert told(web) == ["last words"]
 
 
-@pytest.mark.slow
 def test_who_is_killed_between_sending_and_noting_it_down_is_repeated_under_the_same_id(web: Web) -> None:
     """The receiver can tell by the key, and the body is the same."""
     web.answers = [Answer(after=20)]
@@ -87,7 +87,6 @@ def test_who_is_killed_between_sending_and_noting_it_down_is_repeated_under_the_
     assert len(web.requests) == 2
 
 
-@pytest.mark.slow
 def test_a_channel_that_hangs_does_not_hold_up_the_end(web: Web) -> None:
     """The application ends in time; the alert is told by the next one."""
     web.answers = [Answer(after=30)]

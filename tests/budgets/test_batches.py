@@ -83,7 +83,10 @@ def test_requests_of_a_batch_are_added_up() -> None:
     assert two == 2 * one
 
 
-@pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+@pytest.mark.parametrize("job", [
+    pytest.param(job, id=name, marks=() if name in ("openai", "anthropic", "gemini") else pytest.mark.slow)
+    for name, job in JOBS.items()
+])  # fmt: skip
 def test_what_a_batch_may_cost_is_held_until_its_output_is_counted(job: Job) -> None:
     """Fetched twice, it is counted once."""
     gate = CountingGate()

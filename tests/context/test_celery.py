@@ -16,6 +16,8 @@ from outlay import context
 from outlay.middleware import celery, pack, unpack
 from tests.context.kept import Kept, call
 
+pytestmark = pytest.mark.slow  # a worker takes seconds to start and to end
+
 app = Celery("tests", broker="memory://", backend="cache+memory://")
 app.conf.update(worker_hijack_root_logger=False, task_default_retry_delay=0, broker_connection_retry_on_startup=True)
 

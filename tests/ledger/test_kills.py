@@ -43,8 +43,8 @@ def check(folder: Path, acknowledged: list[str]) -> None:
 
 
 def test_what_append_acknowledged_survives_sigkill_at_any_moment(tmp_path: Path) -> None:
-    """200 processes are killed while they write; a call in flight then is kept as uncertain."""
-    check(tmp_path, run("killed_writers", tmp_path, 1))
+    """100 processes are killed while they write; a call in flight then is kept as uncertain."""
+    check(tmp_path, run("killed_writers", tmp_path, 1, 100))
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         uncertain = ledger.calls("failed", limit=1000, filters={"outcome": "uncertain"})
     assert uncertain

@@ -42,7 +42,7 @@ def test_a_call_comes_back_from_the_ledger_as_it_was(call: Call) -> None:
     assert msgspec.structs.replace(kept, raw_usage=call.raw_usage) == call
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(calls(), min_size=1, max_size=25),
     st.lists(st.sampled_from(BREAKDOWNS), unique=True, max_size=2),

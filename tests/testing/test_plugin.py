@@ -73,6 +73,7 @@ def test_a_suite_that_does_not_use_outlay_does_not_load_it(tmp_path: Path) -> No
     assert "LOADED ['outlay_integrations', 'outlay_integrations.pytest_plugin']" in shown
 
 
+@pytest.mark.slow
 def test_the_environment_is_as_before_afterwards(tmp_path: Path) -> None:
     """For a program that runs pytest inside it."""
     (tmp_path / "test_it.py").write_text(

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.ai import generativelanguage as google
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from xai_sdk.proto import chat_pb2, usage_pb2
 
@@ -27,6 +27,7 @@ def test_messages_are_what_protobuf_makes_of_them(usage: Any, model: str, texts:
     assert json.loads(written(message, {})) == json_format.MessageToDict(message)
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(TEXTS, st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner))))
 def test_json_inside_of_messages_is_what_it_was(document: dict[str, Any]) -> None:
     """Vertex AI's predictions are such, and the arguments of functions."""

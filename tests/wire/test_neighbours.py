@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("order", ["first", "second"])
+@pytest.mark.parametrize("order", ["first", pytest.param("second", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tool", ["opentelemetry", "sentry"])
 def test_every_request_is_one_record_beside_another_tool(tool: str, order: str, tmp_path: Path) -> None:
     """Whoever patched first, after the other is taken off, and put on again; ``nox -s neighbours`` adds ddtrace."""
