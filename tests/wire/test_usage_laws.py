@@ -54,7 +54,7 @@ def written(values: dict[str, Any]) -> bytes:
 
 def quantity_at(said: dict[str, Any], path: str) -> int:
     """Return what an object says at a path of a table's, which may be a difference."""
-    first, *others = (said.get(field, 0) for field in path.split(LESS))
+    first, *others = (int(said.get(field, 0)) for field in path.split(LESS))
     return max(0, first - sum(others))
 
 
