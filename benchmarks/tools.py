@@ -109,6 +109,7 @@ def _langsmith(_: Path) -> Running:
 def _mlflow(folder: Path) -> Running:
     mlflow: Any = importlib.import_module("mlflow")
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.create_experiment("benchmark", artifact_location=(folder / "artifacts").as_uri())  # else beside the program
     mlflow.set_experiment("benchmark")
     importlib.import_module("mlflow.openai").autolog()
     return Running(_as_it_is, mlflow.flush_trace_async_logging, mlflow.trace)
