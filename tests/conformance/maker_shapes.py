@@ -205,7 +205,8 @@ MAKER_SHAPES: tuple[FieldShape, ...] = (
     _shape("gemini vertex claude everywhere", claude, Canned(_CLAUDE, MESSAGE), usd="0.000046",
            answered_by="claude-haiku-4-5-20251001", classes={"input": 20, "cache_read": 10, "output": 5}, **_VERTEX),
     _shape("gemini vertex claude count_tokens", count_claude,
-           Canned("models/count-tokens:rawPredict", {"input_tokens": 14}), calls=(), **_VERTEX),
+           Canned("models/count-tokens:rawPredict", {"input_tokens": 14}), calls=(),
+           needs="anthropic:messages.count_tokens", **_VERTEX),
     # 20 x 0.20 + 5 x 0.20, a million
     _shape("watsonx deployment", posting("/ml/v1/deployments/our-own/text/chat?version=1", {"messages": ASKED}),
            Canned("/text/chat", completion(_GRANITE, SIMPLE, model_id=_GRANITE)), sdk="ibm.watsonx.ai",

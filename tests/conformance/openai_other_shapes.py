@@ -127,6 +127,8 @@ def _responses(name: str, call: Any, text: str = DEFAULT_TEXT, **more: Any) -> S
     return Shape(name=name, sdk="openai", call=call, text=text, **({"needs": "responses"} | more))
 
 
+BACKGROUND = "responses.create(background)"
+
 OTHER_SHAPES = (
     _responses("responses.create", respond),
     _responses("responses stream", respond_stream, streamed=True),
@@ -135,9 +137,15 @@ OTHER_SHAPES = (
     _responses("responses.stream", respond_helper, streamed=True, needs="responses.stream"),
     _responses("responses raw", respond_raw),
     _responses("responses raw stream", respond_raw_stream, streamed=True),
-    _responses("responses background", background, requests=4),
-    _responses("responses background pending", background_pending, "", calls=(Expect("pending", "uncertain"),)),
-    _responses("responses background stream", background_stream, requests=2, streamed=True),
+    _responses("responses background", background, requests=4, needs=BACKGROUND),
+    _responses(
+        "responses background pending",
+        background_pending,
+        "",
+        calls=(Expect("pending", "uncertain"),),
+        needs=BACKGROUND,
+    ),
+    _responses("responses background stream", background_stream, requests=2, streamed=True, needs=BACKGROUND),
     Shape(name="embeddings", sdk="openai", call=embed, text="4 4"),
     Shape(name="completions", sdk="openai", call=complete, text=DEFAULT_TEXT),
     Shape(name="completions stream", sdk="openai", call=complete_stream, text=DEFAULT_TEXT, streamed=True),

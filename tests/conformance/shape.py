@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -82,7 +83,8 @@ class Shape:
     streamed: bool = False
     kinds: tuple[Kind, ...] = KINDS
     needs: str = ""
-    """Dotted path of what an old SDK may lack, from the client."""
+    """Dotted path of what an old SDK may lack, from the client; of a function's parameter: ``path(parameter)``; of
+    another SDK than that of ``sdk``: ``anthropic:path``."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Arguments for the client."""
 
@@ -167,10 +169,13 @@ def _classes(sdk: Sdk, kind: Kind) -> tuple[Any, Any]:
 
 
 @cache
-def _has(sdk: Sdk, path: str) -> bool:
-    make, _ = _classes(sdk, "sync")
+def _has(sdk: Sdk, needs: str) -> bool:
+    other, _, needs = needs.rpartition(":")
+    make, _ = _classes("anthropic" if other == "anthropic" else sdk, "sync")
+    path, _, parameter = needs.rstrip(")").partition("(")
     with make(api_key="sk-loopback") as client:
         try:
-            return bool(attrgetter(path)(client))
+            found = attrgetter(path)(client)
         except AttributeError:
             return False
+    return not parameter or parameter in inspect.signature(found).parameters

@@ -15,7 +15,6 @@ from outlay.records import Call
 from outlay.track import tags
 from outlay.wire.exchange import WAITING, settle_waiting
 from tests.wire.asked import ASKED, ask, same
-from tests.wire.clients import CHAT
 from tests.wire.conftest import Later, Metered
 
 
@@ -130,13 +129,20 @@ def test_a_tag_that_no_file_can_hold_costs_no_call(host: ModelHost, later: Later
     assert len(later.kept) + WAITING.qsize() == 1
 
 
-def test_a_model_named_amid_the_body_is_read_at_once(host: ModelHost, later: Later, client: httpx.Client) -> None:
-    """A note must have it, since prices may go by it; to find it there takes more than a look at the ends."""
-    body = {"messages": CHAT["messages"], "model": "gpt-4o-mini", "metadata": {"a": "b"}}
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_model_named_amid_the_body_is_noted_too(
+    size: int, host: ModelHost, later: Later, client: httpx.Client
+) -> None:
+    """Old SDKs write what is optional after it; a note must have it, since prices may go by it."""
+    message = {"role": "user", "content": "one " * size, "model": "not-this"}
+    body = {"messages": [message], "model": "gpt-4o-mini", "metadata": {"model": "nor-this"}}
     client.post(f"{host.url}/v1/chat/completions", json=body)
+    assert later.kept == []
+    (adopted,) = later.revived()
+    settle_waiting()
     (call,) = later.kept
     assert isinstance(call, Call)
-    assert call.request_model == "gpt-4o-mini"
+    assert {adopted.request_model, call.request_model} == {"gpt-4o-mini"}
 
 
 def test_the_worker_is_woken_by_the_first_and_by_many(host: ModelHost, later: Later, client: httpx.Client) -> None:

@@ -87,7 +87,7 @@ def note(exchange: Exchange, home: Home) -> bool:
         return False
     if not match.reader.by_bodies or match.provider.cost_header or match.provider.served_by:
         return False  # it would take more than the bodies to read it again
-    asked = match.reader.request.named(body)
+    asked = match.reader.request.named(body) or match.reader.request.model(body)[0]
     if exchange.changed is not None and exchange.asked is not None:
         asked = exchange.asked[0]  # a budget has sent it to another model
     if asked is None:
