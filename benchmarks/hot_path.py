@@ -52,19 +52,17 @@ LATER = {
     "outlay.wire.reader:Reader.plain": "read the answer: fields",
     "outlay.wire.reader:Reader.stream": "read the answer: fields",
     "outlay.wire.reader:Reader._count": "read the answer: count usage",
-    "outlay.meter:Meter._record": "make the record",
+    "outlay.recorder:Recorder.record": "make the record",
     "outlay.wire.request:RequestReader.model": "read the request's model",
     "outlay.pricing.prices:Prices.cost": "price",
-    "outlay.meter:Call": "make the record: Call()",
-    "outlay.meter:Meter.take": "keep and tally",
-    "outlay.tally:Tally.add": "keep and tally",
-    "outlay.app:Outlay.keep": "keep and tally",
-    "outlay.ledger.spool:Spool.append": "spool: append",
+    "outlay.recorder:Call": "make the record: Call()",
+    "outlay.meter:Meter._keep": "keep and tally",
+    "outlay.ledger.spool:Spool.append_all": "spool: append",
     "outlay.ledger.spool:encode": "spool: encode",
     "outlay.ledger.spool:Segment.write": "spool: write",
     "outlay.ledger.inflight:Journal.end": "journal: end",
 }
-"""On the worker's for a plain answer, a batch at a time; on the caller's for a stream."""
+"""On the worker's, a batch at a time."""
 
 STREAM_ASKED = f"stream of {CHUNKS}, usage asked by the caller"
 STREAM = f"stream of {CHUNKS}, usage asked by outlay"
@@ -197,7 +195,7 @@ def breakdown(names: Sequence[str], count: int) -> None:
                         settle_waiting()
                 settle_waiting()
             parts = watch.per_call(count)
-            worked = set(LATER.values()) if name == "plain" else set()
+            worked = set(LATER.values()) & set(parts)
             for title, labels in (("on the caller's thread", set(parts) - worked), ("on the worker's", worked)):
                 print(f"\n{name}: {sum(parts[label] for label in labels):.1f} µs in parts, {title}")
                 for label in sorted(labels, key=lambda label: -parts[label]):
