@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,11 @@ def ask(ledger: Ledger, *, reads: bool, **how: Any) -> Report:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    """Return a ledger of three days."""
-    ledger = Ledger.open(":memory:")
-    ledger.write(made())
-    return ledger
+def ledger() -> Iterator[Ledger]:
+    """Yield a ledger of three days."""
+    with Ledger.open(":memory:") as ledger:
+        ledger.write(made())
+        yield ledger
 
 
 def test_days_that_are_over_are_answered_without_a_look_at_calls(ledger: Ledger) -> None:

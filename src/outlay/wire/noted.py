@@ -113,6 +113,7 @@ def note(exchange: Exchange, home: Home) -> bool:
         return False
     if large:
         _let_go(exchange, asked, *said)
+    exchange.header = None  # behind it stands the client's whole answer
     exchange.noted = True
     return True
 
