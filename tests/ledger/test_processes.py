@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from outlay.ledger.database import connect, transaction
 from outlay.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
@@ -230,3 +234,22 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert spend.upper is not None
     assert int(spend.upper * 10**12) == 70
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_threads_take_turns_at_transactions(tmp_path: Path) -> None:
+    """One that waited inside SQLite kept the other from its end, and was told after a second that the ledger is locked."""
+    path = tmp_path / "ledger.db"
+    with closing(connect(str(path))) as one, closing(connect(str(path))) as other, ThreadPoolExecutor(1) as pool:
+        begins = threading.Event()
+
+        def write() -> None:
+            begins.set()
+            with transaction(other):
+                other.execute("DELETE FROM marks")
+
+        with transaction(one):
+            writing = pool.submit(write)
+            begins.wait()
+            for _ in range(5000):
+                one.execute("DELETE FROM marks")
+        writing.result()

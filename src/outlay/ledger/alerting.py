@@ -34,7 +34,7 @@ class Alerting:
         """Keep alerts, each project and key once; return how many are new. ``now``: ns since the epoch."""
         from outlay.ledger.alerts import put
 
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             return put(self._database, alerts, now)
 
     def alert(self, delivery: Delivery | None, now: int, timeout: float | None = None) -> None:
@@ -69,7 +69,7 @@ class Alerting:
         if newest != self._known_labels:
             from outlay.ledger.unpriced import raise_unpriced
 
-            with in_use, transaction(self._database):
+            with transaction(self._database):
                 raise_unpriced(self._database, now)
             self._known_labels = newest
 
@@ -83,7 +83,7 @@ class Alerting:
         with in_use:
             found = silent(self._database, now)
         if found:
-            with in_use, transaction(self._database):
+            with transaction(self._database):
                 raise_silent(self._database, found, now)
 
     def _add_drivers(self, now: int) -> None:

@@ -134,7 +134,7 @@ class Backlog:
     def begin(self, since: int, now: int) -> None:
         """Make the exporter's place, before the first record that began after ``since``, unless it has one."""
         if self.state() is None:
-            with in_use, transaction(self._database):
+            with transaction(self._database):
                 call, span = (
                     self._database.execute(_PLACE.format(table), (since,)).fetchone()[0] for table in _TABLES.values()
                 )
@@ -202,7 +202,7 @@ class Backlog:
         if damaged:
             rejected = [(kind, seq, "", time.time_ns(), DAMAGED) for seq in damaged]
             passed = 0 if dues or queued else damaged[-1]  # else the place moves with those that can be read
-            with in_use, transaction(self._database):
+            with transaction(self._database):
                 self._database.execute(_ASIDE, (self.exporter, json.dumps(rejected)))
                 self._database.execute(_MOVE.format(kind), (passed, self.exporter))
         return dues
@@ -232,7 +232,7 @@ class Backlog:
         """
         passed = [due for due in (*done, *(wait.due for wait in waiting)) if not due.queued]
         call, span = (max((due.seq for due in passed if due.kind == kind), default=0) for kind in _TABLES)
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             self._database.execute(
                 "UPDATE exporters SET call_seq = max(call_seq, ?), span_seq = max(span_seq, ?), seen = ?,"
                 " delivered = delivered + ?, unnamed = unnamed + ?,"
@@ -259,7 +259,7 @@ class Backlog:
 
     def fail(self, trouble: str, *, now: int, retry_at: int) -> None:
         """Note that an attempt failed, and when the next one is made."""
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             self._database.execute(
                 "UPDATE exporters SET failures = failures + 1, retry_at = ?, trouble = ?, seen = ?,"
                 " failing_since = iif(failing_since = 0, ?, failing_since) WHERE name = ?",
@@ -268,12 +268,12 @@ class Backlog:
 
     def held_by(self, holder: str, now: int) -> None:
         """Note who delivers."""
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             self._database.execute(
                 "UPDATE exporters SET holder = ?, seen = ? WHERE name = ?", (holder, now, self.exporter)
             )
 
     def _drop(self, rows: Iterable[tuple[str, int]]) -> None:
         """Take out of the queue what the ledger has no more: it was pruned, or settled under another number."""
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             self._database.execute(_DROP, (self.exporter, json.dumps(list(rows))))

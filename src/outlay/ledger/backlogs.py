@@ -96,7 +96,7 @@ class Backlogs:
 
     def retry(self, exporter: str) -> int:
         """Put what was set aside into the queue, and end the pause after failures; return how many records it was."""
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             self._database.execute("UPDATE exporters SET retry_at = 0 WHERE name = ?", (exporter,))
             self._database.execute(
                 "INSERT OR REPLACE INTO queued SELECT exporter, kind, seq, 0, '' FROM set_aside WHERE exporter = ?",
@@ -109,7 +109,7 @@ class Backlogs:
 
         What the exporter will come to by itself is left out.
         """
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             values = {"name": exporter, "since": since, "until": until}
             statements = (_BACKFILL.format("call", "entries"), _BACKFILL.format("span", "spans"))
             return sum(self._database.execute(statement, values).rowcount for statement in statements)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from outlay.errors import LedgerError
-from outlay.forks import Connection
+from outlay.forks import Connection, in_use
 from outlay.ledger.schema import migrate
 
 BUSY_MS = 1_000
@@ -69,15 +69,19 @@ def read_only(database: sqlite3.Connection) -> bool:
 
 @contextlib.contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Hold the write lock for a block that happens whole or not at all."""
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # a full disk rolls back by itself
-            database.execute("ROLLBACK")
-        raise
+    """Hold the write lock for a block that happens whole or not at all.
+
+    Threads of this process take turns at it: one that waited inside SQLite would keep who has the lock from going on.
+    """
+    with in_use:
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            database.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # a full disk rolls back by itself
+                database.execute("ROLLBACK")
+            raise
 
 
 def _open(path: str) -> sqlite3.Connection:

@@ -39,7 +39,7 @@ def add_drivers(database: sqlite3.Connection, after: int, now: int) -> None:
         if alert.scope is None or alert.since is None or not alert.amount or alert.drivers:
             continue
         found = msgspec.structs.replace(alert, drivers=find_drivers(database, alert))
-        with in_use, transaction(database):
+        with transaction(database):
             database.execute(
                 "UPDATE alerts SET body = ? WHERE seq = ? AND body = ?",  # another process may have been first
                 (msgspec.json.encode(found).decode(), seq, body),

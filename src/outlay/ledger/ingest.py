@@ -163,7 +163,7 @@ class Ingestion:
         torn = sum(map(bool, lines)) - records
         if torn:
             batch.add([Loss(at=time.time_ns(), records=torn, reason="a line of the spool was torn")])
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             if not path.exists():
                 return None
             if self._position(path) != position:
@@ -185,7 +185,7 @@ class Ingestion:
             names = [name for (name,) in self._database.execute("SELECT name FROM segments")]
         gone = [(name,) for name in names if not (self._directory / name).exists()]
         if gone:
-            with in_use, transaction(self._database):
+            with transaction(self._database):
                 self._database.executemany("DELETE FROM segments WHERE name = ?", gone)
 
     def _orphans(self, held: contextlib.ExitStack) -> Iterator[tuple[Path, int]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from outlay.forks import in_use
 from outlay.ledger.bounds import beyond
 from outlay.ledger.database import transaction
 
@@ -66,7 +65,7 @@ class Labels:
             raise OverflowError
         if self._database.in_transaction:
             return self._label(key)  # not remembered: it may be rolled back
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             made = self._label(key)
         if len(self._kept) > _CACHED:
             self._kept.clear()

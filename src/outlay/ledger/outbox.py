@@ -136,7 +136,7 @@ class Outbox:
 
     def _change(self, change: str, values: tuple[object, ...], channel: str, claimed: Claimed, condition: str) -> None:
         lease = (claimed.lease,) if condition else ()
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             self._database.execute(
                 f"UPDATE deliveries SET {change} WHERE {_OF_MESSAGE}{condition}",  # noqa: S608  own words
                 (*values, channel, claimed.message.id, *lease),

@@ -11,7 +11,6 @@ import sqlite3
 
 import msgspec
 
-from outlay.forks import in_use
 from outlay.ledger.calendar import Piece
 from outlay.ledger.counters import SUMS
 from outlay.ledger.database import transaction
@@ -93,7 +92,7 @@ class Pairing:
         work.hour = last
         if last == _HOURS:
             self._work = None
-            with in_use, transaction(self._database):
+            with transaction(self._database):
                 _finish(self._database, work)
         return True
 
@@ -106,7 +105,7 @@ class Pairing:
                 if slot * HOUR >= pruned and _free(states.get((slot, tag)), now):
                     step = max(_HOURS * _CALLS // max(calls, 1), 1)
                     work = _Work(slot, tag, f"{now} {secrets.token_hex(8)}", step)
-                    with in_use, transaction(self._database):
+                    with transaction(self._database):
                         if _mark(self._database, work):
                             return work
         return None

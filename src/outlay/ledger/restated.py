@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from outlay.forks import in_use
 from outlay.ledger.bounds import beyond
 from outlay.ledger.calendar import divide
 from outlay.ledger.counters import MILLI
@@ -85,7 +84,7 @@ def restate(
     for read, calls in _batches(database, question):
         rows, same = _price(calls, price, done)
         if write:
-            with in_use, transaction(database):
+            with transaction(database):
                 if number is None:
                     sql = "INSERT INTO restatements (at, price_table, calls, changed) VALUES (?, ?, 0, 0)"
                     number = database.execute(sql, (at, price_table)).lastrowid
@@ -222,7 +221,7 @@ _SUMS = (
 
 def sweep(database: sqlite3.Connection) -> None:
     """Let go of restated costs whose calls are gone."""
-    with in_use, transaction(database):
+    with transaction(database):
         database.execute(
             "DELETE FROM restated WHERE NOT EXISTS"
             " (SELECT 1 FROM entries e WHERE e.start = restated.start AND e.id = restated.id)"

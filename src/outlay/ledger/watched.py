@@ -66,7 +66,7 @@ class Watched(Watchable):
 
         Returns whether it was kept: not where somebody was forgotten meanwhile, who could be in it.
         """
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             if not first and self.watch_cursor() is None:
                 return False
             self._database.executemany("DELETE FROM spike_states WHERE name = ?", [(name,) for name in gone])
@@ -79,7 +79,7 @@ class Watched(Watchable):
     def unwatch(self, values: Iterable[str]) -> None:
         """Forget what the watch knows if one of ``values`` is in it: it learns anew from the calls as they are now."""
         named = [msgspec.json.encode(value) for value in values]
-        with in_use, transaction(self._database):
+        with transaction(self._database):
             for value in named:
                 self._database.execute("DELETE FROM spike_incidents WHERE instr(body, ?)", (value,))
             raw = [value[1:-1] for value in named]

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from outlay.forks import in_use
 from outlay.ledger import rollups
 from outlay.ledger.bounds import INTEGER_LIMIT, bounded
 from outlay.ledger.bulk import insert
@@ -99,7 +98,7 @@ def write(database: sqlite3.Connection, records: Iterable[Record], labels: Label
     batch = Batch(labels, lambda: kept)
     for first in range(0, len(kept), CHUNK):
         batch.add(kept[first : first + CHUNK])
-    with in_use, transaction(database):
+    with transaction(database):
         batch.write(database, known)
 
 
