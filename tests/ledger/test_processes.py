@@ -237,7 +237,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_threads_take_turns_at_transactions(tmp_path: Path) -> None:
-    """One that waited inside SQLite kept the other from its end, and was told after a second that the ledger is locked."""
+    """One that waits inside SQLite keeps the other from its end, and is told after a second that it is locked."""
     path = tmp_path / "ledger.db"
     with closing(connect(str(path))) as one, closing(connect(str(path))) as other, ThreadPoolExecutor(1) as pool:
         begins = threading.Event()
