@@ -78,10 +78,10 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
         try:
             yield
             database.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # a full disk rolls back by itself
-                database.execute("ROLLBACK")
-            raise
+        finally:
+            if database.in_transaction:  # it was left early, or could not be kept; a full disk rolls back by itself
+                with contextlib.suppress(sqlite3.Error):
+                    database.execute("ROLLBACK")
 
 
 def _open(path: str) -> sqlite3.Connection:

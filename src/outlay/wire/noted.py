@@ -87,14 +87,14 @@ def note(exchange: Exchange, home: Home) -> bool:
         return False
     if not match.reader.by_bodies or match.provider.cost_header or match.provider.served_by:
         return False  # it would take more than the bodies to read it again
+    large = exchange.events or len(body) > SMALL or (answer is not None and len(answer) > SMALL)
+    said = _said(exchange, large=large)
+    if said is None:
+        return False
     asked = match.reader.request.named(body) or match.reader.request.model(body)[0]
     if exchange.changed is not None and exchange.asked is not None:
         asked = exchange.asked[0]  # a budget has sent it to another model
     if asked is None:
-        return False
-    large = exchange.events or len(body) > SMALL or (answer is not None and len(answer) > SMALL)
-    said = _said(exchange, large=large)
-    if said is None:
         return False
     span, tags = scope.span, scope.tags
     facts = (
