@@ -33,14 +33,22 @@ class Request(NamedTuple):
     body: bytes
 
 
+class Server(ThreadingHTTPServer):
+    """A server whose clients may go away before its answer."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing."""
+
+
 class Web:
     """A web server: it answers with the next of ``answers``, and with 200 when there are none left."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.answers: list[Answer] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._handler())
         self.host = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
