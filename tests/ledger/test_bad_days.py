@@ -6,7 +6,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,13 +55,22 @@ def test_a_deadline_leaves_the_rest_for_later(tmp_path: Path) -> None:
         assert ledger.ingest(spool.directory).left == 0
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Yield a folder that other users can read; pytest keeps its own to itself, and says so again with each run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs rights as POSIX has them")
 @pytest.mark.parametrize("folder_too", [False, True])
-def test_a_read_only_ledger_is_read_and_the_spool_waits(tmp_path: Path, folder_too: bool) -> None:
+def test_a_read_only_ledger_is_read_and_the_spool_waits(open_folder: Path, folder_too: bool) -> None:
     """Reports go on; what waits in the spool is said and stays."""
-    with Ledger.open(tmp_path / "data" / "ledger.db") as ledger:
+    with Ledger.open(open_folder / "data" / "ledger.db") as ledger:
         ledger.write([call(), call()])
-    spooled(tmp_path)
+    spooled(open_folder)
     script = """
 import os, sys, urllib.parse  # all that is needed, while it can be read
 from outlay.ledger.ledger import Ledger
@@ -72,17 +83,14 @@ with Ledger.open(sys.argv[1]) as ledger:
     assert (done.records, done.left > 0) == (0, True), done
     assert "readonly" in done.trouble, done
 """
-    for part in (tmp_path, *tmp_path.parents):
-        if part.is_relative_to(tmp_path.parents[2]):
-            part.chmod(0o755)
-    (tmp_path / "spool").chmod(0o755)
-    for path in (tmp_path / "spool").iterdir():
+    (open_folder / "spool").chmod(0o755)
+    for path in (open_folder / "spool").iterdir():
         path.chmod(0o644)
-    (tmp_path / "data" / "ledger.db").chmod(0o444)
-    (tmp_path / "data").chmod(0o555 if folder_too else 0o777)
-    arguments = [str(tmp_path / "data" / "ledger.db"), str(tmp_path / "spool")]
+    (open_folder / "data" / "ledger.db").chmod(0o444)
+    (open_folder / "data").chmod(0o555 if folder_too else 0o777)
+    arguments = [str(open_folder / "data" / "ledger.db"), str(open_folder / "spool")]
     subprocess.run([sys.executable, "-c", script, *arguments], check=True)
-    (tmp_path / "data").chmod(0o755)
+    (open_folder / "data").chmod(0o755)
 
 
 def test_a_ledger_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:

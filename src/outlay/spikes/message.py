@@ -66,9 +66,16 @@ def alert_of(event: Event, cause: Cause | None, now: int, project: str = "") -> 
             "channel": incident.driver,
             "usd_per_hour": f"{usd(incident.rate):f}",
             "score": round(incident.score, 3),
-            **({} if cause is None else {f"{name}_usd": f"{usd(part):f}" for name, part in _parts(cause)}),
+            **_parts_in_usd(cause),
         },
     )
+
+
+def _parts_in_usd(cause: Cause | None) -> dict[str, str]:
+    """Return what adds up to the alert's amount; nothing where less was spent than usual, and the amount is 0."""
+    if cause is None or cause.explanation.difference < 0:
+        return {}
+    return {f"{name}_usd": f"{usd(part):f}" for name, part in _parts(cause)}
 
 
 def _parts(cause: Cause) -> list[tuple[str, int]]:

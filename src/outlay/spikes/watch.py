@@ -25,16 +25,18 @@ from outlay.spikes.series import Key, Pending, collect, dimensions, gather, name
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
-DAY = 86_400 * SECOND
+HOUR = 3_600 * SECOND
 GRACE = 10 * SECOND
 """Nanoseconds after its end at which a bucket or a minute is judged: by then the calls of all processes have come."""
-HISTORY = 28 * DAY
+HISTORY = 28 * 24 * HOUR
 """How far back the ledger is read when the watch is new."""
 LEASE = 60 * SECOND
 SAVE = 6
 """Buckets after which all states are kept, at the latest. What came since is read again after a crash."""
 RECENT = 20_000
 """Calls that guards learn from when the watch is new."""
+AT_ONCE = 2_000
+"""Calls that the ledger adds up at a time, about 30 ms: what is answered meanwhile waits in memory for the worker."""
 _STATE = "watch"
 
 Sink = Callable[[Alert], None]
@@ -102,8 +104,7 @@ class Watch:
             self._load(now)
         if self._warming is not None and not self._warm(deadline):
             return True
-        self._read()
-        return self._close(now, deadline) or self._peek(now)
+        return self._read(deadline) or self._close(now, deadline) or self._peek(now)
 
     def leave(self) -> None:
         """Let another process watch: this one ends. What was not kept yet is read again."""
@@ -146,13 +147,13 @@ class Watch:
         assert board is not None  # noqa: S101 - _load has made it
         for _ in self._guards.watch(self._ledger.watched_calls(max(0, last - RECENT), last), self._limits):
             pass
-        for since in range(now - HISTORY, now, DAY):
+        for since in range(now - HISTORY, now, HOUR):
+            until = min(since + HOUR, now)
             for by in dimensions(self._tags):
-                rows = self._ledger.traffic_between(by, since, min(since + DAY, now), last)
-                collect(self._pending, by, rows, self._slot)
+                collect(self._pending, by, self._ledger.traffic_between(by, since, until, last), self._slot)
             if not self._pending and not board.begun:
-                self._slot = min(since + DAY, now) // BUCKET  # nothing was called yet
-            while (self._slot + 1) * BUCKET <= min(since + DAY, now):
+                self._slot = until // BUCKET  # nothing was called yet
+            while (self._slot + 1) * BUCKET <= until:
                 board.close(self._slot, gather(self._pending.pop(self._slot, {}).items()))
                 self._slot += 1
                 yield
@@ -166,17 +167,21 @@ class Watch:
         self._save()
         return True
 
-    def _read(self) -> None:
-        last = self._ledger.last_seq()
-        if last == self._seq:
-            return
-        for by in dimensions(self._tags):
-            rows = list(self._ledger.traffic_after(by, self._seq, last))
-            self._minutes.take(by, rows)
-            collect(self._pending, by, [row._replace(slot=row.slot // LONGEST) for row in rows], self._slot)
-        for finding in self._guards.watch(self._ledger.watched_calls(self._seq, last), self._limits):
-            self._sink(alert_of_finding(finding, finding.at, self._project))
-        self._seq = last
+    def _read(self, deadline: float | None) -> bool:
+        """Take in what has come to the ledger; return whether some of it is left for the next step."""
+        newest = self._ledger.last_seq()
+        while self._seq < newest:
+            last = min(self._seq + AT_ONCE, newest)
+            for by in dimensions(self._tags):
+                rows = list(self._ledger.traffic_after(by, self._seq, last))
+                self._minutes.take(by, rows)
+                collect(self._pending, by, [row._replace(slot=row.slot // LONGEST) for row in rows], self._slot)
+            for finding in self._guards.watch(self._ledger.watched_calls(self._seq, last), self._limits):
+                self._sink(alert_of_finding(finding, finding.at, self._project))
+            self._seq = last
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+        return self._seq < newest
 
     def _close(self, now: int, deadline: float | None) -> bool:
         """Judge the buckets that are over."""
