@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -52,7 +53,8 @@ def killed(tmp_path: Path) -> Path:
     process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"holds\n"
-    (found,) = SqliteStore(tmp_path / "b.db").figures("p")
+    with closing(SqliteStore(tmp_path / "b.db")) as store:
+        (found,) = store.figures("p")
     assert found.settled + found.leased >= 60 * NANO
     process.kill()
     process.wait()
@@ -237,11 +239,11 @@ def test_a_store_whose_content_makes_no_sense_lets_nothing_pass(tmp_path: Path) 
     """It counts as one that is down."""
     budgets = survivor(tmp_path)
     assert spend(budgets, 100)
-    with sqlite3.connect(tmp_path / "b.db") as database:
+    with closing(sqlite3.connect(tmp_path / "b.db")) as database, database:
         database.execute("UPDATE accounts SET state = 'nonsense'")
     refusal = decided(budgets, ask(1)).refusal
     assert "makes no sense" in str(refusal)
-    with sqlite3.connect(tmp_path / "b.db") as database:
+    with closing(sqlite3.connect(tmp_path / "b.db")) as database, database:
         database.execute("DELETE FROM accounts")
     budgets.close()
 
@@ -269,7 +271,8 @@ def test_a_database_that_is_removed_is_made_anew_and_told_what_was_spent(tmp_pat
     assert not spend(three, 51)
     for budgets in (one, two, three):
         budgets.close()
-    assert one.store.audit().differences == ()
+    with closing(SqliteStore(tmp_path / "b.db")) as store:
+        assert store.audit().differences == ()
 
 
 def test_a_stopped_process_does_not_block_the_others(tmp_path: Path) -> None:

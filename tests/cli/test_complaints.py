@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_named_folder_is_never_replaced_by_another(cli: Cli, tmp_path: Path) -
 
 def test_a_newer_ledger_asks_for_an_upgrade(cli: Cli, shop_ledger: Path) -> None:
     """Its data is left alone."""
-    with sqlite3.connect(shop_ledger / "ledger.db") as database:
+    with closing(sqlite3.connect(shop_ledger / "ledger.db")) as database, database:
         database.execute("INSERT INTO migrations VALUES (99, 'from the future', 0)")
     database.close()
     done = cli("report")

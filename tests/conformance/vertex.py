@@ -36,6 +36,7 @@ USAGE = {
 CLASSES = {"input": 100, "input_audio": 100, "cache_read": 100, "output": 50}
 # 100 x 0.30 + 100 x 1.00 + 100 x 0.03 + 50 x 2.50, a million
 USD = "0.000258"
+TERMS = {"region": "us-central1", "tier": "standard"}
 
 
 def _content(text: str, usage: dict[str, Any]) -> Any:
@@ -86,7 +87,7 @@ def check(kind: str, calls: list[Call], requests: int) -> None:
     for made in (generated, streamed):
         assert made.usage is not None
         assert (made.api, made.request_model, made.usage.classes) == ("gemini.generate_content", MODEL, CLASSES)
-        assert (made.terms, made.response_id, str(made.cost.usd)) == ({"traffic": "ON_DEMAND"}, "r-1", USD)
+        assert (made.terms, made.response_id, str(made.cost.usd)) == (TERMS, "r-1", USD), made
     assert (generated.streamed, streamed.streamed) == (False, True)
     assert embedded.usage is not None
     assert (embedded.api, embedded.request_model, embedded.usage.classes) == ("gemini.predict", EMBEDDING, {"input": 6})

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,7 @@ def test_content_is_kept_for_so_many_days(tmp_path: Path) -> None:
     assert store.drop(before=50) == 1
     assert store.read(["a", "b"]) == {"b": Content()}
     store.close()
-    with sqlite3.connect(tmp_path / "content.db") as database:
+    with closing(sqlite3.connect(tmp_path / "content.db")) as database, database:
         assert database.execute("SELECT count(*) FROM content").fetchone() == (1,)
     database.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -115,7 +116,7 @@ def test_a_row_that_can_not_be_read_is_set_aside_too(ledger: Ledger) -> None:
     """A damaged ledger costs the record and not the exporter, also where it is the last one."""
     made = calls(3)
     ledger.write(made)
-    with sqlite3.connect(ledger.path) as database:
+    with closing(sqlite3.connect(ledger.path)) as database, database:
         database.execute("UPDATE entries SET tags = 'torn' WHERE id IN (?, ?)", (made[1].id, made[2].id))
     database.close()
     post = Post(ledger, Recorder())
@@ -132,7 +133,7 @@ def test_a_row_that_can_not_be_read_is_set_aside_too(ledger: Ledger) -> None:
     assert post.recorder.order == [made[0].id, *ids(later)]
     assert post.left == 0
     ledger.write(calls(20))
-    with sqlite3.connect(ledger.path) as database:
+    with closing(sqlite3.connect(ledger.path)) as database, database:
         database.execute("UPDATE entries SET tags = 'torn' WHERE seq > 5")
     database.close()
     for _ in range(3):

@@ -143,6 +143,12 @@ class Capture:
                 with _noting:
                     self._store.drop(before=time.time_ns() - self._days * DAY)
 
+    def close(self) -> None:
+        """Keep what was noted, and close the store."""
+        self.drain()
+        with self._draining, _noting:
+            self._store.close()
+
 
 def imported(function: Callable[[str], str] | str | None) -> Callable[[str], str] | None:
     """Return a function that was given as such, or as ``package.module:name``; raise ConfigError where it is none."""

@@ -219,6 +219,8 @@ class Couriers:
                     left,
                     courier.name,
                 )
+        if self._capture is not None:
+            self._capture.close()
 
     def forked(self) -> None:
         """Start afresh in a child; what is followed is its parent's."""
