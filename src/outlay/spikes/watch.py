@@ -145,8 +145,10 @@ class Watch:
         """Learn from the ledger's history, a bucket at a time; nothing of it is told."""
         board, last = self.board, self._seq
         assert board is not None  # noqa: S101 - _load has made it
-        for _ in self._guards.watch(self._ledger.watched_calls(max(0, last - RECENT), last), self._limits):
-            pass
+        for after in range(max(0, last - RECENT), last, AT_ONCE):
+            for _ in self._guards.watch(self._ledger.watched_calls(after, min(after + AT_ONCE, last)), self._limits):
+                pass
+            yield
         for since in range(now - HISTORY, now, HOUR):
             until = min(since + HOUR, now)
             for by in dimensions(self._tags):
