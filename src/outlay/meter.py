@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from outlay.policy import Policy  # loaded where there are budgets
     from outlay.pricing import Prices  # loaded with the first call
 
-MANY_WAITING, MOST_WAITING = 256, 512
+MANY_WAITING, MOST_WAITING = 192, 256
 """Noted calls at which the worker is told to look at once, and beyond which a call is read at once instead: the worker
 is behind, and each that waits takes 5 KB."""
 

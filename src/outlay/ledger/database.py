@@ -18,7 +18,7 @@ BUSY_MS = 1_000
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_MS}",
     "PRAGMA synchronous = NORMAL",
-    "PRAGMA cache_size = -1000",
+    "PRAGMA cache_size = -500",
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA secure_delete = ON",
 )
