@@ -17,6 +17,7 @@ from outlay.config import Settings, data_folder, load, working_folder, writable
 from outlay.context import Home
 from outlay.first import FirstRequest
 from outlay.guard import guard, swallowed
+from outlay.listed import listed, spare
 from outlay.otel import service_version
 from outlay.patching import Patcher
 from outlay.records import Record
@@ -131,7 +132,7 @@ class Outlay:
         """Return the price table with the user's book over it, loaded when the first call is priced."""
         if self._prices is None:
             with _making:
-                self._prices = self._prices or _load_prices(self.settings.price_book, self.folder / "prices")
+                self._prices = self._prices or listed(self.settings.price_book, self.folder / "prices")
         return self._prices
 
     def keep(self, record: Record) -> None:
@@ -204,7 +205,6 @@ stand_in: StandIn[Outlay] | None = None
 
 _current: Outlay | None = None
 _patcher: Patcher | None = None
-_spare_prices: Prices | None = None
 _switching = threading.RLock()
 
 
@@ -215,10 +215,8 @@ def init(**arguments: Any) -> Outlay | None:
         return stand_in.restart(arguments)
     settings = load(arguments)
     with _switching:
-        if _current is not None:
-            _current.close()
-            _current = None
         if settings.disabled:
+            _close_current()
             return None
         made = Outlay(settings)
         if settings.price_book:
@@ -227,9 +225,9 @@ def init(**arguments: Any) -> Outlay | None:
             courier = importlib.import_module("outlay.delivery.courier")  # for those who asked
             made.couriers = courier.engage(settings, made.folder, plugins.exporter_names(), plugins.exporter)
             made.couriers.attend(made.home)
-        if settings.budgets:
-            importlib.import_module("outlay.budgets.tables").budgets_of(settings.budgets)  # the same
+        made.gate()  # the same for what can't be a budget, its store or a part of one
         made.watched = patcher() if settings.instrument else None
+        _close_current()  # not before: who sets something wrong keeps what is running
         made.open()
         _current = made
         if settings.instrument:
@@ -237,22 +235,17 @@ def init(**arguments: Any) -> Outlay | None:
     return made
 
 
+def _close_current() -> None:
+    global _current  # noqa: PLW0603 - see init
+    if _current is not None:
+        _current.close()
+        _current = None
+
+
 def prices() -> Prices:
-    """Return the prices of the default instance, or, without one, the table and the book that the settings name."""
-    global _spare_prices  # noqa: PLW0603 - so that calculate_cost works before init()
+    """Return the prices of the default instance, or, without one, those that the settings name."""
     metering = current()
-    if metering is not None:
-        return metering.prices()
-    if _spare_prices is None:
-        book = load({"disabled": False}).price_book
-        _spare_prices = _load_prices(book)
-    return _spare_prices
-
-
-def _load_prices(book: str | None, tables: Path | None = None) -> Prices:
-    from outlay.pricing import Prices  # with the first call that is priced
-
-    return Prices.load(Path(book) if book else None, tables)
+    return spare() if metering is None else metering.prices()
 
 
 def current() -> Outlay | None:
@@ -271,16 +264,13 @@ def patcher() -> Patcher:
 
 def shut() -> None:
     """Take the patches away and close the default instance."""
-    global _current  # noqa: PLW0603 - see init
     if stand_in is not None:
         stand_in.shut()
         return
     with _switching:
         if _patcher is not None:
             _patcher.uninstall()
-        if _current is not None:
-            _current.close()
-            _current = None
+        _close_current()
 
 
 def _at_exit() -> None:

@@ -99,11 +99,11 @@ class Meter:
             transport, match, host, path, body, scope, self.settle, getrandbits(64).to_bytes(8).hex(), time_ns(),
             perf_counter_ns(), send,
         )  # fmt: skip
-        OPEN[id(exchange)] = exchange
-        sent_by(send)
         if self._policy is not None and (not match.poll or (match.method == "POST" and match.reader.api.batch)):
             exchange.policy = self._policy  # the transport asks it, off the event loop where there is one
         if match.poll:
+            OPEN[id(exchange)] = exchange
+            sent_by(send)
             return exchange
         span = scope.span
         if "opentelemetry.trace" in modules:
@@ -122,6 +122,8 @@ class Meter:
                 exchange.id, exchange.start, match.provider.name, match.reader.api.name, host,
                 span.feature if span else "", None, self._home.project,
             )  # fmt: skip
+        OPEN[id(exchange)] = exchange
+        sent_by(send)  # last: what fails before must not make the calls that follow inner ones
         return exchange
 
     @guarded("settling a call")

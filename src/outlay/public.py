@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outlay.context import scope
 from outlay.errors import ConfigError
 from outlay.guard import guard
-from outlay.money import pico
 from outlay.records import Call
 
 if TYPE_CHECKING:
@@ -223,15 +222,15 @@ def record(
     """Keep a call that no HTTP client of this process sent: a local model, another host's log, an import.
 
     Totals include their parts, as everywhere at the surface. ``cost`` in USD, if the provider told it, wins over the
-    computed one. ``start`` and ``end`` default to now. Returns the call as kept, or None where outlay is off. Raises
-    ``ValueError`` for counts that can't be.
+    computed one. ``end`` defaults to now, ``start`` to ``end``. Returns the call as kept, or None where outlay is off.
+    Raises ``ValueError`` for what can't be: counts, amounts, times, and names that are no texts.
     """
     from outlay import app
 
     current = app.current()
     if current is None:
         return None
-    from outlay.recording import Told, recorded  # loaded by those who use it
+    from outlay.recording import Told, charged, nanoseconds, recorded  # loaded by those who use it
 
     now = time.time_ns()
     told = Told(
@@ -243,23 +242,14 @@ def record(
         cache_write_input_tokens=cache_write_input_tokens,
         cache_write_1h_input_tokens=cache_write_1h_input_tokens,
         reasoning_output_tokens=reasoning_output_tokens,
-        reported=None if cost is None else pico(Decimal(str(cost))),
+        reported=charged(cost),
         operation=operation,
-        start=now if start is None else nanoseconds(start),
-        end=now if end is None else nanoseconds(end),
+        start=nanoseconds("start", start, now if end is None else nanoseconds("end", end, now)),
+        end=nanoseconds("end", end, now),
         tier=tier,
         error_type=error_type,
-        tags=tags or {},
+        tags={} if tags is None else tags,
     )
     call = recorded(current.home, current.prices(), told)
     current.meter.tell(call, scope().span)
     return call
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def nanoseconds(at: datetime) -> int:
-    """Return a moment in nanoseconds since the epoch; one without a zone is taken as UTC."""
-    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000

@@ -25,6 +25,11 @@ def merged(outer: Mapping[str, str], values: Mapping[str, object]) -> dict[str, 
             result[name] = value[:TAG_LENGTH]
         else:
             with _reading:
-                # A lone surrogate (an undecodable file name has them) is no character that a record could hold.
-                result[name] = str(value)[:TAG_LENGTH].encode(errors="replace").decode()
+                result[name] = worded(value)
     return result
+
+
+def worded(value: object) -> str:
+    """Return a value as it is kept: a text, cut to size."""
+    # A lone surrogate (an undecodable file name has them) is no character that a record could hold.
+    return str(value)[:TAG_LENGTH].encode(errors="replace").decode()

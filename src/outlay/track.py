@@ -12,7 +12,7 @@ from outlay import context
 from outlay.blocks import is_lazy, within
 from outlay.context import Inside, LiveSpan, Scope, enter, leave, scope
 from outlay.noting import scope_with
-from outlay.tagging import merged
+from outlay.tagging import merged, worded
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S", bound=Scope)
@@ -23,9 +23,9 @@ class Tracker:
 
     __slots__ = ("_feature", "_name", "_opened")
 
-    def __init__(self, name: str | None, feature: str | None) -> None:
-        self._name = name
-        self._feature = feature
+    def __init__(self, name: str | None, feature: object) -> None:
+        self._name = name and worded(name)
+        self._feature = worded(feature) if feature else None
         self._opened: list[LiveSpan] = []
 
     def __enter__(self) -> LiveSpan:
@@ -50,15 +50,16 @@ class Tracker:
 @overload
 def track(function: F, /) -> F: ...
 @overload
-def track(name: str | None = None, /, *, feature: str | None = None) -> Tracker: ...
-def track(target: Any = None, /, *, feature: str | None = None) -> Any:
+def track(name: str | None = None, /, *, feature: object = None) -> Tracker: ...
+def track(target: Any = None, /, *, feature: object = None) -> Any:
     """Track a function or a block: calls inside it carry its feature, and its span knows what they cost.
 
     ``@track``, ``@track("name")``, ``@track(feature="summarise")`` decorate plain and async functions, generators,
     async generators, methods, classmethods and staticmethods; ``with track("nightly") as span:`` tracks a block, and
     ``span.cost``, ``span.usage`` and ``span.calls`` are right as soon as the calls have returned, descendants
-    included. The default feature is the name, and the default name the function's qualified name. Of nested features
-    the innermost owns a call. Before ``outlay.init()`` nothing is recorded, and a decorated function runs as it is.
+    included. The default feature is the name, and the default name the function's qualified name; what is no text
+    becomes one, as tags' values do. Of nested features the innermost owns a call. Before ``outlay.init()`` nothing is
+    recorded, and a decorated function runs as it is.
     """
     if target is None or isinstance(target, str):
         return Tracker(target, feature)

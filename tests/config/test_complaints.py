@@ -204,3 +204,27 @@ def test_init_refuses_before_anything_has_changed(tmp_path: Path, monkeypatch: p
     assert app.current() is None
     assert app.patcher().active is active
     assert not (tmp_path / "outlay-data").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"exporters": ["nope"]},
+        {"price_book": "/nowhere.toml"},
+        {"budgets": [{"name": "m", "limit": 1}], "budget_store": "redis.example:6379"},
+        {"budgets": [{"name": "m", "limit": 1}], "budget_store": "Memory"},
+    ],
+    ids=str,
+)
+def test_init_that_refuses_leaves_what_runs_as_it_is(
+    wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sets something wrong the second time goes on being metered as the first time."""
+    monkeypatch.setattr(app, "stand_in", None)
+    try:
+        running = app.init(data=str(tmp_path), instrument=False)
+        with pytest.raises(outlay.ConfigError):
+            app.init(data=str(tmp_path), instrument=False, **wrong)
+        assert app.current() is running is not None
+    finally:
+        app.shut()

@@ -42,7 +42,7 @@ SCRIPT = """if True:
 
 def test_disabled_everything_is_a_no_op(tmp_path: Path) -> None:
     """No patch, no thread, no file, no line in a log; the application does not notice. Prices are still prices."""
-    environ = os.environ | {"OUTLAY_DISABLED": "1", "OUTLAY_DATA": str(tmp_path / "data")}
+    environ = os.environ | {"OUTLAY_DISABLED": "1", "OUTLAY_TIMEZONE": "Mars", "OUTLAY_DATA": str(tmp_path / "data")}
     command = [sys.executable, "-W", "error", "-c", SCRIPT]
     done = subprocess.run(command, cwd=tmp_path, env=environ, check=False, capture_output=True, text=True)
     assert (done.stderr, done.stdout) == ("", "0.15\n")

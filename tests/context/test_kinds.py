@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 import outlay
+from outlay.loopback import ModelHost
+from outlay.testing import ledger
 from tests.context.kept import Kept, call
 
 FEATURE = outlay.track(feature="work")
@@ -253,6 +256,18 @@ def test_names_features_and_sites_come_from_the_function(kept: Kept) -> None:
     assert said == [("plain", "plain"), ("named", "named"), ("named", "featured"), ("plain", "plain")]
     line = inspect.unwrap(plain).__code__.co_firstlineno
     assert {one.site for one in kept.spans} | {one.site for one in kept.calls} == {f"{__file__}:{line}"}
+
+
+@pytest.mark.parametrize("feature", [Desk, 5, 0.5, ("a", "b"), b"x", Decimal(1), "half \ud83d"], ids=repr)
+def test_a_feature_that_is_no_text_becomes_one(feature: object) -> None:
+    """The calls inside are metered like any other, and so are those after them."""
+    with ModelHost() as host, ledger(hosts={"127.0.0.1": "openai"}) as seen, httpx.Client() as client:
+        for _ in range(2):
+            with outlay.track("work", feature=feature):
+                client.post(f"{host.url}/v1/chat/completions", json={"model": "gpt-4o-mini", "messages": []})
+            client.post(f"{host.url}/v1/chat/completions", json={"model": "gpt-4o-mini", "messages": []})
+    said = str(feature).encode(errors="replace").decode()
+    assert [made.feature for made in seen.calls] == [said, "", said, ""]
 
 
 def test_wrong_arguments_fail_as_they_did(kept: Kept) -> None:

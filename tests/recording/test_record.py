@@ -85,3 +85,31 @@ def test_counts_that_cannot_be_are_refused(counts: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=r"_tokens"):
             outlay.record(provider="openai", model="gpt-4o", **counts)
         assert kept.calls == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"cost": "-1"},
+        {"cost": "nan"},
+        {"cost": "1e30"},
+        {"cost": "three"},
+        {"input_tokens": 10**13},
+        {"operation": 5},
+        {"model": None},
+        {"provider": ""},
+        {"tier": 3},
+        {"start": "2026-11-01"},
+        {"start": datetime(1960, 1, 1, tzinfo=UTC)},
+        {"end": datetime(9999, 1, 1, tzinfo=UTC)},
+        {"start": datetime(2026, 1, 2, tzinfo=UTC), "end": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"tags": ["user"]},
+    ],
+    ids=str,
+)
+def test_what_no_ledger_holds_as_it_was_said_is_refused(said: dict[str, Any]) -> None:
+    """One sentence that names it; nothing is kept, and no more is promised than was kept."""
+    with ledger() as kept:
+        with pytest.raises(ValueError, match=next(iter(said)) if len(said) == 1 else "end must not"):
+            outlay.record(**{"provider": "openai", "model": "gpt-4o", **said})
+        assert kept.calls == []

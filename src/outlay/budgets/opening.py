@@ -70,9 +70,10 @@ def store_of(settings: Settings, folder: Path) -> Store:
         from outlay.budgets.stores.postgres import PostgresStore
 
         return PostgresStore(url)
-    if scheme not in ("", "sqlite"):
+    if url and scheme != "sqlite":
+        what = f"{scheme}://" if scheme else repr(url)
         raise ConfigError(
-            f"budget_store: {scheme}:// is no store of budgets: write redis://, postgresql://, sqlite:/// or 'memory'."
+            f"budget_store: {what} is no store of budgets: write redis://, postgresql://, sqlite:/// or 'memory'."
         )
     from outlay.budgets.stores.sqlite import SqliteStore
 
