@@ -213,6 +213,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
         """Nanoseconds from ``start`` to ``end``."""
         return self.end - self.start
 
+    @property
+    def model(self) -> str:
+        """The model as reports name it: by the price table, else as the answer or the request did."""
+        return self.cost.model or self.response_model or self.request_model or "(unknown)"
+
 
 class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="span", tag_field="kind"):
     """A tracked function or block in which at least one call happened."""

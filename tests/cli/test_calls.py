@@ -86,3 +86,9 @@ def test_an_id_must_name_one_call(cli: Cli) -> None:
     every = cli("calls", "")
     assert every.status == 2
     assert "calls or more have an id" in every.err
+
+
+def test_the_model_that_is_listed_finds_the_call(cli: Cli) -> None:
+    """As reports name it, whatever date the answer put behind it."""
+    (call, *_) = listed(cli, "--limit", "1")
+    assert call["id"] in [found["id"] for found in listed(cli, "--where", f"model={call['model']}")]

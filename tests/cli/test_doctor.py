@@ -18,7 +18,7 @@ from outlay.pricing import shelf
 from outlay.pricing.compile import compile_table
 from outlay.pricing.table import load
 from outlay.records import Coverage, Loss, Swallowed
-from tests.cli.conftest import command
+from tests.cli.conftest import Cli, command
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -143,3 +143,10 @@ def test_the_price_table_has_a_date(data: Path) -> None:
     assert prices_dated(data) == load().dated
     shelf.keep(data / shelf.FOLDER, compile_table(date(2027, 1, 15)))
     assert prices_dated(data) == date(2027, 1, 15)
+
+
+def test_an_sdk_that_is_none_is_refused(cli: Cli) -> None:
+    """And not proven by silence."""
+    done = cli("doctor", "--sdk", "nope")
+    assert done.status == 2
+    assert done.err.startswith("outlay: outlay calls through no SDK 'nope' here; it does through anthropic, ")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from outlay.ledger.ledger import Ledger
 from tests.cli import shop
 from tests.cli.conftest import Cli, words_of
+from tests.ledger.samples import call
 
 pytestmark = pytest.mark.usefixtures("shop_ledger")
 NOVEMBER = ("--since", "2026-11-01", "--until", "2026-11-20")
@@ -169,3 +172,31 @@ def test_errors_have_no_unit_of_time(cli: Cli) -> None:
     """The sentence says what to do instead."""
     done = cli("report", "--errors", "--by", "day")
     assert (done.status, done.err) == (2, "outlay: --errors has no day: narrow the time with --since and --until.\n")
+
+
+def test_errors_are_a_report_of_their_own(cli: Cli) -> None:
+    """An option that would do nothing is refused."""
+    done = cli("report", "--errors", "--cost")
+    assert (done.status, done.err) == (2, "outlay: --errors is a report of its own: leave out --cost.\n")
+
+
+def test_by_may_be_said_more_than_once(cli: Cli) -> None:
+    """As good as with commas."""
+    assert report(cli, "--by", "user", "--by", "model", *NOVEMBER) == report(cli, "--by", "user,model", *NOVEMBER)
+
+
+def test_what_a_budget_refused_is_no_failure_of_the_provider(cli: Cli, data: Path) -> None:
+    """It was never sent."""
+    with Ledger.open(data / "ledger.db") as ledger:
+        ledger.write([call(project="mine", outcome="error", error_type="budget_exceeded", status=None)])
+    (line,) = report(cli, "--errors", "--since", "1970-01-01", "--where", "project=mine")["lines"]
+    assert (line["refused"], line["no_answer"], line["failed"]) == (1, 0, 1)
+
+
+def test_what_a_terminal_would_obey_is_shown(cli: Cli, data: Path) -> None:
+    """Tags may come from outside: a colour, a title, a line of its own."""
+    with Ledger.open(data / "ledger.db") as ledger:
+        ledger.write([call(project="mine", tags={"user": "\x1b[31mred\x1b]0;t\x07\nnext"})])
+    done = cli("report", "--by", "user", "--since", "1970-01-01", "--where", "project=mine")
+    assert "\\x1b[31mred\\x1b]0;t\\x07\\x0anext" in done.out
+    assert "\x1b" not in done.out

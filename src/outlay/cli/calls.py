@@ -84,7 +84,7 @@ def _show(calls: list[Call], zone: tzinfo) -> None:
     columns = [
         Column("id", [call.id[:SHORT] for call in calls], figure=False),
         Column("began", [when(call.start, zone) for call in calls], figure=False, leaves=5),
-        Column("model", [call.response_model or call.request_model or "?" for call in calls], figure=False),
+        Column("model", [call.model for call in calls], figure=False),
         Column("feature", [call.feature for call in calls], figure=False, leaves=4),
         Column("user", [call.tags.get("user", "") for call in calls], figure=False, leaves=3),
         Column("outcome", [_outcome(call) for call in calls], figure=False),

@@ -29,6 +29,9 @@ def command(since: str, sdks: tuple[str, ...], data: Path | None, *, as_json: bo
 
     Exits with 1 where something needs attention.
     """
+    if strange := sorted(set(sdks) - {call.sdk for call in CALLS}):
+        known = ", ".join(sorted({call.sdk for call in CALLS}))
+        raise click.UsageError(f"outlay calls through no SDK {strange[0]!r} here; it does through {known}.")
     now = datetime.now(UTC)
     began = nanoseconds(moment(since, UTC, now))
     settings, disabled = read_settings(data)

@@ -19,6 +19,7 @@ HEADS = {
     "overloaded": "overload",
     "server_error": "5xx",
     "no_answer": "no answer",
+    "refused": "budget",
     "other": "other",
 }
 

@@ -45,9 +45,9 @@ def show_call(call: Call, restated: Restated | None, prices: Prices, zone: tzinf
 
 
 def call_data(call: Call) -> dict[str, Any]:
-    """Return a call for programs: its record's fields (docs/ledger.md), and the cost in USD."""
+    """Return a call for programs: its record's fields (docs/ledger.md), its model in reports, and its cost in USD."""
     fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(call))
-    return fields | {"cost_usd": call.cost.usd}
+    return fields | {"model": call.model, "cost_usd": call.cost.usd}
 
 
 def _facts(call: Call, zone: tzinfo) -> list[tuple[str, str]]:

@@ -27,10 +27,27 @@ UNBOUNDED = 10_000
 """Columns of an output that is no terminal: nothing is cut, nothing wraps."""
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_OTHERS = {code: shown for code, shown in _CONTROLS.items() if chr(code) not in "\n\t"}
+
+
+def printable(text: str, *, lines: bool = True) -> str:
+    """Return a text without what a terminal obeys: tags may come from outside. ``lines``: it may have some."""
+    return text.translate(_OTHERS if lines else _CONTROLS)
+
+
+class Screen(Console):
+    """A console that shows control characters instead of sending them."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as rich does."""
+        super().print(*(printable(one) if isinstance(one, str) else one for one in objects), **how)
+
+
 def console() -> Console:
     """Return the console to print on: as wide as the terminal, or as COLUMNS says; files and pipes have no width."""
     bounded = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return Console(width=None if bounded else UNBOUNDED, highlight=False, markup=False, emoji=False)
+    return Screen(width=None if bounded else UNBOUNDED, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:

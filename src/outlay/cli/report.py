@@ -43,6 +43,7 @@ class Asking:
 @click.command(short_help="Show what was spent: by model, feature, user, day, …")
 @click.option(
     "--by",
+    multiple=True,
     metavar="NAMES",
     help="model (if not given), provider, feature, path, project, user, tag:NAME, hour, day, week, …; with commas.",
 )
@@ -60,7 +61,7 @@ class Asking:
 @data_option
 @as_json
 def command(  # noqa: PLR0913 - one argument an option
-    by: str | None,
+    by: tuple[str, ...],
     since: str,
     until: str,
     where: tuple[str, ...],
@@ -78,16 +79,19 @@ def command(  # noqa: PLR0913 - one argument an option
 
     A call belongs to the time at which it began. Calls without a price are counted, never taken for free.
     """
-    now = datetime.now(UTC)
+    now, names = datetime.now(UTC), ",".join(by)
+    beside = {"--cost": split, "--changes": changes, "--restated": restated, "--exact": exact}
+    if errors and (others := [name for name, asked in beside.items() if asked]):
+        raise click.UsageError(f"--errors is a report of its own: leave out {others[0]}.")
     with opened(data) as (ledger, settings, folder):
         clock = zone_named(zone or settings.timezone)
         first, last = period(since, until, clock, now)
         filters = read_filters(where, settings)
         if errors:
-            show_errors(ledger, _fields(by, settings), filters, (first, last), as_json=as_json)
+            show_errors(ledger, _fields(names, settings), filters, (first, last), as_json=as_json)
             return
         asking = Asking(
-            read_names(by or "model", settings),
+            read_names(names or "model", settings),
             filters,
             clock,
             exact=exact,
@@ -118,7 +122,7 @@ def command(  # noqa: PLR0913 - one argument an option
         show_changes(out, moved, before, first)
 
 
-def _fields(by: str | None, settings: Settings) -> tuple[str, ...]:
+def _fields(by: str, settings: Settings) -> tuple[str, ...]:
     """Return what errors are broken down by, which time is not."""
     names = read_names(by or "provider,model", settings)
     if units := [name for name in names if name in TIME_UNITS]:

@@ -9,6 +9,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from outlay.cli.output import printable
+
 GAP = 2
 """Blanks between two columns."""
 SHORTEST = 8
@@ -25,6 +27,9 @@ class Column:
     """Figures stand to the right and are never cut, words to the left."""
     leaves: int = 0
     """Columns leave in the order of this number where there is no room; those with 0 stay."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cells", [printable(cell, lines=False) for cell in self.cells])
 
     @property
     def width(self) -> int:

@@ -12,12 +12,13 @@ from outlay.ledger.questions import Question, check
 from outlay.ledger.scanned import expression
 from outlay.ledger.timeline import TOKENS
 
-KINDS = ("rate_limited", "overloaded", "server_error", "no_answer", "other")
-"""Why an attempt failed, each by its HTTP status and the provider's own code."""
+KINDS = ("rate_limited", "overloaded", "server_error", "no_answer", "refused", "other")
+"""Why an attempt failed, each by its HTTP status and the provider's own code; a budget's refusals were never sent."""
 
 _TYPE = "lower(coalesce(l.error_type, ''))"
 _KIND = (
-    f"CASE WHEN {_TYPE} LIKE '%overload%' OR l.status = 529 THEN 'overloaded'"
+    f"CASE WHEN {_TYPE} = 'budget_exceeded' AND l.status IS NULL THEN 'refused'"
+    f" WHEN {_TYPE} LIKE '%overload%' OR l.status = 529 THEN 'overloaded'"
     # A stream that breaks off with such a code has the status 200.
     f" WHEN l.status = 429 OR {_TYPE} LIKE '%rate_limit%' OR {_TYPE} LIKE '%throttl%'"
     f" OR {_TYPE} LIKE '%resource_exhausted%' THEN 'rate_limited'"
@@ -42,6 +43,8 @@ class Failures(msgspec.Struct, kw_only=True):
     server_error: int = 0
     no_answer: int = 0
     """Timeouts and connections that broke before there was a status."""
+    refused: int = 0
+    """Refused by a budget."""
     other: int = 0
     retried: int = 0
     """Failed attempts after which another one of the same call came."""

@@ -131,7 +131,7 @@ def _label_key(call: Call, cost: Cost, usage: Usage | None, known: int) -> Key:
         call.operation,
         call.transport,
         call.host,
-        cost.model or call.response_model or call.request_model or "(unknown)",
+        call.model,
         call.request_model,
         call.response_model,
         call.streamed,
