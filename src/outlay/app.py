@@ -225,7 +225,8 @@ def init(**arguments: Any) -> Outlay | None:
             courier = importlib.import_module("outlay.delivery.courier")  # for those who asked
             made.couriers = courier.engage(settings, made.folder, plugins.exporter_names(), plugins.exporter)
             made.couriers.attend(made.home)
-        made.gate()  # the same for what can't be a budget, its store or a part of one
+        if made.gate() is not None:  # the same for what can't be a budget, its store or a part of one
+            importlib.import_module("outlay.budgets.opening").tell_of_a_store_that_is_down(settings)
         made.watched = patcher() if settings.instrument else None
         _close_current()  # not before: who sets something wrong keeps what is running
         made.open()

@@ -14,7 +14,7 @@ import pytest
 
 from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
-from outlay.budgets.opening import store_of
+from outlay.budgets.opening import store_of, tell_of_a_store_that_is_down
 from outlay.budgets.trade import Reply, Step, Store, StoreDown
 from outlay.config import Settings
 from outlay.errors import BudgetExceeded
@@ -245,3 +245,27 @@ def test_a_store_that_is_closed_is_closed_under_no_thread_that_is_at_it(redis_ur
         thread.join()
         store.close()
     assert failed == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://:secret@127.0.0.1:1/0", "127.0.0.1:1 (Connection refused)"),
+        ("postgresql://postgres:secret@127.0.0.1:1,127.0.0.1:2/budgets", "127.0.0.1:2 (Connection refused)"),
+        ("sqlite:////nowhere/b.db", None),
+        ("memory", None),
+    ],
+)
+def test_a_store_that_is_not_there_is_told_before_any_call(
+    url: str, said: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One sentence with what to do, and without the password."""
+    tell_of_a_store_that_is_down(Settings(budget_store=url))
+    assert (said in caplog.text and "correct budget_store" in caplog.text) if said else not caplog.records
+    assert "secret" not in caplog.text
+
+
+def test_a_store_that_is_there_is_no_news(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is looked for by a connection that is closed again."""
+    tell_of_a_store_that_is_down(Settings(budget_store=redis_url))
+    assert not caplog.records

@@ -12,6 +12,7 @@ from outlay.budgets.teller import Opening, Sink
 from outlay.budgets.trade import Store
 from outlay.config.settings import Settings
 from outlay.errors import ConfigError
+from outlay.guard import logger
 
 FILE = "budgets.db"
 """The database in outlay's data folder that budgets are counted in, where no other store is set."""
@@ -92,3 +93,15 @@ def _redis(url: str) -> tuple[str, int]:
     if not replicas.isdigit():
         raise ConfigError(f"budget_store: replicas must be a number, not {replicas!r}.")
     return parts._replace(query=urlencode(queries, doseq=True)).geturl(), int(replicas)
+
+
+def tell_of_a_store_that_is_down(settings: Settings) -> None:
+    """Say before any call is made that nobody answers where budgets are counted, and what to do."""
+    from outlay.budgets.stores.reach import unreachable
+
+    if where := unreachable(settings.budget_store or ""):
+        logger.warning(
+            "outlay reaches no store of budgets at %s: start it, or correct budget_store. Until then a budget that "
+            "blocks refuses calls (on_store_down='open' lets them pass).",
+            where,
+        )
