@@ -31,5 +31,7 @@ def merged(outer: Mapping[str, str], values: Mapping[str, object]) -> dict[str, 
 
 def worded(value: object) -> str:
     """Return a value as it is kept: a text, cut to size."""
+    if type(value) is str and value.isascii():
+        return value[:TAG_LENGTH]
     # A lone surrogate (an undecodable file name has them) is no character that a record could hold.
     return str(value)[:TAG_LENGTH].encode(errors="replace").decode()
