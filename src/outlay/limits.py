@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from outlay.errors import ConfigError
@@ -13,6 +13,9 @@ from outlay.money import pico
 if TYPE_CHECKING:
     from outlay.budgets.slices import Slice
     from outlay.errors import BudgetExceeded
+
+LONGEST = 24 * 365
+"""Hours that a slice may last."""
 
 
 def check(
@@ -57,7 +60,7 @@ def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
     Its ``value`` is signed, and is handed to whoever does the work: ``with outlay.spending(value):`` in a thread, the
     setting ``budget_slice`` in a process. There the slice stands in place of these budgets. At its ``end()``, or that
     of its ``with`` block, what was not spent comes back. Raises ``BudgetExceeded`` where the amount does not fit, and
-    ``ConfigError`` without budgets or without the setting ``budget_key``.
+    ``ConfigError`` without budgets, without the setting ``budget_key``, and for what is no amount or no time.
     """
     from outlay import app
 
@@ -65,9 +68,23 @@ def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
     gate = None if current is None else current.gate()
     if current is None or gate is None:
         raise ConfigError("there are no budgets to share: give init() some.")
+    from outlay.budgets.budget import LEAST, MOST
     from outlay.checking import shared
     from outlay.wire.exchange import settle_waiting
 
     settle_waiting()
-    now = time.time_ns()
-    return gate.share(shared(current.home, pico(Decimal(str(amount))), now), now + round(hours * 3600 * 10**9))
+    given, lasting, now = _number(amount), _number(hours), time.time_ns()
+    if given is None or not LEAST <= given <= MOST:
+        raise ConfigError(f"a slice is an amount of USD above 0 and up to {MOST:,}, not {amount!r}.")
+    if lasting is None or not 0 < lasting <= LONGEST:
+        raise ConfigError(f"a slice lasts a number of hours above 0 and up to {LONGEST:,}, not {hours!r}.")
+    return gate.share(shared(current.home, pico(given), now), now + round(lasting * 3600 * 10**9))
+
+
+def _number(given: object) -> Decimal | None:
+    """Return a number as it is written; None for what is none."""
+    try:
+        number = Decimal(str(given))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -50,6 +50,20 @@ def test_a_budget_is_short_to_write() -> None:
         ({"run": "agent"}, "run names the span of a budget per='run'"),
         ({"output_ceiling": 1.5}, "output_ceiling must be a number of tokens, not 1.5"),
         ({"scope": [""]}, "scope and where hold names"),
+        ({"scope": None}, "scope and where hold names"),
+        ({"scope": 5}, "scope and where hold names"),
+        ({"scope": ("a", "a")}, "scope names something twice: a, a"),
+        ({"where": "gpt"}, "where is like {'model': 'gpt-4o*'}, not 'gpt'"),
+        ({"where": {"model": 5}}, "scope and where hold names"),
+        ({"where": {"model": []}}, "where names patterns for 'model'"),
+        ({"where": {5: "x"}}, "where names patterns for 5"),
+        ({"limit": "1e-10"}, "limit must be an amount of USD above 0"),
+        ({"alerts": 80}, "alerts holds whole percents, like [50, 80, 100], not 80"),
+        ({"alerts": None}, "alerts holds whole percents"),
+        ({"at": 5}, "at is like {80: "),
+        ({"at": [100]}, "at is like {80: "),
+        ({"run": "", "per": "run"}, "run is the name of a span, not ''"),
+        ({"run": 5, "per": "run"}, "run is the name of a span, not 5"),
     ],
 )
 def test_what_cannot_be_used_is_said(settings: dict[str, Any], complaint: str) -> None:
@@ -58,6 +72,12 @@ def test_what_cannot_be_used_is_said(settings: dict[str, Any], complaint: str) -
         Budget("month", **({"limit": 1} | settings))
     assert complaint in str(error.value)
     assert str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("name", ["gemini", "google", "gcp.gemini"])
+def test_a_provider_has_all_of_its_names(name: str) -> None:
+    """Else a budget on one of them would hold nothing, in silence."""
+    assert Budget("g", limit=1, where={"provider": name}).where == {"provider": ("gcp.gemini",)}
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\nb", 7])
@@ -111,7 +131,7 @@ def test_a_file_says_the_same() -> None:
         ([{"name": "a", "limit": 1, "at": {"80": "explode"}}], "at holds 'block', 'downgrade:MODEL' or 'cap:TOKENS'"),
         ([{"name": "a", "limit": 1, "at": {"most": "block"}}], "at holds whole percents from 1 to 1000, not 'most'"),
         ([{"name": "a", "limit": 1, "at": "block"}], "at must be a table"),
-        ([{"name": "a", "limit": 1, "where": "gpt"}], "has a value of the wrong kind"),
+        ([{"name": "a", "limit": 1, "where": "gpt"}], "where is like"),
         (["month"], "'month' is no budget"),
     ],
 )

@@ -286,6 +286,24 @@ def test_a_function_of_the_users_decides(gate: Opener) -> None:
     assert seen[0].percent == 60
 
 
+async def _later(_: Standing) -> None:
+    """Decide nothing, and that too late."""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [lambda _: "block", lambda _: (refuse,), lambda _: True, _later],
+    ids=["text", "tuple", "flag", "coroutine"],
+)
+def test_a_function_that_chooses_no_action_leaves_all_other_limits_as_they_are(
+    gate: Opener, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as one that raised."""
+    monkeypatch.delenv("OUTLAY_STRICT", raising=False)
+    budgets = gate(Budget("soft", limit=10, at={50: answer}), Budget("hard", limit=10, block=True))
+    assert [spend(budgets, 6), spend(budgets, 3), spend(budgets, 3)] == [True, True, False]
+
+
 def test_a_ceiling_is_sent_and_reserved(gate: Opener) -> None:
     """For calls that have no limit of their own."""
     budgets = gate(Budget("month", limit=1, block=True, output_ceiling=400))

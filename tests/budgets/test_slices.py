@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+import outlay
+from outlay import testing
 from outlay.budgets.budget import Budget
 from outlay.budgets.gate import Budgets
 from outlay.budgets.slices import Slice, spending
@@ -84,7 +87,13 @@ def test_what_does_not_fit_cannot_be_shared(parent: Budgets) -> None:
 
 @pytest.mark.parametrize(
     ("key", "change", "complaint"),
-    [("other", "", "was not signed"), ("secret", "x", "was not signed"), (None, "", "needs the setting budget_key")],
+    [
+        ("other", "", "was not signed"),
+        ("secret", "x", "was not signed"),
+        ("secret", "é.", "was not signed"),
+        ("secret", "\udc80.", "was not signed"),
+        (None, "", "needs the setting budget_key"),
+    ],
 )
 def test_a_value_that_is_not_ours_is_refused(parent: Budgets, key: str | None, change: str, complaint: str) -> None:
     """When the child starts."""
@@ -100,3 +109,35 @@ def test_a_slice_has_an_end(parent: Budgets) -> None:
         assert not spend(parent, 0.5)
     with pytest.raises(ConfigError, match="is over"):
         Budgets([], MemoryStore(), key="secret", slice_=part.value)
+
+
+@pytest.mark.parametrize("value", ["", ".", "garbage.value", "x.é", "é.é", "\udc80.\udc80"])
+def test_who_spends_a_value_that_nobody_signed_is_refused(parent: Budgets, value: str) -> None:
+    """Whatever its characters are: what can't be compared must not be let through."""
+    with spending(value):
+        assert not spend(parent, 1)
+    assert spend(parent, 1)
+
+
+@pytest.mark.parametrize("value", [None, 5, b"signed"])
+def test_what_is_no_text_is_no_value(value: Any) -> None:
+    """It is said where it is given, without showing it."""
+    with pytest.raises(ConfigError, match=f"not {type(value).__name__}"), spending(value):
+        pass
+
+
+@pytest.mark.parametrize("amount", ["-1", 0, "abc", None, float("nan"), float("inf"), "1e-10"])
+def test_a_slice_is_an_amount(amount: Any) -> None:
+    """A negative one would give the budget more than its limit."""
+    with (
+        testing.ledger(budgets=[BUDGET], budget_key="secret"),
+        pytest.raises(ConfigError, match="amount of USD above 0"),
+    ):
+        outlay.share(amount)
+
+
+@pytest.mark.parametrize("hours", [0, -1, float("nan"), float("inf"), "soon"])
+def test_a_slice_lasts_some_time(hours: Any) -> None:
+    """In hours."""
+    with testing.ledger(budgets=[BUDGET], budget_key="secret"), pytest.raises(ConfigError, match="number of hours"):
+        outlay.share(1, hours=hours)

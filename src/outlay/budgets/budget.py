@@ -9,6 +9,7 @@ from typing import Any, Literal
 from outlay.budgets.actions import Action, Block, Cap, Chooser, Downgrade, Steps, block
 from outlay.budgets.windows import CALENDAR, OTHERS, WEEKDAYS, rolling_length
 from outlay.errors import ConfigError
+from outlay.providers import canonical, known
 
 Amount = Decimal | int | float | str
 Missing = Literal["none", "deny"]
@@ -18,6 +19,8 @@ OnStoreDown = Literal["closed", "open", "lease_only"]
 
 MOST = Decimal(9_000_000)
 """USD: nano-USD beyond it are no exact numbers in Redis' Lua."""
+LEAST = Decimal("0.000000001")
+"""USD: what a store counts in."""
 
 _CHOICES = {
     "missing": ("none", "deny"),
@@ -100,9 +103,13 @@ class Budget:
         self.limit = self._amount("limit", limit)
         self.per = self._per(per)
         self.scope = _names(scope)
-        self.where = {key: _names(value) for key, value in (where or {}).items()}
+        if len(set(self.scope)) < len(self.scope):
+            raise self._wrong(f"scope names something twice: {', '.join(self.scope)}")
+        self.where = _where(where)
+        if not isinstance(alerts, Iterable):
+            raise self._wrong(f"alerts holds whole percents, like [50, 80, 100], not {alerts!r}")
         self.alerts = tuple(sorted({self._percent("alerts", percent) for percent in alerts}))
-        self.at = self._at(at or {}, also_blocks=block)
+        self.at = self._at({} if at is None else at, also_blocks=block)
         self.blocks_at = next((percent for percent, steps in self.at if isinstance(steps[0], Block)), None)
         self.output_ceiling = output_ceiling
         self.ceiling = None if ceiling is None else self._amount("ceiling", ceiling)
@@ -112,7 +119,7 @@ class Budget:
         self.input_bound: InputBound = input_bound or ("learned" if self.blocks_at is None else "bytes")
         self.on_store_down: OnStoreDown = on_store_down or ("open" if self.blocks_at is None else "closed")
         self.timezone = timezone
-        self.run = run
+        self.run = self._run(run)
         self._check(week_start, unbounded)
         self.first_weekday = WEEKDAYS.index(week_start)
 
@@ -139,8 +146,6 @@ class Budget:
                 raise self._wrong(f"{key} must be true or false, not {flag!r}")
         if self.carry_over and self.per not in CALENDAR:
             raise self._wrong(f"carry_over needs windows that follow each other, and per is {self.per!r}")
-        if self.run is not None and self.per != "run":
-            raise self._wrong(f"run names the span of a budget per='run', and per is {self.per!r}")
         if self.output_ceiling is not None and not _is_count(self.output_ceiling):
             raise self._wrong(f"output_ceiling must be a number of tokens, not {self.output_ceiling!r}")
         if self.timezone is not None and not _is_zone(self.timezone):
@@ -154,7 +159,7 @@ class Budget:
             amount = Decimal(str(given)) if not isinstance(given, bool) else Decimal("NaN")
         except InvalidOperation:
             amount = Decimal("NaN")
-        if not amount.is_finite() or not 0 < amount <= MOST:
+        if not amount.is_finite() or not LEAST <= amount <= MOST:
             raise self._wrong(f"{key} must be an amount of USD above 0 and up to {MOST:,}, not {given!r}")
         return amount
 
@@ -164,6 +169,13 @@ class Budget:
         known = ", ".join((*CALENDAR, *OTHERS))
         raise self._wrong(f"per must be one of {known}, or a rolling length like '24h' or '7d', not {per!r}")
 
+    def _run(self, run: Any) -> str | None:
+        if run is not None and not (isinstance(run, str) and run):
+            raise self._wrong(f"run is the name of a span, not {run!r}")
+        if run is not None and self.per != "run":
+            raise self._wrong(f"run names the span of a budget per='run', and per is {self.per!r}")
+        return run
+
     def _percent(self, key: str, percent: Any) -> int:
         if _is_count(percent) and percent <= 1000:
             return int(percent)
@@ -172,6 +184,8 @@ class Budget:
     def _at(self, at: Mapping[int, Any], *, also_blocks: bool) -> tuple[tuple[int, Steps], ...]:
         if not isinstance(also_blocks, bool):
             raise self._wrong(f"block must be true or false, not {also_blocks!r}")
+        if not isinstance(at, Mapping):
+            raise self._wrong(f"at is like {{80: outlay.downgrade('gpt-4o-mini'), 100: outlay.block}}, not {at!r}")
         found: dict[int, Steps] = {100: (block,)} if also_blocks else {}
         for percent, given in at.items():
             steps = tuple(given) if isinstance(given, list | tuple) else (given,)
@@ -206,8 +220,20 @@ def _is_zone(name: Any) -> bool:
     return True
 
 
+def _where(given: Any) -> dict[str, tuple[str, ...]]:
+    """Return the patterns by what they are of; a provider may be called by any of its names."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigError(f"a budget's where is like {{'model': 'gpt-4o*'}}, not {given!r}.")
+    found = {key: _names(value) for key, value in (given or {}).items()}
+    if strange := [key for key, values in found.items() if not (isinstance(key, str) and key and values)]:
+        raise ConfigError(f"a budget's where names patterns for {strange[0]!r}, and there is none to go by.")
+    if "provider" in found:
+        found["provider"] = tuple(canonical(name) if known(name) else name for name in found["provider"])
+    return found
+
+
 def _names(given: str | Iterable[str]) -> tuple[str, ...]:
-    names = (given,) if isinstance(given, str) else tuple(given)
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
     if not all(isinstance(name, str) and name for name in names):
         raise ConfigError(f"a budget's scope and where hold names, like scope='tenant', not {given!r}.")
     return names

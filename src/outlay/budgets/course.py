@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 
 import msgspec
@@ -54,10 +55,19 @@ def _apply(course: Course, ask: Ask, steps: Sequence[Action | Chooser], lease: L
             action = step
         else:
             with _choosing:
-                action = step(stands(lease, ask))
+                action = _action(step(stands(lease, ask)))
         if action is None or _taken(course, ask, action, lease):
             return
     course.marks += ("budget_impossible",)
+
+
+def _action(chosen: object) -> Action | None:
+    """Return what a budget's function has chosen; what is no action counts as if it had raised."""
+    if chosen is None or isinstance(chosen, Block | Cap | Downgrade):
+        return chosen
+    if inspect.iscoroutine(chosen):
+        chosen.close()
+    raise TypeError(f"a budget's function returns outlay.block, downgrade(…), cap(…) or None, not {chosen!r}")
 
 
 def _taken(course: Course, ask: Ask, action: Action, lease: Lease) -> bool:

@@ -202,8 +202,8 @@ class Budgets:
             plan.leases.clear()
 
     def _falls_under(self, ask: Ask, model: str | None) -> list[Lease]:
-        value = here.get() or self._slice
-        if value is None:
+        value = here.get()
+        if value is None and (value := self._slice) is None:
             return [plan.lease(ask, model) for plan in self.plans if plan.covers(ask, model)]
         terms, cut = self._cut(value)
         plans = [plan for plan in self.plans if plan.budget.name not in terms.covered]

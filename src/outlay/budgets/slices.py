@@ -62,8 +62,9 @@ def read(value: str, key: str | None, now: int) -> Terms:
     """Return what a signed value says. Raises ``ConfigError`` for one that was not signed by this key, or is over."""
     if not key:
         raise ConfigError("a slice of a budget needs the setting budget_key, the same here as where it was cut.")
-    said, _, signature = value.partition(".")
-    if not hmac.compare_digest(signature, _signature(said, key)):
+    said, _, signature = value.partition(".") if isinstance(value, str) else ("", "", "")
+    # As bytes: texts it compares are ASCII, and what somebody made up may be anything.
+    if not hmac.compare_digest(_bytes(signature), _bytes(_signature(said, key))):
         raise ConfigError("a slice of a budget was not signed by the budget_key that is set here.")
     try:
         terms = msgspec.json.decode(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)), type=Terms)
@@ -107,7 +108,9 @@ class Slice:
 
 @contextmanager
 def spending(value: str) -> Iterator[None]:
-    """Have the calls made within spend the slice of this signed value."""
+    """Have the calls made within spend the slice of this signed value. Raises ``ConfigError`` for what is no text."""
+    if not isinstance(value, str):
+        raise ConfigError(f"outlay.spending() takes the value of a slice, a text, not {type(value).__name__}.")
     token = here.set(value)
     try:
         yield
@@ -116,4 +119,8 @@ def spending(value: str) -> Iterator[None]:
 
 
 def _signature(said: str, key: str) -> str:
-    return hmac.new(key.encode(), said.encode(), "sha256").hexdigest()
+    return hmac.new(_bytes(key), _bytes(said), "sha256").hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from outlay.budgets.budget import MOST
+from outlay.budgets.budget import LEAST, MOST
 from outlay.budgets.notices import dollars
 from outlay.budgets.opening import project_of, store_of
 from outlay.budgets.standing import Standing, standings
@@ -138,7 +138,7 @@ def _amount(text: str) -> int:
         amount = Decimal(text.removeprefix("$"))
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 < amount <= MOST:
+    if not amount.is_finite() or not LEAST <= amount <= MOST:
         raise click.UsageError(f"{text!r} is no limit: write USD, above 0 and up to {MOST:,}.")
     return int(amount * NANO)
 
