@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outlay.alerts.alert import Alert
 from outlay.budgets.actions import Standing, cap, downgrade
@@ -18,6 +20,7 @@ from outlay.budgets.actions import block as refuse
 from outlay.budgets.budget import Budget
 from outlay.budgets.decision import Decision
 from outlay.budgets.leases import Lease
+from outlay.budgets.plan import Plan
 from outlay.budgets.stores.memory import MemoryStore
 from outlay.budgets.trade import Reply, Step, Store
 from outlay.errors import BudgetExceeded
@@ -437,3 +440,19 @@ def test_what_a_window_had_cost_before_counts(gate: Opener) -> None:
     budgets, other = (gate(Budget("month", limit=10, block=True), opening=opening) for _ in range(2))
     assert [spend(budgets, 2), spend(other, 2), spend(other, 1)] == [True, False, True]
     assert len(asked) == 1
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("ab"), st.text("12,=b\\()none", max_size=8)), min_size=2, max_size=2))
+def test_different_values_of_a_scope_have_different_accounts(tags: list[dict[str, str]]) -> None:
+    """Whatever somebody puts into a tag, and whether there is one."""
+    plan = Plan(Budget("tenant", limit=1, scope=("a", "b")), "p", "UTC")
+    one, other = (plan.lease(ask(1, tags=each), "m") for each in tags)
+    assert (one.account.scope == other.account.scope) is (tags[0] == tags[1])
+
+
+def test_the_literal_value_of_none_is_not_a_missing_one(gate: Opener) -> None:
+    """Else whoever is called so could use up the limit of all who have no name."""
+    budgets = gate(Budget("tenant", limit=1, scope="tenant", block=True))
+    assert spend(budgets, 1, tags={"tenant": "(none)"})
+    assert spend(budgets, 1)
+    assert not spend(budgets, 1, tags={"tenant": "(none)"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import outlay
 from outlay.config import Settings, load
 from outlay.config.channels import Address, Secret
 from outlay.config.settings import NAMES
@@ -194,3 +196,8 @@ def test_disabled_nothing_else_is_read(tmp_path: Path, arguments: dict[str, Any]
 def test_an_argument_turns_on_what_the_environment_turns_off(tmp_path: Path) -> None:
     """Arguments win, here too."""
     assert not load({"disabled": False}, {"OUTLAY_DISABLED": "1"}, tmp_path).disabled
+
+
+def test_every_setting_is_an_argument_of_init() -> None:
+    """As docs/configuration.md says."""
+    assert set(inspect.signature(outlay.init).parameters) == set(Settings.__struct_fields__)

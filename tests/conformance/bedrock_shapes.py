@@ -161,6 +161,14 @@ COUNTED = {"x-amzn-bedrock-input-token-count": "20", "x-amzn-bedrock-output-toke
 METRICS = {"inputTokenCount": 20, "outputTokenCount": 5, "invocationLatency": 3, "firstByteLatency": 1}
 METERED = {"amazon-bedrock-invocationMetrics": METRICS}
 CLASSES = {"input": 20, "output": 5}
+COMPACTED = {
+    "input_tokens": 20,
+    "output_tokens": 5,
+    "iterations": [
+        {"type": "compaction", "input_tokens": 1_000, "output_tokens": 100},
+        {"type": "message", "input_tokens": 20, "output_tokens": 5},
+    ],
+}
 CLAUDE_CLASSES = {"input": 20, "cache_read": 10, "output": 5}
 
 
@@ -226,6 +234,10 @@ BEDROCK_SHAPES: tuple[FieldShape, ...] = (
     _bedrock("connection lost", converse(NOVA), _CONVERSE, script=("drop",), raises=("ConnectionClosedError",),
              calls=(Expect("error", "uncertain", None),)),
     _invoke("claude", SONNET, MESSAGE, CLAUDE_USD, classes=CLAUDE_CLASSES, answered_by="claude-haiku-4-5-20251001"),
+    # A compaction is in no total: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-compaction.html
+    # 1,020 x 3.30 + 105 x 16.50, a million
+    _invoke("claude compaction", SONNET, {**MESSAGE, "usage": COMPACTED}, "0.0050985",
+            classes={"input": 1_020, "output": 105}, answered_by="claude-haiku-4-5-20251001"),
     _invoke("titan", "amazon.titan-text-express-v1",
             {"inputTextTokenCount": 20, "results": [{"tokenCount": 5, "outputText": TEXT}]}, "0.000007"),
     _invoke("nova", NOVA, _answer(SIMPLE), "0.0000024"),

@@ -90,6 +90,7 @@ def test_what_runs_on_provisioned_throughput_is_included(prices: Prices) -> None
     ("provider", "model", "terms", "named"),
     [
         ("openai", "gpt-4o", {"tier": "scale"}, "tier:scale"),
+        ("aws.bedrock", "us.amazon.nova-pro-v1:0", {"latency": "optimized"}, "latency:optimized"),
         ("openai", "gpt-4o", {"tier": "ultrafast"}, "tier:ultrafast"),
         ("anthropic", "claude-opus-5-5", {"tier": "batch", "speed": "fast"}, "speed:fast tier:batch"),
         ("anthropic", "claude-opus-4-5", {"tier": "priority"}, "tier:priority"),  # bought by commitment, not by token

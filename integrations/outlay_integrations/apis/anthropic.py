@@ -38,6 +38,10 @@ DECLINED = Declined(
 
 APART = Apart(path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message")
 
+ITERATIONS = Apart(
+    path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message"
+)
+
 MESSAGES = API(
     name="anthropic.messages",
     operation="chat",
@@ -53,9 +57,7 @@ MESSAGES = API(
         finish=("stop_reason", "delta.stop_reason"),
         request_id="request-id",
         usage_terms={"tier": "service_tier", "speed": "speed", "inference_geo": "inference_geo"},
-        apart=Apart(
-            path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message"
-        ),
+        apart=ITERATIONS,
         declined=DECLINED,
         text=("content.*.text", "content.*.thinking", "delta.text", "delta.thinking", "delta.partial_json"),
         tools=TOOLS,

@@ -100,6 +100,7 @@ INVOKE = API(
             "latency": "x-amzn-bedrock-performanceconfig-latency",
         },
         request_id="x-amzn-requestid",
+        apart=anthropic.ITERATIONS,
         declined=anthropic.DECLINED,
         text=("content.*.text", "delta.text", "contentBlockDelta.delta.text", "outputText", "generation", "text"),
         tools=anthropic.TOOLS,

@@ -121,7 +121,7 @@ class Plan:
 
     def _made(self, key: tuple[str, ...], window: Window, at: int) -> Lease:
         values = dict(zip(self.budget.scope, key[2:], strict=True)) if self.budget.scope else {}
-        scope = ",".join(f"{name}={_short(value)}" for name, value in values.items())
+        scope = ",".join(f"{name}={_named(value)}" for name, value in values.items())
         name = f"run:{key[1]}" if self.budget.per == "run" else window.id
         lease = Lease(self, Account(self._project, self.budget.name, scope, name), values, key)
         lease.start, lease.end, lease.began = window.start, window.end, at // 10**6
@@ -141,7 +141,9 @@ class Plan:
         value = self._value(ask, name, model)
         if value is None and self.budget.missing == "deny":
             raise Lacking(name)
-        return NONE if value is None else value
+        if value is None:
+            return NONE
+        return f"\\{value}" if value.lstrip("\\") == NONE else value  # who is called so is not those without a name
 
     def _value(self, ask: Ask, name: str, model: str | None) -> str | None:
         if name == "model":
@@ -163,6 +165,12 @@ def _shape(budget: Budget, zone: str) -> str:
 
 def _pattern(patterns: tuple[str, ...]) -> Callable[[str], object]:
     return re.compile("|".join(f"(?:{fnmatch.translate(pattern)})" for pattern in patterns)).match
+
+
+def _named(value: str) -> str:
+    """Return a value as accounts are named: no two combinations of values have one name."""
+    short = _short(value)
+    return short if value == NONE else re.sub(r"[\\,=]", r"\\\g<0>", short)
 
 
 def _short(value: str) -> str:

@@ -10,6 +10,7 @@ STANDARD: dict[str, frozenset[str]] = {
     "tier": frozenset({"", "default", "standard", "auto", "on_demand", "on-demand", "standard_only", "unspecified"}),
     "speed": frozenset({"", "standard", "normal", "default"}),
     "inference_geo": frozenset({"", "global", "not_available"}),
+    "latency": frozenset({"", "standard"}),
 }
 """Terms that always matter, and their values that mean the standard price.
 
