@@ -38,6 +38,8 @@ class Watching(NamedTuple):
     """Nanoseconds since the epoch."""
     trace_id: str
     feature: str
+    path: str
+    """Features from the outermost span to the call's own, joined by ``/``."""
     site: str
     provider: str
     model: str

@@ -23,6 +23,7 @@ def call(number: int, *, cost: int = CENT, run: str = "", **given: object) -> Wa
         "end": number * HOUR // 60,
         "trace_id": run or f"{number:032x}",
         "feature": "answer",
+        "path": given.get("feature", "answer"),
         "site": "app.py:1",
         "provider": "openai",
         "model": "gpt-4o",
@@ -67,6 +68,28 @@ def test_a_run_that_costs_more_than_runs_do_is_told_while_it_runs() -> None:
     told = found(guards, [call(number, run="f" * 32) for number in range(100, 200)])
     (finding,) = [one for one in told if one.rule == "dear_run"]
     assert (finding.count, finding.amount) == (50, 50 * CENT)
+
+
+def test_a_run_is_judged_and_named_by_its_outermost_span() -> None:
+    """Two agents that begin with the same step: each has a usual of its own, whichever of its steps is called now."""
+    guards, number = Guards(), 0
+
+    def run(agent: str, calls: int) -> list[Finding]:
+        nonlocal number
+        told = []
+        trace = f"{number:032x}"
+        for at in range(calls):
+            step = "plan" if at == 0 else "act"
+            told += found(guards, [call(number, run=trace, feature=step, path=f"{agent}/{step}")])
+            number += 1
+        number += 60  # an hour later
+        return told
+
+    for _ in range(30):
+        assert run("small", 1) == run("large", 40) == []
+    (finding,) = run("small", 60)
+    assert (finding.rule, finding.feature) == ("dear_run", "small")
+    assert run("large", 60) == []
 
 
 @pytest.mark.parametrize("digest", ["request_digest", "tools_digest"])

@@ -11,6 +11,7 @@ import pytest
 from outlay.alerts.alert import Alert
 from outlay.ledger.ledger import Ledger
 from outlay.money import pico
+from outlay.records import Cost
 from outlay.spikes.cause import find_cause
 from outlay.spikes.incidents import Incident
 from outlay.spikes.series import OTHER, WHOLE, Amount, key_of, name_of
@@ -251,3 +252,16 @@ def test_a_state_that_can_not_be_read_is_learned_anew(ledger: Ledger) -> None:
     live(ledger, made, BEGIN + 9 * HOUR, BEGIN + 10 * HOUR + 30 * MINUTE, SURGE)
     assert [alert.facts["event"] for alert in spikes(told)] == ["opened"]
     assert ledger.states()["watch"] != b"\0"
+
+
+def test_what_guards_see_in_a_new_ledger_is_told_if_it_is_news() -> None:
+    """The watch first looks some seconds after the first call; of what was last week nobody is told."""
+    dear = [
+        msgspec.structs.replace(one, id=f"{at:016x}", start=at, end=at, cost=Cost(status="priced", amount=6 * 10**12))
+        for one, at in zip(calls(MONDAY, MONDAY + HOUR, HABITS), (BEGIN - 7 * DAY, BEGIN - MINUTE), strict=False)
+    ]
+    told: list[Alert] = []
+    with Ledger.open(":memory:") as ledger:
+        ledger.write(dear)
+        watch(ledger, told).step(BEGIN)
+    assert [(alert.facts["rule"], alert.facts["call"]) for alert in told] == [("dear_call", f"{BEGIN - MINUTE:016x}")]

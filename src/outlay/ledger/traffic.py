@@ -54,7 +54,7 @@ _OTHERS = (
 _ORDERS = {"dearest": "e.cost DESC", "slowest": '(e."end" - e.start) DESC', "failed": "e.failed DESC, e.start DESC"}
 
 _WATCHED = (
-    "SELECT e.id, e.\"end\", e.trace_id, l.feature, coalesce(l.site, ''), l.provider, l.model, e.cost,"  # noqa: S608  own words
+    "SELECT e.id, e.\"end\", e.trace_id, l.feature, l.path, coalesce(l.site, ''), l.provider, l.model, e.cost,"  # noqa: S608  own words
     " e.request_digest, e.tools_digest,"
     " l.finish_reasons LIKE '%length%' OR l.finish_reasons LIKE '%max_tokens%',"
     " e.failed"
@@ -110,7 +110,7 @@ class Watchable:
 
     def _watched(self, condition: str, values: tuple[int, int]) -> Iterator[Watching]:
         for row in self._database.execute(_WATCHED.format(condition), values):
-            yield Watching(*row[:10], *map(bool, row[10:]))
+            yield Watching(*row[:11], *map(bool, row[11:]))
 
     def spent(self, since: int, until: int, filters: Filters | None = None) -> dict[Model, Spent]:
         """Return what calls that began from ``since`` to ``until`` were, by model; every call is read."""

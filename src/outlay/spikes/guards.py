@@ -100,6 +100,8 @@ ALIKE = 64
 OFTEN = 0.2
 """Share from which on something is usual."""
 _LAST = (1 << 20) - 1
+_RUNS = "\nruns"
+"""Behind the name of an outermost span: what is usual of its runs, beside what is of its own calls."""
 
 
 class Guards(msgspec.Struct):
@@ -123,14 +125,18 @@ class Guards(msgspec.Struct):
 
     def _look(self, call: Watching, limits: Limits) -> Iterator[Finding]:
         name = f"{call.feature}\n{call.site}"
-        function = self.functions.pop(name, None) or Function(since=call.end)
+        function = self._known(name, call.end)
+        yield from self._look_at_call(call, function, limits)
+        yield from self._look_at_run(call, limits)
+        yield from _look_at_model(call, function, limits)
+        yield from _look_at_limit(call, function, limits)
+
+    def _known(self, name: str, since: int) -> Function:
+        function = self.functions.pop(name, None) or Function(since=since)
         self.functions[name] = function  # the latest last: the oldest goes first
         if len(self.functions) > MOST:
             del self.functions[next(iter(self.functions))]
-        yield from self._look_at_call(call, function, limits)
-        yield from self._look_at_run(call, function, limits)
-        yield from _look_at_model(call, function, limits)
-        yield from _look_at_limit(call, function, limits)
+        return function
 
     def _look_at_call(self, call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
         dear = call.cost >= limits.call_least and function.calls.exceeded(call.cost, limits)
@@ -142,17 +148,19 @@ class Guards(msgspec.Struct):
         if not call.failed:
             function.calls.learn(call.cost)
 
-    def _look_at_run(self, call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:
-        run = self.runs.pop(call.trace_id, None) or Run(call.feature, call.site, call.end, call.end)
+    def _look_at_run(self, call: Watching, limits: Limits) -> Iterator[Finding]:
+        outermost = call.path.partition("/")[0] or call.feature
+        run = self.runs.pop(call.trace_id, None) or Run(outermost, "", call.end, call.end)
         self.runs[call.trace_id] = run
         run.last = call.end
         run.cost += call.cost
         run.calls += 1
-        of = self.functions.get(f"{run.feature}\n{run.site}", function)
+        of = self._known(f"{run.feature}\n{run.site}{_RUNS}", run.began)
         which = f"{run.feature}:{run.site}:{run.began // HOUR}"  # likewise
         if run.cost >= limits.run_least and of.runs.exceeded(run.cost, limits):
             usual = round(of.runs.mean)
-            yield _finding("dear_run", f"guard:dear_run:{which}", call, amount=run.cost, usual=usual, count=run.calls)
+            told = call._replace(feature=run.feature, site=run.site)
+            yield _finding("dear_run", f"guard:dear_run:{which}", told, amount=run.cost, usual=usual, count=run.calls)
         if not call.failed:  # what failed is sent again by SDKs too, and costs nothing
             for what, digest in (("request", call.request_digest), ("tools", call.tools_digest)):
                 times = run.repeat(f"{what} {digest}") if digest else 0
@@ -169,10 +177,9 @@ class Guards(msgspec.Struct):
             if now - run.last < IDLE and len(self.runs) <= MOST:
                 return
             del self.runs[name]
-            function = self.functions.get(f"{run.feature}\n{run.site}")
-            if function is not None:
-                function.runs.learn(run.cost)
-                function.looping += 0.05 * ((0 < limits.repeats <= run.most) - function.looping)
+            function = self._known(f"{run.feature}\n{run.site}{_RUNS}", run.began)
+            function.runs.learn(run.cost)
+            function.looping += 0.05 * ((0 < limits.repeats <= run.most) - function.looping)
 
 
 def _look_at_model(call: Watching, function: Function, limits: Limits) -> Iterator[Finding]:

@@ -142,12 +142,15 @@ class Watch:
             self._pending.setdefault(slot, {})[key] = bucket
 
     def _replay(self, now: int) -> Iterator[None]:
-        """Learn from the ledger's history, a bucket at a time; nothing of it is told."""
+        """Learn from the ledger's history, a bucket at a time; of it only what guards see in the latest is told."""
         board, last = self.board, self._seq
         assert board is not None  # noqa: S101 - _load has made it
         for after in range(max(0, last - RECENT), last, AT_ONCE):
-            for _ in self._guards.watch(self._ledger.watched_calls(after, min(after + AT_ONCE, last)), self._limits):
-                pass
+            for finding in self._guards.watch(
+                self._ledger.watched_calls(after, min(after + AT_ONCE, last)), self._limits
+            ):
+                if finding.at >= now - BUCKET:  # a new ledger's first calls are news too
+                    self._sink(alert_of_finding(finding, finding.at, self._project))
             yield
         for since in range(now - HISTORY, now, HOUR):
             until = min(since + HOUR, now)
