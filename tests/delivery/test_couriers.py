@@ -198,6 +198,8 @@ def known(name: str, modules: tuple[str, ...] = ()) -> Backend:
         ({"jsonl": {"pth": "x"}}, "exporters.jsonl: Object contains unknown field `pth`; its options are path, kind"),
         ({"jsonl": {"tags": "user"}}, "exporters.jsonl: Expected `array | null`, got `str` - at `$.tags`"),
         ({"jsonl": {"batch": -1}}, "batch = -1 is no number of records"),
+        ({"jsonl": {"batch": 0}}, "batch = 0 is no number of records"),
+        ({"jsonl": {"tags": "a"}}, "its options are kind, tags, content, batch."),
         ({"a b": {"kind": "jsonl"}}, "is no name"),
         ({"otlp": {"endpoint": "collector:4318"}}, "'collector:4318' is no server's address: write it as http://"),
         (

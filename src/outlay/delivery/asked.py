@@ -82,7 +82,7 @@ def _asked(
         near = get_close_matches(kind, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
         raise ConfigError(f"{place}: there is no exporter {kind!r}; {hint}")
-    if common.batch < 0:
+    if "batch" in options and common.batch < 1:
         raise ConfigError(f"{place}: batch = {common.batch} is no number of records: write 1 or more.")
     backend = load(kind)
     check_installed(backend)
@@ -113,5 +113,5 @@ def _converted(place: str, options: Mapping[str, Any], into: type[msgspec.Struct
     try:
         return msgspec.convert(dict(options), into, strict=False)
     except msgspec.ValidationError as error:
-        fields = ", ".join((*into.__struct_fields__, *Common.__struct_fields__))
+        fields = ", ".join(dict.fromkeys((*into.__struct_fields__, *Common.__struct_fields__)))
         raise ConfigError(f"{place}: {error}; its options are {fields}.") from None
