@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -25,6 +26,13 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     cost: int | None
     """Pico-USD at most, where the caller knows it."""
     tags: Mapping[str, object]
+    longest: Mapping[str, int] = {}
+    """Pattern of models → tokens of their longest answer, for a call without a limit of its own."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("input_tokens", self.input_tokens), ("output_limit", self.output_limit or 0)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(f"{name}={value!r} must be a whole number of tokens, not negative")
 
 
 class Fixed(msgspec.Struct, frozen=True):
@@ -53,10 +61,12 @@ def asked(home: Home, prices: Prices, planned: Planned, now: int) -> Ask:
         )
 
     def quote(model: str | None = model, output_limit: int | None = None) -> int | None:
-        limits = [limit for limit in (planned.output_limit, output_limit) if limit is not None]
+        name = model or planned.model
+        known = next((most for pattern, most in planned.longest.items() if fnmatchcase(name, pattern)), None)
+        limits = [limit for limit in (planned.output_limit, output_limit, known) if limit is not None]
         if planned.cost is None and not limits:
             return None
-        return cost(model or planned.model, min(limits, default=0))
+        return cost(name, min(limits, default=0))
 
     return Ask(
         id=f"{getrandbits(64):016x}",

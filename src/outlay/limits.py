@@ -30,8 +30,9 @@ def check(
     """Return the refusal that such a call would get now, or None where it would be sent; nothing is reserved for it.
 
     It is asked in the span and with the tags of here. ``cost``: USD that the call costs at most, where that is known;
-    else it follows from the tokens, of output as many as ``output_limit``. It may take a trip to the budgets' store.
-    Raises ``UnknownPrice`` for a model that is not known to exactly one maker, where no ``provider`` is named.
+    else it follows from the tokens, of output as many as ``output_limit``, or as a model writes at most. It may take a
+    trip to the budgets' store. Raises ``UnknownPrice`` for a model that is not known to exactly one maker, where no
+    ``provider`` is named, and ``ValueError`` for numbers that can't be.
     """
     from outlay import app
 
@@ -40,6 +41,7 @@ def check(
     if current is None or gate is None:
         return None
     from outlay.checking import Planned, asked  # loaded by those who ask
+    from outlay.recording import charged
     from outlay.wire.exchange import settle_waiting
 
     settle_waiting()
@@ -48,8 +50,9 @@ def check(
         provider=provider,
         input_tokens=input_tokens,
         output_limit=output_limit,
-        cost=None if cost is None else pico(Decimal(str(cost))),
+        cost=charged(cost),
         tags=tags or {},
+        longest={} if output_limit is not None else _longest(),
     )
     return gate.check(asked(current.home, current.prices(), planned, time.time_ns()))
 
@@ -79,6 +82,14 @@ def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
     if lasting is None or not 0 < lasting <= LONGEST:
         raise ConfigError(f"a slice lasts a number of hours above 0 and up to {LONGEST:,}, not {hours!r}.")
     return gate.share(shared(current.home, pico(given), now), now + round(lasting * 3600 * 10**9))
+
+
+def _longest() -> dict[str, int]:
+    """Return what is known of models' longest answers: pattern → tokens; the first that matches holds."""
+    from outlay import plugins
+
+    bounds = [api.request.bounds for api in plugins.apis() if api.request.bounds is not None]
+    return {pattern: most for each in bounds for pattern, most in each.longest.items()}
 
 
 def _number(given: object) -> Decimal | None:

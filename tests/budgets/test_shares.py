@@ -9,12 +9,13 @@ import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 
 import outlay
-from outlay import app
+from outlay import app, testing
 from outlay.budgets.trade import Figures
 from outlay.loopback import ModelHost
 from outlay.money import usd
@@ -125,3 +126,20 @@ def test_a_thread_spends_its_slice(host: ModelHost, project: str) -> None:
             thread.join()
     assert refused == ["slice"]
     assert figures(project)["slice"].settled <= 3 * NANO // 10_000
+
+
+def test_a_check_without_an_output_limit_is_as_the_call_would_be() -> None:
+    """By the longest answer that the model gives, at its dearest rate; nothing bounds one of which that is not known."""
+    with testing.ledger(budgets=[outlay.Budget("month", limit="0.02", block=True)]):
+        assert outlay.check("gpt-4o-mini", input_tokens=10) is None
+        assert "may cost $0.51" in str(outlay.check("gpt-4o", input_tokens=10, output_limit=30_000))
+        assert "this call may cost" in str(outlay.check("gpt-4o", input_tokens=10))
+        assert "is not known" in str(outlay.check("mistral-large-latest", input_tokens=10))
+
+
+@pytest.mark.parametrize("wrong", [{"cost": -1}, {"cost": "abc"}, {"output_limit": -5}, {"input_tokens": 1.5}], ids=str)
+def test_a_check_of_numbers_that_cannot_be_is_an_error(wrong: dict[str, Any]) -> None:
+    """It names them."""
+    budgets = [outlay.Budget("month", limit=1, block=True)]
+    with testing.ledger(budgets=budgets), pytest.raises(ValueError, match=next(iter(wrong))):
+        outlay.check("gpt-4o-mini", **wrong)
