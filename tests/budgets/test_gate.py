@@ -403,7 +403,9 @@ def test_the_lower_of_two_limits_holds_and_it_is_told(gate: Opener, alerts: list
     first.flush()
     second.flush()
     assert [alert.kind for alert in alerts if alert.kind == "limits"] == ["limits"]
-    assert "$4.00, $10.00" in next(alert.text for alert in alerts if alert.kind == "limits")
+    (told,) = [alert for alert in alerts if alert.kind == "limits"]
+    assert "$4.00, $10.00" in told.text
+    assert (told.amount, told.limit) == (None, 4 * PICO)  # what is spent is another matter
 
 
 def test_an_override_holds_everywhere_until_it_expires(gate: Opener, store: Store, project: str) -> None:

@@ -129,7 +129,7 @@ def test_a_thread_spends_its_slice(host: ModelHost, project: str) -> None:
 
 
 def test_a_check_without_an_output_limit_is_as_the_call_would_be() -> None:
-    """By the longest answer that the model gives, at its dearest rate; nothing bounds one of which that is not known."""
+    """By the longest answer that the model gives, at its dearest rate; nothing bounds what nobody knows."""
     with testing.ledger(budgets=[outlay.Budget("month", limit="0.02", block=True)]):
         assert outlay.check("gpt-4o-mini", input_tokens=10) is None
         assert "may cost $0.51" in str(outlay.check("gpt-4o", input_tokens=10, output_limit=30_000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -46,7 +47,7 @@ def threshold(lease: Lease, percent: int, at: int) -> Alert:
         title=f"Budget {whose(lease)}: {percent} % of {money(limit)} reached, {money(spent)} spent",
         text=f"{money(spent)} of {money(limit)} are spent in {account.window}, {money(lease.held)} are held by calls in"
         f" flight{_until(lease)}. {consequence}",
-        advice=f"See `outlay budgets`; `outlay budgets set {budget.name} LIMIT` puts another limit in place.",
+        advice=f"See `outlay budgets`; `outlay budgets set {shlex.quote(budget.name)} LIMIT` sets another one.",
         amount=spent * 1000,
         limit=limit * 1000,
         scope=None if budget.where or budget.per == "run" else dict(lease.values),  # what the ledger can tell apart
@@ -89,8 +90,7 @@ def disagreement(lease: Lease, limits: tuple[int, ...], at: int) -> Alert:
         title=f"Budget {account.budget}: processes disagree about its limit",
         text=f"It is set to {', '.join(map(money, limits))} by processes that run now; the lowest holds.",
         advice="Deploy one limit, or put one in place for all by `outlay budgets set`.",
-        amount=limits[0] * 1000,
-        limit=limits[-1] * 1000,
+        limit=min(limits) * 1000,
     )
 
 
