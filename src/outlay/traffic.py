@@ -65,13 +65,15 @@ NONE: Classes = {}
 class Spent(NamedTuple):
     """What the calls to one model were in a time."""
 
-    first: int = 0
-    """Requests: attempts that are no retry."""
+    requests: int = 0
+    """Attempts that succeeded, as in reports."""
     billed: int = 0
     """Attempts that used tokens or cost something."""
     cost: int = 0
     read: Classes = NONE
     written: Classes = NONE
+    unpriced: int = 0
+    """Attempts whose cost is not known, or in part only: ``cost`` does not hold (all of) them."""
 
     @property
     def other(self) -> int:

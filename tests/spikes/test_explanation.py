@@ -97,7 +97,7 @@ def test_a_cache_that_is_lost_is_told_from_a_longer_prompt() -> None:
 def test_retries_that_are_billed_are_told_from_requests() -> None:
     """As many requests, twice the attempts."""
     twice = plain(20)
-    explanation = explain({MODELS[0]: plain(10)}, {MODELS[0]: twice._replace(first=10)})
+    explanation = explain({MODELS[0]: plain(10)}, {MODELS[0]: twice._replace(requests=10)})
     assert explanation.parts["retries"] == explanation.difference
 
 

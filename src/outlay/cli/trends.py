@@ -12,11 +12,11 @@ from rich.text import Text
 from outlay.cli.bars import sparkline
 from outlay.cli.books import data_option, opened
 from outlay.cli.filters import read_filters, read_names, where_option
-from outlay.cli.output import as_json, console, count, money, print_json, share
+from outlay.cli.output import as_json, console, count, counted, print_json, share, spend
 from outlay.cli.tables import Column, print_table
 from outlay.cli.times import nanoseconds, period, zone_named, zone_option
 from outlay.ledger.questions import TIME_UNITS, Line, Report
-from outlay.money import usd
+from outlay.money import Spend, usd
 
 Key = tuple[str | None, ...]
 LEAST = 2
@@ -83,13 +83,22 @@ def trends_of(report: Report) -> dict[Key, list[Line]]:
 
 def change_of(steps: list[Line]) -> tuple[int, int, int]:
     """Return what a request cost in the first and in the last quarter of ``steps``, and what the change costs."""
-    quarter = max(1, len(steps) // 4)
-    early, late = steps[:quarter], steps[-quarter:]
     (cost, requests), (cost_now, requests_now) = (
-        (sum(line.cost for line in part), sum(line.requests for line in part)) for part in (early, late)
+        (sum(line.cost for line in part), sum(line.requests for line in part)) for part in _ends(steps)
     )
     was, now = cost // requests, cost_now // requests_now
     return was, now, (now - was) * requests_now
+
+
+def unpriced_of(steps: list[Line]) -> int:
+    """Return how many calls went without a (full) price: what a request cost does not hold (all of) them."""
+    return sum(line.unpriced_calls for line in steps)
+
+
+def _ends(steps: list[Line]) -> tuple[list[Line], list[Line]]:
+    """Return the first and the last quarter."""
+    quarter = max(1, len(steps) // 4)
+    return steps[:quarter], steps[-quarter:]
 
 
 def _show(trends: list[tuple[Key, list[Line]]], names: tuple[str, ...], width: int) -> None:
@@ -98,18 +107,33 @@ def _show(trends: list[tuple[Key, list[Line]]], names: tuple[str, ...], width: i
         Column(name.removeprefix("tag:"), [key[at] or "(none)" for key, _ in trends], figure=False)
         for at, name in enumerate(names)
     ]
-    changes = [change_of(steps) for _, steps in trends]
+    ends = [_spends(steps) for _, steps in trends]
     columns = [
         *heads,
         Column("requests", [count(sum(line.requests for line in steps)) for _, steps in trends], leaves=2),
-        Column("first", [money(usd(was)) for was, _, _ in changes]),
-        Column("last", [money(usd(now)) for _, now, _ in changes]),
-        Column("change", [share(now - was, was) for was, now, _ in changes]),
+        Column("first", [spend(was) for was, _ in ends]),
+        Column("last", [spend(now) for _, now in ends]),
+        Column("change", [_change(was, now) for was, now in ends]),
         Column("per request", [sparkline(_costs(steps)) for _, steps in trends], figure=False, leaves=1),
     ]
     left = print_table(out, columns)
+    if unpriced := sum(unpriced_of(steps) for _, steps in trends):
+        out.print(f"+ {counted(unpriced, 'call')} without a (full) price: see `outlay calls --unpriced`.")
     if left and width:
         out.print(Text(f"Not shown for want of room: {', '.join(left)}.", style="dim"))
+
+
+def _spends(steps: list[Line]) -> tuple[Spend, Spend]:
+    """Return what a request cost in the first and in the last quarter, with what these amounts leave out."""
+    was, now, _ = change_of(steps)
+    early, late = map(unpriced_of, _ends(steps))
+    return Spend(was, unpriced_calls=early), Spend(now, unpriced_calls=late)
+
+
+def _change(was: Spend, now: Spend) -> str:
+    """Return by how much of it a cost changed; a question mark where one of the two is not known at all."""
+    unknown = any(cost == 0 and not cost.complete for cost in (was, now))
+    return "?" if unknown else share(now - was, was)
 
 
 def _costs(steps: list[Line]) -> list[float]:
@@ -122,8 +146,14 @@ def _as_data(names: tuple[str, ...], key: Key, steps: list[Line]) -> dict[str, o
         **dict(zip(names, key, strict=True)),
         "first_usd": usd(was),
         "last_usd": usd(now),
+        "unpriced_calls": unpriced_of(steps),
         "steps": [
-            {"step": line.key[0], "requests": line.requests, "per_request_usd": usd(line.cost) / Decimal(line.requests)}
+            {
+                "step": line.key[0],
+                "requests": line.requests,
+                "unpriced_calls": line.unpriced_calls,
+                "per_request_usd": usd(line.cost) / Decimal(line.requests),
+            }
             for line in steps
         ],
     }

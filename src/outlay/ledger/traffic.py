@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from outlay.ledger.counters import MILLI
 from outlay.ledger.rollups import HOUR
 from outlay.ledger.scanned import conditions, expression
-from outlay.ledger.view import column
+from outlay.ledger.view import KNOWN, column
 from outlay.traffic import Classes, Filters, Model, Spent, Time, Traffic, Watching
 
 BUCKET, MINUTE = 300 * 10**9, 60 * 10**9
@@ -24,6 +24,10 @@ _SUMS = (
     f"sum(e.cost / {MILLI}), sum(e.cost % {MILLI}), "
     """sum(iif(l.outcome IN ('ok', 'abandoned'), max(e."end" - e.start, 0) / 1000, 0))"""
 )
+
+_REQUEST = "l.outcome IN ('ok', 'abandoned')"
+_UNPRICED = f"l.known & {1 << KNOWN.index('unpriced_tokens')} <> 0"
+"""What reports count as a request, and as a call without a (full) price."""
 
 _READ = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_12h", "other_input")
 _WRITTEN = ("output", "other_output")
@@ -121,18 +125,19 @@ class Watchable:
         tokens = ", ".join(f"sum(e.{name})" for name in (*_READ, *_WRITTEN))
         billed = f"e.cost > 0 OR {_INPUT} + e.output + e.other_output > 0"
         sql = (
-            f"SELECT l.provider, l.model, sum(l.attempt = 1), sum({billed}), sum(e.cost / {MILLI}),"
+            f"SELECT l.provider, l.model, sum({_REQUEST}), sum({billed}), sum({_UNPRICED}), sum(e.cost / {MILLI}),"
             f" sum(e.cost % {MILLI}), {tokens} {tail} {time}"
         )
         amounts = _read_amounts(self._database, tail, time + ", 3", values)
         found: dict[Model, Spent] = {}
-        for provider, model, first, billed_calls, milli, pico, *counts in self._database.execute(sql, values):
+        for provider, model, requests, billed_calls, unpriced, *sums in self._database.execute(sql, values):
+            milli, pico, *counts = sums
             paid = amounts.get((provider, model), {})
             tokens_paid = {
                 name: (count, paid.get(name, 0)) for name, count in zip((*_READ, *_WRITTEN), counts, strict=True)
             }
             cost = milli * MILLI + pico
-            found[provider, model] = Spent(first, billed_calls, cost, *_unsplit(cost, tokens_paid))
+            found[provider, model] = Spent(requests, billed_calls, cost, *_unsplit(cost, tokens_paid), unpriced)
         return found
 
     def carriers(self, name: str, times: tuple[Time, Time], filters: Filters | None = None) -> dict[str, Time]:

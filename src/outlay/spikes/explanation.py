@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
-from math import factorial
+from math import ceil, factorial
 
 import msgspec
 
@@ -43,6 +43,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     requests_after: int
     parts: dict[str, int]
     """By ``FACTORS``."""
+    unpriced_before: int = 0
+    unpriced_after: int = 0
+    """Attempts that went without a (full) price, and so are in no amount (all of it)."""
 
     @property
     def difference(self) -> int:
@@ -70,9 +73,11 @@ def explain(before: Cells, after: Cells, scale: Fraction = Fraction(1)) -> Expla
     return Explanation(
         before=old,
         after=new,
-        requests_before=round(one.first),
-        requests_after=round(two.first),
-        parts=_whole(parts, new - old),
+        requests_before=round(one.requests),
+        requests_after=round(two.requests),
+        parts=rounded(parts, new - old),
+        unpriced_before=ceil(sum(cell.unpriced for cell in before.values()) * scale),
+        unpriced_after=sum(cell.unpriced for cell in after.values()),
     )
 
 
@@ -86,12 +91,13 @@ class _Whole:
     """One time's cells with their totals."""
 
     def __init__(self, cells: Cells, scale: Fraction) -> None:
-        self.cells = {model: cell for model, cell in cells.items() if cell.billed or cell.first or cell.cost}
+        self.cells = {model: cell for model, cell in cells.items() if cell.billed or cell.requests or cell.cost}
         self.scale = scale
         self.billed = sum(cell.billed for cell in cells.values()) * scale
         self.cost = round(sum(cell.cost for cell in cells.values()) * scale)
-        # A time that begins between an attempt and its retry has retries without their requests.
-        self.first = sum(cell.first for cell in cells.values()) * scale or self.billed
+        self.requests = sum(cell.requests for cell in cells.values()) * scale
+        # A time in which nothing succeeded has attempts without requests: what failed may be billed, too.
+        self.asked = self.requests or self.billed
 
     def of(self, model: Model) -> Spent:
         return self.cells.get(model, _NOTHING)
@@ -104,8 +110,8 @@ def _terms(model: Model, one: _Whole, two: _Whole) -> list[Term]:
     """Return the products that the cost of ``model`` is the sum of."""
     old, new = one.of(model), two.of(model)
     common: list[tuple[str, Pair]] = [
-        ("volume", (Fraction(one.first), Fraction(two.first))),
-        ("retries", _either(_ratio(one.billed, one.first), _ratio(two.billed, two.first))),
+        ("volume", (Fraction(one.asked), Fraction(two.asked))),
+        ("retries", _either(_ratio(one.billed, one.asked), _ratio(two.billed, two.asked))),
         ("model", _shares(old, new, one, two)),
     ]
     made: list[Term] = []
@@ -165,11 +171,11 @@ def _weights(factors: int) -> tuple[Fraction, ...]:
     return tuple(Fraction(factorial(k) * factorial(factors - 1 - k), factorial(factors)) for k in range(factors))
 
 
-def _whole(parts: Mapping[str, Fraction], difference: int) -> dict[str, int]:
+def rounded(parts: Mapping[str, Fraction], difference: int) -> dict[str, int]:
     """Round ``parts`` so that they add up to ``difference``: what is left goes to those with the largest rest."""
     floors = {name: amount.__floor__() for name, amount in parts.items()}
     rest = difference - sum(floors.values())
-    order = sorted(parts, key=lambda name: (floors[name] - parts[name], FACTORS.index(name)))
+    order = sorted(parts, key=lambda name: floors[name] - parts[name], reverse=rest < 0)
     for at in range(abs(rest)):
         floors[order[at % len(order)]] += 1 if rest > 0 else -1
     return floors
