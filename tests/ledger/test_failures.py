@@ -33,6 +33,7 @@ def test_each_failure_is_of_one_kind() -> None:
         "overloaded": [(529, "529"), (200, "overloaded_error"), (503, "model_overloaded")],
         "server_error": [(500, "500"), (503, "503"), (200, "server_error"), (504, None)],
         "no_answer": [(None, "ReadTimeout"), (None, "ConnectError")],
+        "refused": [(None, "budget_exceeded")],
         "other": [(400, "invalid_request_error"), (404, "404"), (200, "content_filter")],
     }
     with written(
