@@ -43,7 +43,7 @@ def test_each_failure_is_of_one_kind() -> None:
     ) as ledger:
         (line,) = ledger.failures(("provider",))
     assert {kind: getattr(line, kind) for kind in KINDS} == {kind: len(pairs) for kind, pairs in kinds.items()}
-    assert (line.key, line.failed, line.attempts) == (("openai",), 16, 18)
+    assert (line.key, line.failed, line.attempts) == (("openai",), 17, 19)
 
 
 def test_time_is_lost_until_the_next_attempt_begins() -> None:
