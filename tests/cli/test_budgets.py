@@ -72,6 +72,22 @@ def test_budgets_as_json(cli: Cli, spent: Path) -> None:
     assert lines[0]["status"] in ("on track", "at risk", "will exceed")
 
 
+def test_a_refusal_and_limits_that_differ_stand_in_the_table_and_in_json(cli: Cli, spent: Path) -> None:
+    """Left may be something, and yet a call did not fit; the lowest limit holds while processes disagree."""
+    others = Budgets([Budget("month", limit=10, block=True)], SqliteStore(spent / "budgets.db"), project="shop")
+    mine = Budgets(BUDGETS, SqliteStore(spent / "budgets.db"), project="shop")
+    assert spend(mine, 1)
+    assert not spend(others, 9)
+    others.flush()
+    done, (line, *_) = cli("budgets", columns=200), json.loads(cli("budgets", "--json").out)
+    for budgets in (mine, others):
+        budgets.close()
+    assert done.status == 2
+    assert "it has refused a call for which too little was left" in done.out
+    assert "processes disagree about its limit ($10.00, $100.00)" in done.out
+    assert (line["refused"], line["declared_usd"]) == (True, ["10", "100"])
+
+
 def test_a_limit_that_is_exceeded_makes_the_exit_status_2(cli: Cli, spent: Path) -> None:
     """And so does a call that was refused."""
     budgets = Budgets(BUDGETS, SqliteStore(spent / "budgets.db"), project="shop")

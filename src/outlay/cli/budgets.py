@@ -180,7 +180,12 @@ def _bar(line: Standing) -> str:
 
 
 def _forecast(line: Standing) -> str:
-    return "" if line.forecast is None else money(Decimal(str(round(line.forecast.amount, 4))))
+    return "" if line.forecast is None else money(_foreseen(line.forecast.amount))
+
+
+def _foreseen(amount: float) -> Decimal:
+    """Return USD of a forecast, to the digits that both the table and ``--json`` show."""
+    return Decimal(str(round(amount, 6)))
 
 
 def _note(line: Standing) -> str:
@@ -190,6 +195,8 @@ def _note(line: Standing) -> str:
     if line.override is not None:
         end = "" if line.override_until is None else f" until {line.override_until:%Y-%m-%d %H:%M} UTC"
         notes.append(f"its limit was set by `outlay budgets set`{end}")
+    if line.refused and line.spent < line.limit:
+        notes.append("it has refused a call for which too little was left")
     if line.declared:
         notes.append(f"processes disagree about its limit ({', '.join(money(dollars(one)) for one in line.declared)})")
     if line.opening:
@@ -210,8 +217,9 @@ def as_data(line: Standing) -> dict[str, Any]:
         "opening_usd": dollars(line.opening),
         "suspense_usd": dollars(line.suspense), "overshoot_usd": dollars(line.overshoot), "blocks": line.blocks,
         "refused": line.refused, "resets": line.resets, "status": line.status, "sentence": line.sentence,
-        "forecast_usd": None if told is None else Decimal(str(round(told.amount, 6))),
-        "forecast_lower_usd": None if told is None else Decimal(str(round(told.lower, 6))),
-        "forecast_upper_usd": None if told is None else Decimal(str(round(told.upper, 6))),
+        "forecast_usd": None if told is None else _foreseen(told.amount),
+        "forecast_lower_usd": None if told is None else _foreseen(told.lower),
+        "forecast_upper_usd": None if told is None else _foreseen(told.upper),
+        "declared_usd": [dollars(one) for one in line.declared],
         "override": line.override is not None, "override_until": line.override_until,
     }  # fmt: skip
