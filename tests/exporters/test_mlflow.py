@@ -181,13 +181,16 @@ def test_calls_outside_of_a_run_are_added_up_in_one_of_the_projects_own(exporter
     assert shown["cost_usd"] == pytest.approx(11.7e-06, abs=1e-15)
 
 
-def test_a_run_that_was_deleted_holds_nothing_up(exporter: Exporter, site: Site) -> None:
+def test_a_run_that_was_deleted_holds_nothing_up(
+    exporter: Exporter, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     """The traces are there; a server that can't log now is asked again."""
     gone = Answer(404, b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}')
     site.rule = lambda request: gone if "runs/" in request.path else mlflow(request)
     assert exporter.send(batch(call(tags={"mlflow_run": "r1"}))) == Delivered()
     site.rule = lambda request: Answer(503) if "log-batch" in request.path else mlflow(request)
     assert isinstance(exporter.send(batch(call(tags={"mlflow_run": "r1"}))), Later)
+    assert [record.levelname for record in caplog.records if "MLflow has no run" in record.getMessage()] == ["WARNING"]
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,7 @@ DECLINED = Declined(
 
 APART = Apart(path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message")
 
-ITERATIONS = Apart(
-    path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message"
-)
+ITERATIONS = Apart(path="iterations", added=("compaction",), items=("advisor_message",), stepped_in="fallback_message")
 
 MESSAGES = API(
     name="anthropic.messages",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from outlay_integrations.exporters.mlflow.server import Server
     from outlay_integrations.exporters.mlflow.totals import Book, Point
 
+logger = logging.getLogger("outlay")
 RUN = "mlflow_run"
 """Tag that holds the id of the run a call belongs to."""
 MOST = 1000
@@ -41,6 +43,8 @@ class Runs:
         self._book = book
         self._experiment = experiment
         self._own = own
+        self._lost: set[str] = set()
+        """Runs that are not there, of which that was said."""
 
     def close(self) -> None:
         """Close the book."""
@@ -83,6 +87,9 @@ class Runs:
             answer = self._server.post("runs/log-batch", {"run_id": run, "metrics": metrics[begin : begin + MOST]})
             if wrong := _later(answer):
                 return wrong
+            if answer.status_code == 404 and run not in self._lost:
+                self._lost.add(run)
+                logger.warning("MLflow has no run %s: its calls are traced, and in the totals of no run.", run)
         return None
 
     def _link(self, run: str, calls: Sequence[Call]) -> Later | None:
