@@ -9,7 +9,7 @@ import msgspec
 from outlay.context import scope
 from outlay.foreign import Figures, figures, is_seen
 from outlay.guard import guarded
-from outlay.records import Call
+from outlay.records import Call, Cost
 
 if TYPE_CHECKING:  # so that type checkers take it for one of the SDK's, which need not be installed
     from opentelemetry.sdk.trace import SpanProcessor as Processor
@@ -65,19 +65,28 @@ def _call(current: Any, span: Any, found: Figures) -> Call:
     said = span.attributes
     counts = {name: getattr(found, name) for name in Figures.__struct_fields__ if name.endswith("_tokens")}
     failed = said.get("error.type") or (None if span.status.is_ok else "error")
-    call = recorded(
-        current.home,
-        current.prices(),
-        Told(
-            provider=found.provider,
-            model=found.model,
-            operation=found.operation,
-            start=span.start_time,
-            end=span.end_time,
-            error_type=failed,
-            **counts,
-        ),
-    )
+
+    def told(counts: dict[str, Any]) -> Call:
+        return recorded(
+            current.home,
+            current.prices(),
+            Told(
+                provider=found.provider,
+                model=found.model,
+                operation=found.operation,
+                start=span.start_time,
+                end=max(span.start_time, span.end_time),  # a clock that was set back in between
+                error_type=failed,
+                **counts,
+            ),
+        )
+
+    marks: tuple[str, ...] = (TOLD,)
+    try:
+        call = told(counts)
+    except ValueError:  # counts that can't be: that there was a call is true all the same
+        call = msgspec.structs.replace(told({}), usage=None, cost=Cost(status="unknown"))
+        marks += ("usage_invalid",)
     return msgspec.structs.replace(
         call,
         id=f"{span.context.span_id:016x}",
@@ -86,5 +95,5 @@ def _call(current: Any, span: Any, found: Figures) -> Call:
         api="otel",
         response_id=said.get("gen_ai.response.id"),
         finish_reasons=tuple(said.get("gen_ai.response.finish_reasons", ())),
-        marks=(TOLD,),
+        marks=marks,
     )

@@ -125,3 +125,21 @@ def test_a_span_that_ends_where_outlay_was_not_started_does_no_harm(tracer: Trac
     assert not list(tmp_path.iterdir())
     with tracer.start_as_current_span("chat", attributes=GENAI):
         pass
+
+
+@pytest.mark.parametrize("tokens", [-5, 10**13])
+def test_a_span_whose_usage_cannot_be_is_a_call_of_unknown_cost(tracer: Tracer, tokens: int) -> None:
+    """That there was one is true all the same."""
+    with outlay.testing.ledger() as ledger:
+        with tracer.start_as_current_span("chat", attributes=GENAI | {"gen_ai.usage.output_tokens": tokens}):
+            pass
+        (call,) = ledger.calls
+    assert (call.usage, call.cost.status, call.marks) == (None, "unknown", ("told_by_span", "usage_invalid"))
+
+
+def test_a_span_that_ends_before_it_began_is_a_call(tracer: Tracer) -> None:
+    """Somebody has set the clock back meanwhile."""
+    with outlay.testing.ledger() as ledger:
+        tracer.start_span("chat", attributes=GENAI, start_time=2_000_000_000).end(1_000_000_000)
+        (call,) = ledger.calls
+    assert (call.start, call.duration) == (2_000_000_000, 0)
