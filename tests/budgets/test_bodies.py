@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from outlay.wire.attachments import attached
 from outlay.wire.bounds import AROUND, AROUND_TOOLS, Asked, BoundsReader
-from outlay_integrations.apis import anthropic, bedrock, gemini, openai, openai_media
+from outlay_integrations.apis import anthropic, bedrock, gemini, mistral, openai, openai_media
 
 SAID = [{"role": "user", "content": "What does a call cost?"}]
 DATA = base64.b64encode(bytes(6000)).decode()
@@ -89,6 +89,9 @@ UNBOUNDED = [
     (bedrock.CONVERSE, {"messages": [{"content": [{"document": {"source": {"bytes": DATA}}}]}]}, "file"),
     (bedrock.CONVERSE, {"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}}, "systemTool"),
     (openai_media.IMAGES, {"prompt": "A cat"}, "format"),
+    (mistral.MISTRAL, {"messages": parts({"type": "input_audio", "input_audio": DATA})}, "by the second"),
+    (mistral.MISTRAL, {"messages": parts(PICTURE)}, None),
+    (mistral.MISTRAL, {"messages": SAID}, None),
 ]  # fmt: skip
 
 

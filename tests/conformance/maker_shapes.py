@@ -60,6 +60,27 @@ async def fill_in(held: Any, seen: Seen) -> None:
     note(seen, await value(held.sdk.fim.complete(model="codestral-2508", prompt="def cost(")))
 
 
+async def listen(held: Any, seen: Seen) -> None:
+    """Ask Mistral's chat about a sound."""
+    asked: Any = [{"role": "user", "content": [{"type": "input_audio", "input_audio": "UklGRg=="}]}]
+    note(seen, await value(held.sdk.chat.complete(model="voxtral-small-latest", messages=asked)))
+
+
+def transcribe(name: str) -> Any:
+    """Have Mistral transcribe, at once or as it goes."""
+
+    async def call(held: Any, seen: Seen) -> None:
+        file = {"file_name": "call.wav", "content": b"RIFF"}
+        answer = getattr(held.sdk.audio.transcriptions, name)(model="voxtral-mini-latest", file=file)
+        if name == "complete":
+            note(seen, answer)
+            return
+        for event in answer:
+            note(seen, event)
+
+    return call
+
+
 async def rerank(held: Any, seen: Seen) -> None:
     """Have Together put documents in order."""
     asked: dict[str, Any] = {"model": "Salesforce/Llama-Rank-V1", "query": "What?", "documents": ["a call"]}
@@ -124,6 +145,22 @@ _CONVERSED = events(
 )
 _MISTRAL: dict[str, Any] = {"sdk": "mistral_ai", "make": mistral_client, "kinds": ("sync",), "http": HTTPX2}
 _CONVERSATIONS: dict[str, Any] = _MISTRAL | {"api": "mistral.conversations"}
+_SMALL, _MINI = "voxtral-small-2507", "voxtral-mini-2602"
+_HEARD = SIMPLE | {"prompt_audio_seconds": 12, "total_tokens": 400,
+                   "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 375}}  # fmt: skip
+_WRITTEN: dict[str, Any] = {"model": _MINI, "text": TEXT, "language": None, "segments": [], "usage": {
+    "prompt_audio_seconds": 203, "prompt_tokens": 4, "total_tokens": 3264, "completion_tokens": 635}}  # fmt: skip
+_WRITING = events(
+    {"type": "transcription.language", "audio_language": "en"},
+    {"type": "transcription.text.delta", "text": TEXT},
+    {"type": "transcription.done"} | _WRITTEN,
+    names=True,
+)
+# 203 seconds at 0.18 an hour; its tokens cost nothing
+_TRANSCRIBED: dict[str, Any] = _MISTRAL | {
+    "api": "openai.transcriptions", "model": "voxtral-mini-latest", "answered_by": _MINI,
+    "classes": {"audio_seconds": 203}, "usd": "0.01015",
+}  # fmt: skip
 _RANKED = {"id": "r-1", "object": "rerank", "model": "Salesforce/Llama-Rank-V1",
            "results": [{"index": 0, "relevance_score": 0.9}],
            "usage": {"prompt_tokens": 20, "completion_tokens": 0, "total_tokens": 20}}  # fmt: skip
@@ -169,6 +206,18 @@ MAKER_SHAPES: tuple[FieldShape, ...] = (
     # 20 x 0.30 + 5 x 0.90, a million
     _shape("mistral fill in the middle", fill_in, Canned("/fim/completions", completion("codestral-2508", SIMPLE)),
            api="openai.chat", model="codestral-2508", answered_by="codestral-2508", usd="0.0000105", **_MISTRAL),
+    # 20 x 0.10 + 5 x 0.40, a million, and 12 seconds at 0.24 an hour
+    _shape("mistral chat about a sound", listen, Canned("/chat/completions", completion(_SMALL, _HEARD)),
+           api="openai.chat", model="voxtral-small-latest", answered_by=_SMALL, usd="0.000804",
+           classes=CLASSES | {"audio_seconds": 12}, **_MISTRAL),
+    # No price by the second is known of this model.
+    _shape("mistral agent that hears", ask_agent,
+           Canned("/agents/completions", completion("mistral-small-latest", _HEARD)), api="openai.chat",
+           model=None, answered_by="mistral-small-latest", usd="0.000006",
+           classes=CLASSES | {"audio_seconds": 12}, unpriced=("audio_seconds",), **_MISTRAL),
+    _shape("mistral transcription", transcribe("complete"), Canned("/audio/transcriptions", _WRITTEN), **_TRANSCRIBED),
+    _shape("mistral transcription stream", transcribe("stream"),
+           Canned("/audio/transcriptions", pieces=_WRITING, kind=SSE), streamed=True, **_TRANSCRIBED),
     _shape("together rerank", rerank, Canned("/rerank", _RANKED), sdk="together", make=together_client, http=HTTPX,
            api="voyage.rerank", model=_RANKED["model"], answered_by=_RANKED["model"], classes={"input": 20}),
     # The router's fee, and what the maker charges for the key

@@ -1,4 +1,7 @@
-"""What Mistral has beside OpenAI's formats: agents, conversations that it keeps, and documents read, by the page.
+"""What Mistral has beside OpenAI's formats: sound by the second, conversations that it keeps, documents by the page.
+
+Sound that a chat is given, or that is transcribed, is billed by its length. Its tokens stand in the grand total and in
+the details, but in no other count, and are not billed; nor is the text of a transcription.
 
 A conversation's answer names no model where an agent speaks; its connectors are billed by the use, and what they gave
 is read as input. Pages with annotations cost more. Which of them have some no answer counts: that there are any is all
@@ -11,15 +14,50 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from outlay.integration import API, Answer, Request, Stream, Total, UsageTable
+from outlay.integration import API, Answer, Bounds, Request, Stream, Total, UsageTable
 from outlay_integrations.apis.openai import CHAT
+from outlay_integrations.apis.openai_media import TRANSCRIPTIONS
+
+_SOUND = {"audio_seconds": "prompt_audio_seconds"}
+_PROMPT, _COMPLETION = CHAT.usage.totals
+_SPOKEN_TO = replace(
+    CHAT.usage,
+    totals=(
+        replace(_PROMPT, parts={name: path for name, path in _PROMPT.parts.items() if name != "input_audio"}),
+        _COMPLETION,
+    ),
+    others=_SOUND,
+    sum="total_tokens - prompt_tokens_details.audio_tokens",
+)
+
+
+def _bounded(bounds: Bounds | None) -> Bounds:
+    """Return bounds that hold for text and pictures alone: how long a sound is no request tells."""
+    bounds = bounds or Bounds()
+    said = {"messages.*.content.*.input_audio": "it holds sound, which is billed by the second"}
+    return replace(bounds, reasons={**bounds.reasons, **said})
+
+
+MISTRAL = replace(
+    CHAT,
+    providers=("mistral_ai",),
+    request=replace(CHAT.request, bounds=_bounded(CHAT.request.bounds)),
+    usage=_SPOKEN_TO,
+)
 
 # Completions by their path, but what they say is a chat's.
 AGENTS = replace(
-    CHAT,
-    providers=("mistral_ai",),
+    MISTRAL,
     paths=("agents/completions", "fim/completions"),
-    request=replace(CHAT.request, ask_usage=None),
+    request=replace(MISTRAL.request, ask_usage=None),
+)
+
+MISTRAL_TRANSCRIPTIONS = replace(
+    TRANSCRIPTIONS,
+    providers=("mistral_ai",),
+    answer=Answer(id=()),
+    stream=Stream(final=("transcription.done",)),
+    usage=UsageTable(totals=(), others=_SOUND),
 )
 
 CONVERSATIONS = API(
@@ -62,4 +100,4 @@ OCR = API(
     usage=UsageTable(totals=(), others={"pages": "pages_processed"}),
 )
 
-APIS = (AGENTS, CONVERSATIONS, OCR)
+APIS = (MISTRAL, AGENTS, MISTRAL_TRANSCRIPTIONS, CONVERSATIONS, OCR)
