@@ -50,10 +50,10 @@ def amounts_of(explanation: Explanation) -> list[str]:
     unit = Fraction(PICO, 10**digits)
     first, last = round(before / unit), round(after / unit)
     parts = rounded({name: part / unit for name, part in moved.items()}, last - first)
-    marks = [_mark(before, explanation.unpriced_before), *[""] * len(parts), _mark(after, explanation.unpriced_after)]
+    signs = [_mark(before, explanation.unpriced_before), *[""] * len(parts), _mark(after, explanation.unpriced_after)]
     shown = [_fixed(first, digits), *(_fixed(part, digits, sign="+") for part in parts.values()), _fixed(last, digits)]
-    blank = "  " if " +" in marks else ""
-    return [mark + blank if mark == "?" else text + (mark or blank) for text, mark in zip(shown, marks, strict=True)]
+    blank = "  " if " +" in signs else ""
+    return [mark + blank if mark == "?" else text + (mark or blank) for text, mark in zip(shown, signs, strict=True)]
 
 
 def _digits(amount: Fraction | int) -> int:
