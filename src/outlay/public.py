@@ -90,7 +90,7 @@ def init(
         "alert_quiet_hours": alert_quiet_hours,
         "alert_group_seconds": alert_group_seconds,
         "spikes": spikes,
-        "spike_tags": None if spike_tags is None else tuple(spike_tags),
+        "spike_tags": spike_tags,
         "spike_limits": spike_limits,
         "content": None if content is None else tuple(content),
         "content_limit": content_limit,
