@@ -307,6 +307,23 @@ def test_a_function_that_chooses_no_action_leaves_all_other_limits_as_they_are(
     assert [spend(budgets, 6), spend(budgets, 3), spend(budgets, 3)] == [True, True, False]
 
 
+NO_MODEL: Any = [5, ["gpt-4o"], "", None]
+NO_LIMIT: Any = ["x", 0, -1, True, 1.5, None]
+
+
+@pytest.mark.parametrize("answer", [*map(downgrade, NO_MODEL), *map(cap, NO_LIMIT)], ids=repr)
+def test_a_function_that_chooses_an_action_made_of_nonsense_leaves_all_other_limits_as_they_are(
+    gate: Opener, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as one that raised, and nothing of it is sent."""
+    monkeypatch.delenv("OUTLAY_STRICT", raising=False)
+    budgets = gate(Budget("soft", limit=10, at={50: lambda _: answer}), Budget("hard", limit=10, block=True))
+    assert spend(budgets, 6)
+    decision = decided(budgets, ask(limit=3000))
+    assert (decision.model, decision.output_limit, decision.marks) == (None, None, ())
+    assert [spend(budgets, 3), spend(budgets, 3)] == [False, False]
+
+
 def test_a_ceiling_is_sent_and_reserved(gate: Opener) -> None:
     """For calls that have no limit of their own."""
     budgets = gate(Budget("month", limit=1, block=True, output_ceiling=400))

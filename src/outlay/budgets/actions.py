@@ -55,6 +55,20 @@ Steps = tuple[Action | Chooser, ...]
 block = Block()
 
 
+def usable(step: object) -> bool:
+    """Return whether ``step`` is an action that can be taken: one of the three, made of what it says."""
+    if isinstance(step, Downgrade):
+        return isinstance(step.model, str) and bool(step.model)
+    if isinstance(step, Cap):
+        return is_count(step.output_tokens)
+    return isinstance(step, Block)
+
+
+def is_count(value: object) -> bool:
+    """Return whether ``value`` is a whole number above 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 def downgrade(model: str) -> Downgrade:
     """Return the action that sends calls to ``model``, of the same provider."""
     return Downgrade(model)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from outlay.budgets.actions import Action, Block, Cap, Chooser, Downgrade, Steps, block
+from outlay.budgets.actions import Action, Block, Chooser, Steps, block, is_count, usable
 from outlay.budgets.windows import CALENDAR, OTHERS, WEEKDAYS, rolling_length
 from outlay.errors import ConfigError
 from outlay.providers import canonical, known
@@ -146,7 +146,7 @@ class Budget:
                 raise self._wrong(f"{key} must be true or false, not {flag!r}")
         if self.carry_over and self.per not in CALENDAR:
             raise self._wrong(f"carry_over needs windows that follow each other, and per is {self.per!r}")
-        if self.output_ceiling is not None and not _is_count(self.output_ceiling):
+        if self.output_ceiling is not None and not is_count(self.output_ceiling):
             raise self._wrong(f"output_ceiling must be a number of tokens, not {self.output_ceiling!r}")
         if self.timezone is not None and not _is_zone(self.timezone):
             raise self._wrong(f"timezone {self.timezone!r} is no IANA zone: write one like 'Europe/Berlin'")
@@ -177,7 +177,7 @@ class Budget:
         return run
 
     def _percent(self, key: str, percent: Any) -> int:
-        if _is_count(percent) and percent <= 1000:
+        if is_count(percent) and percent <= 1000:
             return int(percent)
         raise self._wrong(f"{key} holds whole percents from 1 to 1000, not {percent!r}")
 
@@ -197,17 +197,8 @@ class Budget:
         return tuple(sorted(found.items(), key=lambda item: item[0]))
 
     def _check_step(self, step: Any) -> None:
-        usable = isinstance(step, Block) or (callable(step) and not isinstance(step, type))
-        if isinstance(step, Downgrade):
-            usable = isinstance(step.model, str) and bool(step.model)
-        elif isinstance(step, Cap):
-            usable = _is_count(step.output_tokens)
-        if not usable:
+        if not usable(step) and (not callable(step) or isinstance(step, type)):
             raise self._wrong(f"at holds block, downgrade(model), cap(tokens) or a function, not {step!r}")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _is_zone(name: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from outlay.budgets.actions import Action, Block, Cap, Chooser, Downgrade, Steps
+from outlay.budgets.actions import Action, Block, Cap, Chooser, Downgrade, Steps, usable
 from outlay.budgets.decision import Ask
 from outlay.budgets.leases import Lease
 from outlay.budgets.refusals import stands
@@ -62,8 +62,13 @@ def _apply(course: Course, ask: Ask, steps: Sequence[Action | Chooser], lease: L
 
 
 def _action(chosen: object) -> Action | None:
-    """Return what a budget's function has chosen; what is no action counts as if it had raised."""
-    if chosen is None or isinstance(chosen, Block | Cap | Downgrade):
+    """Return what a budget's function has chosen; what is no action that can be taken counts as if it had raised.
+
+    Here, inside the guard: what is found wrong later stops the call's other budgets too.
+    """
+    if chosen is None:
+        return None
+    if isinstance(chosen, Block | Cap | Downgrade) and usable(chosen):
         return chosen
     if inspect.iscoroutine(chosen):
         chosen.close()
