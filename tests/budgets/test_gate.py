@@ -98,7 +98,18 @@ def test_a_call_without_the_tag_has_a_limit_of_its_own(gate: Opener, store: Stor
     assert [each.account.scope for each in store.figures(project)] == ["tenant=(none)"]
     strict = gate(Budget("strict", limit=5, scope="tenant", block=True, missing="deny"))
     assert "has no tenant" in str(decided(strict, ask(1)).refusal)
+    assert "has no tenant" in str(strict.check(ask(1)))
     assert spend(strict, 1, tags={"tenant": "acme"})
+
+
+def test_a_tag_that_is_lacking_only_at_the_model_of_a_downgrade_is_refused(gate: Opener) -> None:
+    """The budget that wants it does not cover the model that was asked for."""
+    budgets = gate(
+        Budget("soft", limit=10, at={50: downgrade("cheap")}),
+        Budget("strict", limit=5, scope="tenant", where={"model": "cheap"}, block=True, missing="deny"),
+    )
+    assert spend(budgets, 6)
+    assert "Budget strict lets no call pass that has no tenant" in str(decided(budgets, ask(limit=10)).refusal)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,9 @@ def test_who_spends_a_value_that_nobody_signed_is_refused(parent: Budgets, value
     """Whatever its characters are: what can't be compared must not be let through."""
     with spending(value):
         assert not spend(parent, 1)
+        assert isinstance(parent.check(ask(1)), BudgetExceeded)
     assert spend(parent, 1)
+    assert parent.check(ask(1)) is None
 
 
 @pytest.mark.parametrize("value", [None, 5, b"signed"])

@@ -21,7 +21,7 @@ from outlay.budgets.learned import Learned
 from outlay.budgets.leases import Held, Lease, Leases
 from outlay.budgets.plan import Lacking, Plan
 from outlay.budgets.refusals import exceeded, lacking, unreachable, worthless
-from outlay.budgets.slices import Slice, Terms, here, read, signed
+from outlay.budgets.slices import Cuts, Slice, Terms, here, signed
 from outlay.budgets.standing import Standing, standings
 from outlay.budgets.teller import Opening, Sink, Teller
 from outlay.budgets.trade import Store, StoreDown
@@ -78,9 +78,9 @@ class Budgets:
         self._learned = Learned()
         self._claims = Claims(store, project)
         self._key, self._slice = key, slice_
-        self._slices: dict[str, tuple[Terms, Plan]] = {}
+        self._cuts = Cuts(key)
         if slice_ is not None:
-            self._cut(slice_)  # an error in it is said now
+            self._cuts.plan(slice_)  # an error in it is said now
         _made.add(self)
 
     def decide(self, ask: Ask, *, wait: bool = True) -> Decision | None:
@@ -91,10 +91,8 @@ class Budgets:
         """
         try:
             return self._decide(ask, wait=wait)
-        except Lacking as error:
-            return Decision(refusal=lacking(self.plans, ask, str(error)))
-        except ConfigError as error:  # a slice that is over, or not ours
-            return Decision(refusal=worthless(str(error)))
+        except (Lacking, ConfigError) as error:
+            return Decision(refusal=_nobodys(error))
 
     def _decide(self, ask: Ask, *, wait: bool) -> Decision | None:
         leases = self._falls_under(ask, ask.model)
@@ -141,7 +139,11 @@ class Budgets:
 
     def check(self, ask: Ask) -> BudgetExceeded | None:
         """Return why a call would be refused now, or None; nothing is reserved, and nothing alerted."""
-        for lease in (leases := self._falls_under(ask, ask.model)):
+        try:
+            leases = self._falls_under(ask, ask.model)
+        except (Lacking, ConfigError) as error:
+            return _nobodys(error)
+        for lease in leases:
             if not lease.seq:
                 self._teller.fetch([(lease, 0)], need=False)
         course = course_of(ask, leases)
@@ -197,7 +199,7 @@ class Budgets:
         self._teller.forked()
         self._keeper.forked()
         self._learned.forked()
-        self._slices.clear()
+        self._cuts.forked()
         for plan in self.plans:
             plan.leases.clear()
 
@@ -205,17 +207,9 @@ class Budgets:
         value = here.get()
         if value is None and (value := self._slice) is None:
             return [plan.lease(ask, model) for plan in self.plans if plan.covers(ask, model)]
-        terms, cut = self._cut(value)
+        terms, cut = self._cuts.plan(value)
         plans = [plan for plan in self.plans if plan.budget.name not in terms.covered]
         return [plan.lease(ask, model) for plan in (*plans, cut) if plan.covers(ask, model)]
-
-    def _cut(self, value: str) -> tuple[Terms, Plan]:
-        """Return what a slice says, and the plan by which it is held. Raises ``ConfigError``."""
-        found = self._slices.get(value)
-        if found is None or time_ns() >= found[0].until:
-            terms = read(value, self._key, time_ns())
-            found = self._slices[value] = (terms, Plan(terms.budget, terms.project, new=True))
-        return found
 
     def share(self, ask: Ask, until: int) -> Slice:
         """Reserve what ``ask`` quotes, and return it as a slice. Raises ``BudgetExceeded``, and ``ConfigError``."""
@@ -285,6 +279,11 @@ class Budgets:
             held=Held(parts, most, self._leases.generation, call),
             marks=course.marks,
         )
+
+
+def _nobodys(error: Lacking | ConfigError) -> BudgetExceeded:
+    """Return the refusal of a call that lacks a tag, or is to spend a slice that is over or not ours."""
+    return lacking(error.budget, error.tag) if isinstance(error, Lacking) else worthless(str(error))
 
 
 _made: weakref.WeakSet[Budgets] = weakref.WeakSet()

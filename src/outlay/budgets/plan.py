@@ -23,7 +23,11 @@ LONGEST = 120
 
 
 class Lacking(Exception):
-    """Tell which tag a call lacks."""
+    """Tell which tag a call lacks, and which budget lets none pass without it."""
+
+    def __init__(self, budget: Budget, tag: str) -> None:
+        super().__init__(tag)
+        self.budget, self.tag = budget, tag
 
 
 class Plan:
@@ -140,7 +144,7 @@ class Plan:
     def _scope_value(self, ask: Ask, name: str, model: str | None) -> str:
         value = self._value(ask, name, model)
         if value is None and self.budget.missing == "deny":
-            raise Lacking(name)
+            raise Lacking(self.budget, name)
         if value is None:
             return NONE
         return f"\\{value}" if value.lstrip("\\") == NONE else value  # who is called so is not those without a name

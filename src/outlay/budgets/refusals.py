@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from outlay.budgets.actions import Standing
+from outlay.budgets.budget import Budget
 from outlay.budgets.decision import Ask
 from outlay.budgets.leases import Lease
 from outlay.budgets.notices import dollars, money, whose
-from outlay.budgets.plan import Plan
 from outlay.errors import BudgetExceeded
 
 
@@ -46,12 +45,11 @@ def unreachable(lease: Lease, reason: str) -> BudgetExceeded:
     )
 
 
-def lacking(plans: Sequence[Plan], ask: Ask, tag: str) -> BudgetExceeded:
+def lacking(budget: Budget, tag: str) -> BudgetExceeded:
     """Return the refusal of a call without a tag that a budget wants."""
-    plan = next(p for p in plans if tag in p.budget.scope and p.budget.missing == "deny" and p.covers(ask, ask.model))
     return BudgetExceeded(
-        budget=plan.budget.name, scope={}, limit=plan.budget.limit, spent=dollars(0), held=dollars(0), resets=None,
-        reason=f"Budget {plan.budget.name} lets no call pass that has no {tag}: set the tag, or missing='none'.",
+        budget=budget.name, scope={}, limit=budget.limit, spent=dollars(0), held=dollars(0), resets=None,
+        reason=f"Budget {budget.name} lets no call pass that has no {tag}: set the tag, or missing='none'.",
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from time import time_ns
 from typing import Self
 
 import msgspec
@@ -19,6 +20,7 @@ import msgspec
 from outlay.budgets.actions import block
 from outlay.budgets.budget import Budget
 from outlay.budgets.notices import dollars
+from outlay.budgets.plan import Plan
 from outlay.budgets.trade import Store
 from outlay.errors import ConfigError
 from outlay.guard import guard
@@ -75,6 +77,27 @@ def read(value: str, key: str | None, now: int) -> Terms:
     if now >= terms.until:
         raise ConfigError("a slice of a budget is over: cut another one.")
     return terms
+
+
+class Cuts:
+    """The slices that are spent in this process, each held to by a plan of its own."""
+
+    def __init__(self, key: str | None) -> None:
+        """Take the key that slices are signed with."""
+        self._key = key
+        self._known: dict[str, tuple[Terms, Plan]] = {}
+
+    def plan(self, value: str) -> tuple[Terms, Plan]:
+        """Return what a signed value says, and the plan by which its slice is held to. Raises ``ConfigError``."""
+        found = self._known.get(value)
+        if found is None or time_ns() >= found[0].until:
+            terms = read(value, self._key, time_ns())
+            found = self._known[value] = (terms, Plan(terms.budget, terms.project, new=True))
+        return found
+
+    def forked(self) -> None:
+        """Spend none in a child yet."""
+        self._known.clear()
 
 
 class Slice:
