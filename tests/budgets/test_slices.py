@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+import openai
 import pytest
 
 import outlay
@@ -15,7 +17,12 @@ from outlay.budgets.gate import Budgets
 from outlay.budgets.slices import Slice, spending
 from outlay.budgets.stores.memory import MemoryStore
 from outlay.errors import BudgetExceeded, ConfigError
-from tests.budgets.asks import NANO, ask, spend
+from outlay.loopback import ModelHost
+from outlay.money import usd
+from tests.budgets.asks import NANO, ask, decided, spend
+from tests.conformance import bill
+from tests.conformance.openai_shapes import CHAT
+from tests.conformance.runs import address
 
 HOUR = 3600 * NANO
 BUDGET = Budget("month", limit=10, block=True)
@@ -65,6 +72,55 @@ def test_a_thread_spends_a_slice_where_it_says_so(parent: Budgets) -> None:
             assert not spend(parent, 2, model="m")
             assert spend(parent, 1, model="m")
         assert spend(parent, 2, model="m")
+
+
+def test_what_a_thread_of_the_parent_left_of_its_slice_comes_back(parent: Budgets) -> None:
+    """What it had fetched and did not spend too, without waiting for this process to end."""
+    with cut(parent, 4) as part, spending(part.value):
+        assert spend(parent, 0.01, model="m")
+    assert spend(parent, 9.99, model="m")
+    assert not spend(parent, 0.01, model="m")
+
+
+def test_nothing_is_spent_under_a_slice_that_was_ended(parent: Budgets) -> None:
+    """Not what this process had fetched of it either; to end it twice gives nothing back twice."""
+    part = cut(parent, 4)
+    with spending(part.value):
+        assert spend(parent, 0.01, model="m")
+        part.end()
+        assert not spend(parent, 0.01, model="m")
+        part.end()
+        assert not spend(parent, 0.01, model="m")
+    assert spend(parent, 9.99, model="m")
+    assert not spend(parent, 0.01, model="m")
+
+
+def test_what_a_call_in_flight_holds_as_its_slice_ends_stays_spent(parent: Budgets) -> None:
+    """Whatever it costs in the end: by then the slice is settled."""
+    part = cut(parent, 4)
+    with spending(part.value):
+        call = decided(parent, ask(0.01, model="m"))
+    part.end()
+    parent.settle(call.held, 0)
+    assert not spend(parent, 10, model="m")
+    assert spend(parent, 9.99, model="m")
+
+
+def test_a_call_that_was_answered_holds_nothing_as_its_slice_ends() -> None:
+    """Though it may wait to be settled: its slice is told what it did cost, and the budget is given all the rest."""
+    with ModelHost() as host, openai.OpenAI(base_url=host.openai_url, api_key="none") as client:
+        outlay.init(
+            hosts={address(host): "openai"}, budget_key="secret", budget_store="memory",
+            budgets=[Budget("month", limit=1, block=True)],
+        )  # fmt: skip
+        try:
+            with outlay.share("0.5") as part, spending(part.value):
+                client.chat.completions.create(**CHAT, max_completion_tokens=60)
+            cost = usd(sum(bill.amount(each) for each in host.billed))
+            assert outlay.check("gpt-4o", cost=1 - cost) is None
+            assert outlay.check("gpt-4o", cost=1 - cost + Decimal("0.000000001")) is not None
+        finally:
+            outlay.uninstrument()
 
 
 def test_a_child_with_a_store_of_its_own_gives_no_evidence(parent: Budgets) -> None:

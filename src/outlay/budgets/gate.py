@@ -23,17 +23,11 @@ from outlay.budgets.plan import Lacking, Plan
 from outlay.budgets.refusals import exceeded, lacking, unreachable, worthless
 from outlay.budgets.slices import Cuts, Slice, Terms, here, signed
 from outlay.budgets.standing import Standing, standings
-from outlay.budgets.teller import Opening, Sink, Teller
+from outlay.budgets.teller import Opening, Sink, Teller, logged
 from outlay.budgets.trade import Store, StoreDown
 from outlay.errors import BudgetExceeded, ConfigError
-from outlay.guard import logger
 
 NOTHING = Decision()
-
-
-def logged(alert: Alert) -> None:
-    """Put an alert into the log, where there are no channels for it."""
-    logger.warning("%s. %s", alert.title, alert.advice)
 
 
 class Budgets:
@@ -221,7 +215,13 @@ class Budgets:
         held = decision.held if decision is not None else None
         covered = tuple(lease.account.budget for lease, _ in held.parts) if isinstance(held, Held) else ()
         terms = Terms(ask.id, self.project, -(-(ask.quote() or 0) // 1000), until, covered)
-        return Slice(signed(terms, self._key), terms, self.store, lambda cost: self.settle(held, cost))
+        value = signed(terms, self._key)
+        return Slice(value, terms, self.store, self._release, lambda cost: self.settle(held, cost))
+
+    def _release(self, value: str) -> None:
+        """Give back what this process itself holds of a slice and no call in flight needs. Raises ``StoreDown``."""
+        if held := [lease for lease in self._cuts.drop(value) if lease in self._leases.live]:
+            self._teller.report(held, closing=True)
 
     def _acquaint(self, leases: Sequence[Lease], *, wait: bool) -> bool:
         """See to it that each account's standing is known, where something is done by it; return whether it is."""

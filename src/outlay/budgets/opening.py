@@ -6,9 +6,9 @@ from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from outlay.budgets.gate import Budgets, logged
+from outlay.budgets.gate import Budgets
 from outlay.budgets.tables import budgets_of
-from outlay.budgets.teller import Opening, Sink
+from outlay.budgets.teller import Opening, Sink, logged
 from outlay.budgets.trade import Store
 from outlay.config.settings import Settings
 from outlay.errors import ConfigError

@@ -17,8 +17,10 @@ from typing import Self
 
 import msgspec
 
+from outlay import context
 from outlay.budgets.actions import block
 from outlay.budgets.budget import Budget
+from outlay.budgets.leases import Lease
 from outlay.budgets.notices import dollars
 from outlay.budgets.plan import Plan
 from outlay.budgets.trade import Store
@@ -95,6 +97,11 @@ class Cuts:
             found = self._known[value] = (terms, Plan(terms.budget, terms.project, new=True))
         return found
 
+    def drop(self, value: str) -> list[Lease]:
+        """Forget a slice that ends, and return what this process holds of it."""
+        found = self._known.pop(value, None)
+        return [] if found is None else list(found[1].leases.values())
+
     def forked(self) -> None:
         """Spend none in a child yet."""
         self._known.clear()
@@ -103,11 +110,18 @@ class Cuts:
 class Slice:
     """A part of a budget: ``value`` is to be handed to who spends it. What is left of it comes back at its end."""
 
-    def __init__(self, value: str, terms: Terms, store: Store, settle: Callable[[int | None], None]) -> None:
+    def __init__(
+        self,
+        value: str,
+        terms: Terms,
+        store: Store,
+        release: Callable[[str], None],
+        settle: Callable[[int | None], None],
+    ) -> None:
         self.value = value
         self.amount = dollars(terms.amount)
         """USD."""
-        self._terms, self._store, self._settle = terms, store, settle
+        self._terms, self._store, self._release, self._settle = terms, store, release, settle
 
     def __enter__(self) -> Self:
         return self
@@ -118,11 +132,15 @@ class Slice:
     def end(self) -> None:
         """End the slice: no more is given out under it, and what the store knows to be unspent comes back.
 
+        What this process holds of it is given back first; what a call in flight or a child elsewhere holds stays spent.
+
         All of it stays spent where the child does not count in the parent's store: of that there is no evidence.
         """
         spent: int | None = None
         with _ending:
+            context.catch_up()  # a call that was answered holds nothing, and may wait to be settled
             self._store.override(self._terms.project, self._terms.name, 1, None)
+            self._release(self.value)  # after that: else as much could be fetched again
             for each in self._store.figures(self._terms.project):
                 if each.account.budget == self._terms.name:
                     spent = min((each.settled + each.leased) * 1000, self._terms.amount * 1000)

@@ -45,6 +45,11 @@ Opening = Callable[[Lease, int], tuple[tuple[int, int], ...]]
 were first counted: (day since the epoch, or slot of a rolling window; nano-USD)."""
 
 
+def logged(alert: Alert) -> None:
+    """Put an alert into the log, where there are no channels for it."""
+    logger.warning("%s. %s", alert.title, alert.advice)
+
+
 class Teller:
     """Takes steps to the store, and their replies to the leases."""
 
