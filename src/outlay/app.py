@@ -114,7 +114,7 @@ class Outlay:
     def gate(self) -> Budgets | None:
         """Return what is asked about each call, made when it is first asked for; None where no budgets are set."""
         with _making:
-            if self._gate is None and (self.settings.budgets or self.settings.budget_slice):
+            if self._gate is None and (self.settings.budgets or self.settings.budget_slice is not None):
                 opened = importlib.import_module("outlay.budgets.opening").opened
                 project, earlier = self.home.project, importlib.import_module("outlay.earlier").Earlier
                 opening = earlier(self.settings, self.folder, project)

@@ -177,6 +177,22 @@ def test_who_spends_a_value_that_nobody_signed_is_refused(parent: Budgets, value
     assert parent.check(ask(1)) is None
 
 
+@pytest.mark.parametrize("value", [".", "garbage.value", "x.é", "\udc80.\udc80"])
+def test_a_process_does_not_start_with_a_slice_that_nobody_signed(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it has budgets of its own or not."""
+    monkeypatch.setenv("OUTLAY_BUDGET_SLICE", value)
+    for budgets in ([BUDGET], []):
+        with pytest.raises(ConfigError, match="was not signed"):
+            outlay.init(budgets=budgets, budget_key="secret", budget_store="memory")
+
+
+def test_an_empty_slice_is_none_that_somebody_signed() -> None:
+    """Whoever hands it over means a limit; as a variable of the environment it is one that is not set."""
+    for budgets in ([BUDGET], []):
+        with pytest.raises(ConfigError, match="was not signed"):
+            outlay.init(budgets=budgets, budget_key="secret", budget_store="memory", budget_slice="")
+
+
 @pytest.mark.parametrize("value", [None, 5, b"signed"])
 def test_what_is_no_text_is_no_value(value: Any) -> None:
     """It is said where it is given, without showing it."""
