@@ -448,6 +448,17 @@ def test_an_override_holds_everywhere_until_it_expires(gate: Opener, store: Stor
     assert not spend(budgets, 4)
 
 
+def test_an_override_is_known_before_the_first_call(gate: Opener, store: Store, project: str) -> None:
+    """And no longer than it holds; what is configured stands where there is none."""
+    budgets = gate(Budget("month", limit=10, block=True))
+    assert [(one.limit, one.override) for one in budgets.status()] == [(10 * NANO, None)]
+    later = int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+    store.override(project, "month", 20 * NANO, later)
+    assert [(one.limit, one.override) for one in budgets.status()] == [(20 * NANO, 20 * NANO)]
+    store.override(project, "month", 20 * NANO, later - 7_200_000)
+    assert [(one.limit, one.override) for one in budgets.status()] == [(10 * NANO, None)]
+
+
 def test_what_was_left_is_carried_over_once(gate: Opener) -> None:
     """Up to the limit, from one window to the next."""
     budgets = gate(Budget("day", limit=10, per="day", block=True, carry_over=True))

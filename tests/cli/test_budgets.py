@@ -107,6 +107,16 @@ def test_a_limit_is_set_for_all_until_it_is_cleared(cli: Cli, spent: Path) -> No
     assert cli("budgets").status == 0
 
 
+def test_a_limit_that_is_set_is_shown_before_anything_is_spent(cli: Cli, spent: Path) -> None:
+    """In the table and for programs."""
+    with Path("outlay.toml").open("a", encoding="utf-8") as file:
+        file.write('[[budgets]]\nname = "fresh"\nlimit = 5\n')
+    assert cli("budgets", "set", "fresh", "10").status == 0
+    (fresh,) = [line for line in json.loads(cli("budgets", "--json").out) if line["budget"] == "fresh"]
+    assert (fresh["limit_usd"], fresh["override"]) == ("10", True)
+    assert "fresh: its limit was set by `outlay budgets set`." in cli("budgets", columns=140).out
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

@@ -22,7 +22,7 @@ from outlay.budgets.leases import Held, Lease, Leases
 from outlay.budgets.plan import Lacking, Plan
 from outlay.budgets.refusals import exceeded, lacking, unreachable, worthless
 from outlay.budgets.slices import Cuts, Slice, Terms, here, signed
-from outlay.budgets.standing import Standing, standings
+from outlay.budgets.standing import Standing, read_standings
 from outlay.budgets.teller import Opening, Sink, Teller, logged
 from outlay.budgets.trade import Store, StoreDown
 from outlay.errors import BudgetExceeded, ConfigError
@@ -153,7 +153,7 @@ class Budgets:
     def status(self) -> list[Standing]:
         """Return how each limit stands in the window that is open now. Raises ``StoreDown``."""
         budgets = [plan.budget for plan in self.plans]
-        return standings(budgets, self.store.figures(self.project), time_ns(), self._timezone)
+        return read_standings(self.store, self.project, budgets, time_ns(), self._timezone)
 
     def foresee(self) -> Iterator[Alert]:
         """Yield the alerts of limits that will not last which are this process's to raise. Raises ``StoreDown``."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from outlay.budgets.book import State, figures
 from outlay.budgets.budget import Budget
 from outlay.budgets.forecast import Forecast, Progress, Status, forecast, sentence, status
-from outlay.budgets.trade import Figures
+from outlay.budgets.identity import Identity
+from outlay.budgets.trade import Account, Figures, Store
 from outlay.budgets.windows import CALENDAR, EPOCH, midnight, window_at
 
 NANO = 10**9
@@ -51,8 +53,18 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, self.limit - self.spent - self.held)
 
 
-def standings(budgets: Sequence[Budget], found: Iterable[Figures], now: int, zone: str = "UTC") -> list[Standing]:
-    """Return how each limit stands at ``now``; a budget that nothing was spent on has one line too."""
+def read_standings(store: Store, project: str, budgets: Sequence[Budget], now: int, zone: str) -> list[Standing]:
+    """Return how each limit of a project stands at ``now``. Raises ``StoreDown``."""
+    return standings(budgets, store.figures(project), store.identities(project), now, zone)
+
+
+def standings(
+    budgets: Sequence[Budget], found: Iterable[Figures], known: Mapping[str, Identity], now: int, zone: str = "UTC"
+) -> list[Standing]:
+    """Return how each limit stands at ``now``; a budget that nothing was spent on has one line too.
+
+    ``known``: what is declared of the budgets, by name: an override holds before the first call of a window too.
+    """
     by_budget: dict[str, dict[str, dict[str, Figures]]] = {}
     for each in found:
         account = each.account
@@ -62,8 +74,18 @@ def standings(budgets: Sequence[Budget], found: Iterable[Figures], now: int, zon
         place = ZoneInfo(budget.timezone or zone)
         scopes = by_budget.get(budget.name, {})
         own = [line for scope in sorted(scopes) for line in _lines(budget, scope, scopes[scope], now, place)]
-        lines += own or ([] if budget.scope or budget.per == "run" else [_line(budget, "", None, {}, now, place)])
+        if not own and not budget.scope and budget.per != "run":
+            blank = _untouched(budget, known.get(budget.name, Identity()), now, place)
+            own = [_line(budget, "", blank, {}, now, place)]
+        lines += own
     return lines
+
+
+def _untouched(budget: Budget, identity: Identity, now: int, zone: ZoneInfo) -> Figures:
+    """Return the account of a window in which nothing was spent yet, as it will begin."""
+    account = Account("", budget.name, "", window_at(now, budget.per, zone, budget.first_weekday).id)
+    found = figures(account, State(), identity, now // 10**6)
+    return msgspec.structs.replace(found, limit=identity.limit(int(budget.limit * NANO), now // 10**6))
 
 
 def _lines(budget: Budget, scope: str, windows: dict[str, Figures], now: int, zone: ZoneInfo) -> list[Standing]:
@@ -79,25 +101,20 @@ def _lines(budget: Budget, scope: str, windows: dict[str, Figures], now: int, zo
     return [_line(budget, scope, current, days, now, zone)]
 
 
-def _line(
-    budget: Budget, scope: str, found: Figures | None, days: dict[int, int], now: int, zone: ZoneInfo
-) -> Standing:
-    declared = int(budget.limit * NANO)
-    limit, spent = (found.limit, found.settled) if found else (declared, 0)
+def _line(budget: Budget, scope: str, found: Figures, days: dict[int, int], now: int, zone: ZoneInfo) -> Standing:
+    limit, spent = found.limit, found.settled
     window = None if budget.per == "run" else window_at(now, budget.per, zone, budget.first_weekday)
     end = window.end if window else None
     told = _forecast(budget, window.start if window else 0, end, days, spent, limit, now, zone)
     state = status(spent, limit, told)
-    until = found.override_until if found else None
+    until = found.override_until
     return Standing(
-        budget=budget.name, scope=scope, window=found.account.window if found else window.id if window else "",
-        limit=limit, spent=spent, held=found.flight if found else 0, leased=found.leased if found else 0,
-        suspense=found.suspense if found else 0, opening=found.opening if found else 0,
-        overshoot=found.risk if found else 0, blocks=budget.blocks,
-        refused=found.refused if found else False, resets=_moment(end, zone), forecast=told, status=state,
-        sentence=sentence(state, told, _today(now, zone)), override=found.override if found else None,
+        budget=budget.name, scope=scope, window=found.account.window, limit=limit, spent=spent, held=found.flight,
+        leased=found.leased, suspense=found.suspense, opening=found.opening, overshoot=found.risk, blocks=budget.blocks,
+        refused=found.refused, resets=_moment(end, zone), forecast=told, status=state,
+        sentence=sentence(state, told, _today(now, zone)), override=found.override,
         override_until=None if until is None else datetime.fromtimestamp(until / 1000, UTC),
-        declared=found.declared if found and len(found.declared) > 1 else (),
+        declared=found.declared if len(found.declared) > 1 else (),
     )  # fmt: skip
 
 

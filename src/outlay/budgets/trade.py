@@ -7,11 +7,14 @@ then changes nothing that the next one does not put right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from outlay.errors import OutlayError
+
+if TYPE_CHECKING:
+    from outlay.budgets.identity import Identity
 
 
 class StoreDown(OutlayError):
@@ -185,6 +188,9 @@ class Store(Protocol):
 
     def figures(self, project: str) -> list[Figures]:
         """Return every account of a project that is kept."""
+
+    def identities(self, project: str) -> dict[str, Identity]:
+        """Return what is declared of each budget of a project, by name: also of those that have no account yet."""
 
     def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
         """Put a limit in place of the declared ones until a moment (milliseconds); None takes it away."""

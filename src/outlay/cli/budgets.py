@@ -15,7 +15,7 @@ import click
 from outlay.budgets.budget import LEAST, MOST
 from outlay.budgets.notices import dollars
 from outlay.budgets.opening import project_of, store_of
-from outlay.budgets.standing import Standing, standings
+from outlay.budgets.standing import Standing, read_standings
 from outlay.budgets.tables import budgets_of
 from outlay.budgets.trade import Store, StoreDown
 from outlay.cli.books import data_option, located
@@ -65,7 +65,7 @@ def command(context: click.Context, project: str | None, data: Path | None, *, a
         budgets = budgets_of(settings.budgets)
         if not budgets:
             raise ConfigError("no budgets are set here: write [[budgets]] into outlay.toml, with a name and a limit.")
-        lines = standings(budgets, store.figures(name), time.time_ns(), settings.timezone)
+        lines = read_standings(store, name, budgets, time.time_ns(), settings.timezone)
     if as_json:
         print_json([as_data(line) for line in lines])
     else:

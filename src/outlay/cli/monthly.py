@@ -10,7 +10,7 @@ from rich.console import Console
 
 from outlay.budgets.notices import dollars
 from outlay.budgets.opening import project_of, store_of
-from outlay.budgets.standing import Standing, standings
+from outlay.budgets.standing import Standing, read_standings
 from outlay.budgets.tables import budgets_of
 from outlay.budgets.trade import StoreDown
 from outlay.cli.budgets import as_data
@@ -25,7 +25,7 @@ def monthly(settings: Settings, folder: Path) -> list[Standing]:
         return []
     store = store_of(settings, folder)
     try:
-        return standings(budgets, store.figures(project_of(settings)), time.time_ns(), settings.timezone)
+        return read_standings(store, project_of(settings), budgets, time.time_ns(), settings.timezone)
     except StoreDown as error:
         click.echo(f"outlay: the budgets are missing here: {error}", err=True)
         return []

@@ -53,6 +53,11 @@ class MemoryStore:
         with self._lock:
             shelf.override(self, project, budget, limit, until)
 
+    def identities(self, project: str) -> dict[str, Identity]:
+        """Return what is declared of each budget of a project."""
+        with self._lock:
+            return {budget: known for (of, budget), known in self._identities.items() if of == project}
+
     def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
         with self._lock:

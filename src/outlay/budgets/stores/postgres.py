@@ -34,6 +34,10 @@ SELECT a.project, a.budget, a.scope, a.win, to_jsonb(a), to_jsonb(b),
         WHERE (l.project, l.budget) = (a.project, a.budget))
 FROM outlay_budget_accounts a LEFT JOIN outlay_budgets b USING (project, budget) WHERE a.project = %s ORDER BY key
 """
+BUDGETS = """
+SELECT b.budget, to_jsonb(b), (SELECT jsonb_object_agg(amount, seen) FROM outlay_budget_limits l
+    WHERE (l.project, l.budget) = (b.project, b.budget)) FROM outlay_budgets b WHERE project = %s
+"""
 SUMS = """
 SELECT key, a.settled - coalesce(sum(e.settled), 0)::bigint, a.leased - coalesce(sum(e.leased), 0)::bigint,
     a.leased - (SELECT coalesce(sum(hold), 0)::bigint FROM outlay_budget_leases WHERE account = key), count(e.id),
@@ -107,6 +111,12 @@ class PostgresStore:
         return [
             figures(Account(*row[:4]), _state(row[4], row[6], row[7]), _identity(row[5], row[8]), now) for row in rows
         ]
+
+    def identities(self, project: str) -> dict[str, Identity]:
+        """Return what is declared of each budget of a project."""
+        with self._using() as connection:
+            rows = connection.patient(BUDGETS, (project,)).fetchall()
+        return {budget: _identity(*known) for budget, *known in rows}
 
     def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""

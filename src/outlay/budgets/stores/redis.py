@@ -58,6 +58,12 @@ class RedisStore:
                 for account, fields in self._accounts(project, budget)
             ]
 
+    def identities(self, project: str) -> dict[str, Identity]:
+        """Return what is declared of each budget of a project."""
+        with self._reaching():
+            budgets = self._read("SMEMBERS", _budgets_key(project))
+            return {budget: self._identity(project, budget) for budget in budgets}
+
     def override(self, project: str, budget: str, limit: int | None, until: int | None) -> None:
         """Put a limit in place of the declared ones."""
         key = _key(project, budget, "budget")

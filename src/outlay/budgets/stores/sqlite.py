@@ -91,6 +91,12 @@ class SqliteStore:
                 for *names, text in rows
             ]
 
+    def identities(self, project: str) -> dict[str, Identity]:
+        """Return what is declared of each budget of a project."""
+        with self._transaction() as database:
+            rows = database.execute("SELECT budget, state FROM identities WHERE project = ?", (project,)).fetchall()
+        return {budget: msgspec.json.decode(text, type=Identity) for budget, text in rows}
+
     def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
         with self._transaction() as database:
@@ -158,10 +164,8 @@ class SqliteStore:
 
     def put_identity(self, project: str, budget: str, identity: Identity) -> None:
         """Keep what is declared of a budget."""
-        self._inside.execute(
-            "INSERT OR REPLACE INTO identities VALUES (?, ?, ?)",
-            (project, budget, msgspec.json.encode(identity).decode()),
-        )
+        text = msgspec.json.encode(identity).decode()
+        self._inside.execute("INSERT OR REPLACE INTO identities VALUES (?, ?, ?)", (project, budget, text))
 
     @property
     def _inside(self) -> sqlite3.Connection:
