@@ -245,6 +245,17 @@ MISTRAL = Job(
 )  # fmt: skip
 
 
+_HEARD = {"prompt_audio_seconds": 3600, "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 112_530,
+          "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 112_500}}  # fmt: skip
+MISTRAL_SOUND = replace(
+    MISTRAL,
+    answers=(*MISTRAL.answers[:2], Canned("/v1/files/file-out/content", method="GET", kind="application/octet-stream",
+        file=file(line(1, {**_CHAT, "id": "cmpl-2", "model": "voxtral-small-2507", "usage": _HEARD})))),
+    # Half of 10 x 0.10 + 20 x 0.40, a million, and an hour for 0.24: of sound no other price is known in batches
+    calls=(("cmpl-2", "voxtral-small-2507", {"input": 10, "output": 20, "audio_seconds": 3600}, "0.2400045"),),
+)  # fmt: skip
+
+
 MISTRAL_INLINE = replace(
     MISTRAL,
     fetch=_fetch_mistral_inline,
@@ -261,4 +272,5 @@ JOBS = {
     "groq": GROQ,
     "mistral": MISTRAL,
     "mistral inline": MISTRAL_INLINE,
+    "mistral sound": MISTRAL_SOUND,
 }

@@ -13,6 +13,7 @@ from outlay.integration import API, Answer, Bounds, Jobs, Request, Total, UsageT
 from outlay_integrations.apis.anthropic import BOUNDS, DECLINED, MESSAGES
 from outlay_integrations.apis.gemini import BOUNDS as GEMINI_BOUNDS
 from outlay_integrations.apis.gemini import EMBED, GENERATE
+from outlay_integrations.apis.mistral import by_the_second
 from outlay_integrations.apis.openai import LONG_WRITES, UNBILLED
 
 _BODY = "response.body"
@@ -83,6 +84,7 @@ MISTRAL = replace(
         over=("success", "failed", "timeout_exceeded", "cancelled"),
         succeeded=("succeeded_requests",),
     ),
+    usage=by_the_second(OPENAI.usage),
 )
 
 _MESSAGE = "result.message"

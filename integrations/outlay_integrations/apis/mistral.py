@@ -19,16 +19,18 @@ from outlay_integrations.apis.openai import CHAT
 from outlay_integrations.apis.openai_media import TRANSCRIPTIONS
 
 _SOUND = {"audio_seconds": "prompt_audio_seconds"}
-_PROMPT, _COMPLETION = CHAT.usage.totals
-_SPOKEN_TO = replace(
-    CHAT.usage,
-    totals=(
-        replace(_PROMPT, parts={name: path for name, path in _PROMPT.parts.items() if name != "input_audio"}),
-        _COMPLETION,
-    ),
-    others=_SOUND,
-    sum="total_tokens - prompt_tokens_details.audio_tokens",
-)
+
+
+def by_the_second(usage: UsageTable) -> UsageTable:
+    """Return a table of OpenAI's for usage objects of Mistral's, whose totals leave the tokens of sound out."""
+    prompt, completion = usage.totals
+    parts = {name: path for name, path in prompt.parts.items() if name != "input_audio"}
+    return replace(
+        usage,
+        totals=(replace(prompt, parts=parts), completion),
+        others=_SOUND,
+        sum=f"{usage.sum} - prompt_tokens_details.audio_tokens",
+    )
 
 
 def _bounded(bounds: Bounds | None) -> Bounds:
@@ -42,7 +44,7 @@ MISTRAL = replace(
     CHAT,
     providers=("mistral_ai",),
     request=replace(CHAT.request, bounds=_bounded(CHAT.request.bounds)),
-    usage=_SPOKEN_TO,
+    usage=by_the_second(CHAT.usage),
 )
 
 # Completions by their path, but what they say is a chat's.
