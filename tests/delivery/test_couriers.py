@@ -197,9 +197,13 @@ def known(name: str, modules: tuple[str, ...] = ()) -> Backend:
         ({"jsnol": {}}, "there is no exporter 'jsnol'; did you mean 'jsonl'?"),
         ({"jsonl": {"pth": "x"}}, "exporters.jsonl: Object contains unknown field `pth`; its options are path, kind"),
         ({"jsonl": {"tags": "user"}}, "exporters.jsonl: Expected `array | null`, got `str` - at `$.tags`"),
-        ({"jsonl": {"batch": -1}}, "batch = -1 is no number of records"),
-        ({"jsonl": {"batch": 0}}, "batch = 0 is no number of records"),
-        ({"jsonl": {"tags": "a"}}, "its options are kind, tags, content, batch."),
+        (
+            {"jsonl": {"tags": 3}},
+            "got `int` - at `$.tags`; its options are path, kind, tags, content, batch.",
+        ),
+        ({"jsonl": {"kind": 3}}, "there is no exporter 3; there are"),
+        ({"jsonl": {"batch": -1}}, "batch = -1 is no number of records: write 1 or more."),
+        ({"jsonl": {"batch": 0}}, "batch = 0 is no number of records: write 1 or more."),
         ({"a b": {"kind": "jsonl"}}, "is no name"),
         ({"otlp": {"endpoint": "collector:4318"}}, "'collector:4318' is no server's address: write it as http://"),
         (

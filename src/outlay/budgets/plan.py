@@ -71,7 +71,7 @@ class Plan:
 
     def counts(self, lease: Lease, ask: Ask) -> bool:
         """Return whether a call, in the window of ``lease``, falls under it."""
-        values = {name: self._value(ask, name, ask.model) or NONE for name in self.budget.scope}
+        values = {name: _told(self._value(ask, name, ask.model)) for name in self.budget.scope}
         return values == lease.values and self.covers(ask, ask.model)
 
     def lease(self, ask: Ask, model: str | None) -> Lease:
@@ -145,9 +145,7 @@ class Plan:
         value = self._value(ask, name, model)
         if value is None and self.budget.missing == "deny":
             raise Lacking(self.budget, name)
-        if value is None:
-            return NONE
-        return f"\\{value}" if value.lstrip("\\") == NONE else value  # who is called so is not those without a name
+        return _told(value)
 
     def _value(self, ask: Ask, name: str, model: str | None) -> str | None:
         if name == "model":
@@ -169,6 +167,13 @@ def _shape(budget: Budget, zone: str) -> str:
 
 def _pattern(patterns: tuple[str, ...]) -> Callable[[str], object]:
     return re.compile("|".join(f"(?:{fnmatch.translate(pattern)})" for pattern in patterns)).match
+
+
+def _told(value: str | None) -> str:
+    """Return a scope's value: who is called ``(none)`` is not those without a name."""
+    if value is None:
+        return NONE
+    return f"\\{value}" if value.lstrip("\\") == NONE else value
 
 
 def _named(value: str) -> str:

@@ -18,6 +18,7 @@ logger = logging.getLogger("outlay")
 DAYS_AT_MOST = 36_500
 MEGABYTES_AT_MOST = 10**9
 """More than a century, more than a petabyte: such a number was meant to be 0, or in another unit."""
+CHARACTERS_AT_MOST = 10**9
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +151,8 @@ def checked(settings: Settings, where: Mapping[str, str]) -> Settings:
     for name, complaint in (
         ("timezone", _zone_complaint(settings.timezone)),
         ("price_book", _book_complaint(settings.price_book)),
-        ("content_days", _limit_complaint(settings.content_days, DAYS_AT_MOST, "days")),
+        ("content_days", _least_complaint(settings.content_days, DAYS_AT_MOST, "days")),
+        ("content_limit", _least_complaint(settings.content_limit, CHARACTERS_AT_MOST, "characters")),
         ("retention_days", _limit_complaint(settings.retention_days, DAYS_AT_MOST, "days")),
         ("retention_megabytes", _limit_complaint(settings.retention_megabytes, MEGABYTES_AT_MOST, "megabytes")),
         ("alert_channels", _secret_complaint(settings)),
@@ -184,6 +186,11 @@ def _limit_complaint(limit: int, most: int, unit: str) -> str | None:
     if 0 <= limit <= most:
         return None
     return f"is no number of {unit} to keep: write one from 1 to {most}, or 0 for no limit."
+
+
+def _least_complaint(limit: int, most: int, unit: str) -> str | None:
+    """Return what is wrong with a limit without a 0 for "all": content is never kept for ever, or whole."""
+    return None if 1 <= limit <= most else f"is no number of {unit} to keep: write one from 1 to {most}."
 
 
 def _secret_complaint(settings: Settings) -> str | None:

@@ -25,8 +25,8 @@ class Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tags that the backend may see; all of them where not set."""
     content: bool = True
     """Whether the backend may see content, where it is captured at all."""
-    batch: int = 0
-    """Records that are handed over at once at most; the backend's own number where 0."""
+    batch: int | None = None
+    """Records that are handed over at once at most; the backend's own number where not set."""
 
 
 R = TypeVar("R", bound=Call | Span)
@@ -75,18 +75,26 @@ def _asked(
     place = f"{where}: exporters.{name}" if where else f"exporters.{name}"
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{place} is no name: write letters, digits, '.', '-' and '_', 64 at most.")
-    own = {key: value for key, value in options.items() if key not in _COMMON}
-    common = _converted(place, {key: options[key] for key in options if key in _COMMON}, Common)
-    kind = common.kind or name
+    kind = options.get("kind") or name
     if kind not in known:
-        near = get_close_matches(kind, known, n=1)
+        near = get_close_matches(str(kind), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
         raise ConfigError(f"{place}: there is no exporter {kind!r}; {hint}")
-    if "batch" in options and common.batch < 1:
-        raise ConfigError(f"{place}: batch = {common.batch} is no number of records: write 1 or more.")
     backend = load(kind)
+    names = (*backend.options.__struct_fields__, *Common.__struct_fields__)
+
+    def converted(into: type[msgspec.Struct], given: Mapping[str, Any]) -> Any:
+        try:
+            return msgspec.convert(dict(given), into, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{place}: {error}; its options are {', '.join(names)}.") from None
+
+    common = converted(Common, {key: value for key, value in options.items() if key in _COMMON})
+    if common.batch is not None and common.batch < 1:
+        raise ConfigError(f"{place}: batch = {common.batch} is no number of records: write 1 or more.")
     check_installed(backend)
-    return Asked(name, backend, _converted(place, own, backend.options), common)
+    own = converted(backend.options, {key: value for key, value in options.items() if key not in _COMMON})
+    return Asked(name, backend, own, common)
 
 
 def delivered(wanted: Sequence[Asked]) -> tuple[Asked, ...]:
@@ -107,11 +115,3 @@ def _is_there(module: str) -> bool:
         return find_spec(module) is not None
     except (ImportError, ValueError):  # the package that it is in is not there, or is half made
         return False
-
-
-def _converted(place: str, options: Mapping[str, Any], into: type[msgspec.Struct]) -> Any:
-    try:
-        return msgspec.convert(dict(options), into, strict=False)
-    except msgspec.ValidationError as error:
-        fields = ", ".join(dict.fromkeys((*into.__struct_fields__, *Common.__struct_fields__)))
-        raise ConfigError(f"{place}: {error}; its options are {fields}.") from None
