@@ -64,8 +64,8 @@ def asked(home: Home, prices: Prices, planned: Planned, now: int) -> Ask:
         name = model or planned.model
         known = next((most for pattern, most in planned.longest.items() if fnmatchcase(name, pattern)), None)
         limits = [limit for limit in (planned.output_limit, output_limit, known) if limit is not None]
-        if planned.cost is None and not limits:
-            return None
+        if planned.cost is None and not limits and cost(name, 1) is not None:
+            return None  # of a model that has no price for output, an embedding's, the input is all
         return cost(name, min(limits, default=0))
 
     return Ask(

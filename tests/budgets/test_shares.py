@@ -135,6 +135,7 @@ def test_a_check_without_an_output_limit_is_as_the_call_would_be() -> None:
         assert "may cost $0.51" in str(outlay.check("gpt-4o", input_tokens=10, output_limit=30_000))
         assert "this call may cost" in str(outlay.check("gpt-4o", input_tokens=10))
         assert "is not known" in str(outlay.check("mistral-large-latest", input_tokens=10))
+        assert outlay.check("text-embedding-3-small", input_tokens=10) is None
 
 
 @pytest.mark.parametrize("wrong", [{"cost": -1}, {"cost": "abc"}, {"output_limit": -5}, {"input_tokens": 1.5}], ids=str)
