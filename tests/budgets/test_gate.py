@@ -502,10 +502,8 @@ def test_the_literal_value_of_none_is_not_a_missing_one(gate: Opener) -> None:
 @pytest.mark.parametrize("tags", [{}, {"tenant": ""}, {"tenant": "(none)"}, {"tenant": "\\(none)"}, {"tenant": "a,b"}])
 def test_what_was_spent_before_counts_where_a_call_now_would(tags: dict[str, str]) -> None:
     """In the account of the same value of the scope, and in no other."""
-    plan, others = (
-        Plan(Budget("tenant", limit=1, scope="tenant"), "p", "UTC"),
-        ({}, {"tenant": "(none)"}, {"tenant": "x"}),
-    )
+    plan = Plan(Budget("tenant", limit=1, scope="tenant"), "p", "UTC")
+    others: list[dict[str, str]] = [{}, {"tenant": "(none)"}, {"tenant": "x"}]
     lease = plan.lease(ask(1, tags=tags), "m")
     assert plan.counts(lease, ask(1, tags=tags))
     assert not any(plan.counts(lease, ask(1, tags=other)) for other in others if other != tags)
