@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from outlay.errors import ConfigError
-from outlay.money import pico
+from outlay.money import number, pico
 
 if TYPE_CHECKING:
     from outlay.budgets.slices import Slice
@@ -76,7 +76,7 @@ def share(amount: Decimal | float | str, *, hours: float = 24.0) -> Slice:
     from outlay.wire.exchange import settle_waiting
 
     settle_waiting()
-    given, lasting, now = _number(amount), _number(hours), time.time_ns()
+    given, lasting, now = number(amount), number(hours), time.time_ns()
     if given is None or not LEAST <= given <= MOST:
         raise ConfigError(f"a slice is an amount of USD above 0 and up to {MOST:,}, not {amount!r}.")
     if lasting is None or not 0 < lasting <= LONGEST:
@@ -90,12 +90,3 @@ def _longest() -> dict[str, int]:
 
     bounds = [api.request.bounds for api in plugins.apis() if api.request.bounds is not None]
     return {pattern: most for each in bounds for pattern, most in each.longest.items()}
-
-
-def _number(given: object) -> Decimal | None:
-    """Return a number as it is written; None for what is none."""
-    try:
-        number = Decimal(str(given))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Self
 
 PICO = 10**12
@@ -65,6 +65,15 @@ def usd(amount: int) -> Decimal:
     """Turn pico-USD into USD, exactly, whatever the size."""
     sign, digits, _ = Decimal(amount).as_tuple()
     return Decimal((sign, digits, -12)).normalize() + 0
+
+
+def number(given: object) -> Decimal | None:
+    """Return a finite number as it is written (floats too); None for what is none, as True is none."""
+    try:
+        found = Decimal(str(given))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and not isinstance(given, bool) else None
 
 
 def pico(amount: Decimal) -> int:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from outlay.context import Home
 from outlay.ledger.bounds import TOKEN_LIMIT
-from outlay.money import pico
+from outlay.money import number, pico
 from outlay.noting import scope_with
 from outlay.otel import foreign_trace
 from outlay.pricing import Prices
@@ -69,11 +69,8 @@ def charged(cost: Decimal | float | str | None) -> int | None:
     """Return what a provider charged, in pico-USD; ``ValueError`` for what is no such amount."""
     if cost is None:
         return None
-    try:
-        amount = Decimal(str(cost))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if amount.is_nan() or not 0 <= amount <= LARGEST:
+    amount = number(cost)
+    if amount is None or not 0 <= amount <= LARGEST:
         raise ValueError(f"cost={cost!r} must be USD, from 0 to {LARGEST:,}")
     return pico(amount)
 

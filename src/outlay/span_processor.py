@@ -64,7 +64,7 @@ def _call(current: Any, span: Any, found: Figures) -> Call:
 
     said = span.attributes
     counts = {name: getattr(found, name) for name in Figures.__struct_fields__ if name.endswith("_tokens")}
-    failed = said.get("error.type") or (None if span.status.is_ok else "error")
+    failed = str(said.get("error.type") or "") or (None if span.status.is_ok else "error")
 
     def told(counts: dict[str, Any]) -> Call:
         return recorded(

@@ -137,6 +137,15 @@ def test_a_span_whose_usage_cannot_be_is_a_call_of_unknown_cost(tracer: Tracer, 
     assert (call.usage, call.cost.status, call.marks) == (None, "unknown", ("told_by_span", "usage_invalid"))
 
 
+def test_an_error_that_is_told_as_a_number_is_kept_as_text(tracer: Tracer) -> None:
+    """A status, say: against the conventions, and no reason to lose the call."""
+    with outlay.testing.ledger() as ledger:
+        with tracer.start_as_current_span("chat", attributes=GENAI | {"error.type": 429}):
+            pass
+        (call,) = ledger.calls
+    assert (call.outcome, call.error_type, call.usage is not None) == ("error", "429", True)
+
+
 def test_a_span_that_ends_before_it_began_is_a_call(tracer: Tracer) -> None:
     """Somebody has set the clock back meanwhile."""
     with outlay.testing.ledger() as ledger:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Literal
 
 from outlay.budgets.actions import Action, Block, Chooser, Steps, block, is_count, usable
 from outlay.budgets.windows import CALENDAR, OTHERS, WEEKDAYS, rolling_length
 from outlay.errors import ConfigError
+from outlay.money import number
 from outlay.providers import canonical, known
 
 Amount = Decimal | int | float | str
@@ -155,11 +156,8 @@ class Budget:
         return ConfigError(f"budget {self.name!r}: {complaint}.")
 
     def _amount(self, key: str, given: Any) -> Decimal:
-        try:
-            amount = Decimal(str(given)) if not isinstance(given, bool) else Decimal("NaN")
-        except InvalidOperation:
-            amount = Decimal("NaN")
-        if not amount.is_finite() or not LEAST <= amount <= MOST:
+        amount = number(given)
+        if amount is None or not LEAST <= amount <= MOST:
             raise self._wrong(f"{key} must be an amount of USD above 0 and up to {MOST:,}, not {given!r}")
         return amount
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from outlay.cli.tables import Column, print_table
 from outlay.cli.times import moment, nanoseconds, zone_named
 from outlay.config import Settings
 from outlay.errors import ConfigError, OutlayError
+from outlay.money import number
 
 NANO = 10**9
 BAR = 20
@@ -134,11 +135,8 @@ def audit(data: Path | None, *, as_json: bool) -> int:
 
 
 def _amount(text: str) -> int:
-    try:
-        amount = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not LEAST <= amount <= MOST:
+    amount = number(text.removeprefix("$"))
+    if amount is None or not LEAST <= amount <= MOST:
         raise click.UsageError(f"{text!r} is no limit: write USD, above 0 and up to {MOST:,}.")
     return int(amount * NANO)
 

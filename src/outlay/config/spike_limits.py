@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from outlay.errors import ConfigError
-from outlay.money import pico
+from outlay.money import number, pico
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +62,8 @@ def read(where: str, value: Any) -> dict[str, Decimal | int]:
 
 
 def _amount(where: str, name: str, said: Any) -> Decimal:
-    try:
-        amount = Decimal("NaN") if isinstance(said, bool) else Decimal(str(said))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if amount.is_finite() and 0 <= amount <= MOST:
+    amount = number(said)
+    if amount is not None and 0 <= amount <= MOST:
         return amount
     raise ConfigError(f"{where}: spike_limits.{name} = {said!r} must be an amount of USD from 0 to {MOST:,}.")
 
