@@ -189,3 +189,39 @@ def test_a_damaged_state_is_learned_anew(learned: bytes) -> None:
     """Nobody is told of it: the watch begins again."""
     assert unpack(learned[:-10]) is None
     assert unpack(b"") is None
+
+
+def lumpy(chance: random.Random, calls: int, share: float, fee: float) -> Bucket:
+    """Return a bucket of which some calls have a fee that is many times what the tokens of one cost."""
+    read, written, cost = 0.0, 0.0, 0.0
+    for _ in range(calls):
+        tokens = chance.lognormvariate(7, 0.5), chance.lognormvariate(5.3, 0.5)
+        read, written = read + tokens[0], written + tokens[1]
+        cost += tokens[0] * 0.15e-6 + tokens[1] * 0.6e-6 + (fee if chance.random() < share else 0.0)
+    return Bucket(calls, 0, read, 0.0, written, cost, calls * 1.0)
+
+
+@pytest.mark.parametrize(("share", "fee"), [(0.05, 0.01), (0.05, 0.001), (0.01, 0.01)])
+def test_fees_of_some_calls_are_no_rise_in_price(share: float, fee: float) -> None:
+    """Two weeks from the first bucket on: one call can be a bucket's whole rise, so it is no news before the next."""
+    raised = []
+    for seed in range(4):
+        detector, chance = Detector(), random.Random(seed)
+        for number in range(14 * DAY):
+            calls = sum(chance.random() < 0.033 for _ in range(100))
+            score = detector.update(START + number * BUCKET, lumpy(chance, calls, share, fee) if calls else Bucket())
+            raised.append(score >= THRESHOLD)
+    assert sum(now and not before for before, now in itertools.pairwise(raised)) <= 12  # in eight weeks; they were 283
+
+
+def test_a_dearer_model_is_told_with_its_second_bucket() -> None:
+    """Every call costs more then."""
+    detector = Detector()
+    for number in range(LEARNED):
+        detector.update(START + number * BUCKET, usual(number))
+    scores = []
+    for number in range(LEARNED, LEARNED + 2):
+        bucket = usual(number)
+        scores.append(detector.update(START + number * BUCKET, bucket._replace(cost=4 * bucket.cost)))
+    assert [score >= THRESHOLD for score in scores] == [False, True]
+    assert detector.driver == "price"

@@ -69,6 +69,8 @@ class Channel(Windows):
         if not learn:
             self.wander *= MEMORY
         elif self._suspicious():
+            if self.traits.lumpy and number > 0.0 and seen > 0.0 < expected:
+                self._learn_spread(log(seen / expected), number)  # else what is suspicious would be so for ever
             self.hour[3] = 1.0
             self.wander *= MEMORY
             self.p_wander += (self._stationary() - self.p_wander) * _FORGOTTEN

@@ -157,6 +157,12 @@ class Detector:
         best, driver, place = 0.0, "", 0
         for channel in self.channels:
             most = channel.most
+            if (
+                channel.traits.lumpy
+                and most >= channel.traits.limit
+                and not channel.lasts(channel.evidence.index(most))
+            ):
+                continue
             if most > best * channel.traits.limit:
                 best, driver, place = most / channel.traits.limit, channel.traits.name, channel.evidence.index(most)
         for one, other in _PAIRS:

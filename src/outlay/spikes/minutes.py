@@ -134,7 +134,7 @@ def rush(detector: Detector, at: int, latest: Sequence[Bucket]) -> Rush | None:
 
 def _dear(detector: Detector, calls: float, rise: float) -> float:
     """Return the evidence that a call has become dearer by ``rise``, a logarithm, on the mean of so many."""
-    noise = (detector.input.spread + detector.output.spread) / calls
+    noise = (detector.input.spread + detector.output.spread + detector.price.spread) / calls
     rise += noise / 2
     if rise <= LEAST:
         return 0.0

@@ -33,6 +33,8 @@ class Traits(NamedTuple):
     """Deviation of the slow wander about the usual."""
     white: float = 0.0
     """Variance of a bucket beyond what counting explains, to begin with; it is learned."""
+    lumpy: bool = False
+    """Whether one call alone can be many times the usual: then a rise is one that two buckets show."""
     limit: float = 12.0
     """Evidence, in nats, at which the channel is in alarm."""
     hold: float = 4.0
@@ -69,8 +71,9 @@ INPUT = Traits("input", floor=0.005, least=0.03, hours=0.03, hours_drift=2e-6, l
 OUTPUT = Traits("output", floor=0.005, least=0.03, hours=0.03, hours_drift=2e-6, limit=11.0)
 """Tokens written per call that was answered."""
 
-PRICE = Traits("price", spread=0.05, spread_least=0.005, floor=0.05)
-"""Dollars per token, weighted as most price lists do: it moves with the model and its tier, hardly with the mix."""
+PRICE = Traits("price", spread=0.05, spread_least=0.005, floor=0.05, lumpy=True)
+"""Dollars per token, weighted as most price lists do: it moves with the model and its tier, hardly with the mix. What
+is billed per use stands beside the tokens: a search, a picture."""
 
 MISSES = Traits("misses", spread=0.1, spread_least=0.02, floor=0.05)
 """The share of the input that came from no cache."""

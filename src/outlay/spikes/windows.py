@@ -30,6 +30,10 @@ MEMORY = 0.983
 _DECAYS = tuple(MEMORY ** (length / 2) for length in SCALES)
 _STILL = 0.35
 """Share of a window's rise that its last quarter must have: what is over is no news."""
+_PART = 0.25
+"""Share of a rise that each of two buckets must have where one dear call could be all of it."""
+_SEVERAL = 10
+"""Calls that such buckets must have together."""
 _CALM = 1500.0
 """Buckets over which is learned how far windows usually lie from the expectation."""
 
@@ -102,6 +106,22 @@ class Windows:
             if gain > most:
                 most, found = gain, back + 1
         return found
+
+    def lasts(self, place: int) -> bool:
+        """Return whether the last buckets with calls, two or more, all have a part of the rise in a window."""
+        now, found, calls = self.clock & MASK, 0, 0.0
+        for back in range(min(self.clock, LONGEST)):
+            at, before = (now - back) & MASK, (now - back - 1) & MASK
+            expected = self.expected[at] - self.expected[before]
+            number = self.numbers[at] - self.numbers[before]
+            if not number or expected <= 0.0:
+                continue
+            if self.seen[at] - self.seen[before] <= expected * exp(_PART * self.rises[place]):
+                return False
+            found, calls = found + 1, calls + number
+            if found >= 2 and calls >= _SEVERAL:
+                return True
+        return False
 
     def restate(self, factor: float) -> None:
         """Take the expectation of the last hours for ``factor`` times what it was."""
