@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         dollars,
     )
     from outlay.forks import Connection
+    from outlay.readable import readable
     from outlay.records import Call, Cost, Span, Usage
     from outlay.wire.api import (
         API,
@@ -82,6 +83,7 @@ else:
         ),
         **dict.fromkeys(("Call", "Cost", "Span", "Usage"), "outlay.records"),
         "Connection": "outlay.forks",
+        "readable": "outlay.readable",
         "Conversation": "outlay.wire.conversation",
         "Declined": "outlay.wire.declined",
         "Provider": "outlay.wire.provider",
@@ -142,6 +144,7 @@ __all__ = [
     "meter",
     "permit",
     "permit_async",
+    "readable",
     "watch",
     "watch_async",
 ]

@@ -19,6 +19,7 @@ import msgspec
 from outlay.budgets.trade import Account, Remains
 from outlay.guard import logger
 from outlay.locking import lock_exclusive, lock_shared
+from outlay.readable import readable
 
 SLOT = 1024
 """Bytes of a slot: (spent, in flight, length of the text) and the text, a ``Kept``."""
@@ -189,7 +190,7 @@ def _slots(content: bytes, path: Path, *, quiet: bool = False) -> Iterator[tuple
         if not 0 < length <= SLOT - (start - offset):
             continue
         try:
-            kept = msgspec.json.decode(content[start : start + length], type=Kept)
+            kept = msgspec.json.decode(content[start : start + length], type=readable(Kept))
         except msgspec.MsgspecError:
             if not quiet:  # else its owner is writing it just now
                 logger.warning("outlay can't read a lease of a killed process in %s; what it held stays charged.", path)

@@ -26,6 +26,7 @@ from outlay.budgets.plan import Plan
 from outlay.budgets.trade import Store
 from outlay.errors import ConfigError
 from outlay.guard import guard
+from outlay.readable import readable
 
 _ending = guard("ending a slice")
 
@@ -71,7 +72,7 @@ def read(value: str, key: str | None, now: int) -> Terms:
     if not hmac.compare_digest(_bytes(signature), _bytes(_signature(said, key))):
         raise ConfigError("a slice of a budget was not signed by the budget_key that is set here.")
     try:
-        terms = msgspec.json.decode(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)), type=Terms)
+        terms = msgspec.json.decode(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)), type=readable(Terms))
     except (binascii.Error, msgspec.MsgspecError):
         raise ConfigError(
             "a slice of a budget was signed by another version of outlay: upgrade the older one."

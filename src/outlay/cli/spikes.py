@@ -20,6 +20,7 @@ from outlay.cli.times import moment, nanoseconds, period, zone_named, zone_optio
 from outlay.config.spike_limits import limits_of
 from outlay.ledger.ledger import Ledger
 from outlay.money import usd
+from outlay.readable import readable
 from outlay.spikes.backtest import Backtest, guard, judge, replay
 from outlay.spikes.incidents import Incident
 from outlay.spikes.message import excess_of, sentence
@@ -139,7 +140,7 @@ def backtest(since: str, until: str, zone: str | None, data: Path | None, *, as_
 
 def told_since(ledger: Ledger, since: int) -> list[Told]:
     """Return the incidents that are open or were since ``since``, the latest first."""
-    return [msgspec.json.decode(kept.body, type=Told) for kept in ledger.incidents(since)]
+    return [msgspec.json.decode(kept.body, type=readable(Told)) for kept in ledger.incidents(since)]
 
 
 def the_incident(ledger: Ledger, given: str) -> Told:

@@ -12,6 +12,7 @@ import msgspec
 
 from outlay.export import Content
 from outlay.forks import Connection, in_use
+from outlay.readable import readable
 
 NAME = "content.db"
 _TABLE = "CREATE TABLE IF NOT EXISTS content (id TEXT PRIMARY KEY, at INTEGER NOT NULL, said TEXT NOT NULL)"
@@ -49,7 +50,7 @@ class Store:
         sql = f"SELECT json_group_array(json_array(id, said)) FROM content WHERE id IN {_THESE}"  # noqa: S608  own words
         with in_use:
             found = self._open().execute(sql, (wanted,)).fetchone()[0]
-        return {one: msgspec.json.decode(said, type=Content) for one, said in json.loads(found)}
+        return {one: msgspec.json.decode(said, type=readable(Content)) for one, said in json.loads(found)}
 
     def drop(self, ids: Iterable[str] | None = None, *, before: int | None = None) -> int:
         """Delete what was said in these calls, or in those that began before a time, or all of it; return how many."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from outlay.errors import ConfigError, MissingExtra
 from outlay.export import Backend
+from outlay.readable import readable
 from outlay.records import Call, Span
 
 
@@ -85,7 +86,7 @@ def _asked(
 
     def converted(into: type[msgspec.Struct], given: Mapping[str, Any]) -> Any:
         try:
-            return msgspec.convert(dict(given), into, strict=False)
+            return msgspec.convert(dict(given), readable(into), strict=False)
         except msgspec.ValidationError as error:
             raise ConfigError(f"{place}: {error}; its options are {', '.join(names)}.") from None
 

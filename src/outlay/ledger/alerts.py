@@ -12,6 +12,7 @@ import msgspec
 
 from outlay.alerts import Alert
 from outlay.ledger.database import transaction
+from outlay.readable import readable
 from outlay.records import Raised
 
 _PUT = (
@@ -45,11 +46,11 @@ def put_raised(database: sqlite3.Connection, record: Raised) -> bool:
 def read(body: str | bytes) -> Alert:
     """Return an alert as it was kept; of one that only a newer outlay understands whole, what can be."""
     try:
-        return msgspec.json.decode(body, type=Alert)
+        return msgspec.json.decode(body, type=readable(Alert))
     except msgspec.ValidationError:
         fields = msgspec.json.decode(body, type=dict[str, Any])
         plain = {name: fields[name] for name, kind in _PLAIN.items() if isinstance(fields.get(name), kind)}
-        return msgspec.convert(plain | {"kind": "other"}, Alert)
+        return msgspec.convert(plain | {"kind": "other"}, readable(Alert))
 
 
 _PLAIN = dict.fromkeys(("key", "project", "subject", "title", "text", "advice"), str) | dict.fromkeys(
@@ -85,7 +86,7 @@ def forget(database: sqlite3.Connection, values: Sequence[str]) -> None:
         if told["key"] != alert.key:
             told["key"] += f" {seq}"  # what told two alerts apart may be gone now
         kept = {"kind": alert.kind, "severity": alert.severity, "project": alert.project}
-        alert = msgspec.convert(told | kept, Alert)
+        alert = msgspec.convert(told | kept, readable(Alert))
         row = (alert.key, alert.subject, alert.title, msgspec.json.encode(alert).decode(), seq)
         database.execute(_CHANGE, row)
 

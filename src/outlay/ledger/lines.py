@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from outlay.ledger.bounds import beyond
+from outlay.readable import readable
 from outlay.records import NO_RAW_USAGE, Call, Record
 
 RAW_USAGE_LIMIT = 16 * 1024
@@ -26,7 +27,7 @@ _FIELD = r"\$\.(\w+)"
 @functools.cache
 def _decoder() -> msgspec.json.Decoder[Record]:
     """Return the decoder of all kinds of records: it takes milliseconds to make, and who only writes needs none."""
-    return msgspec.json.Decoder(Record)
+    return msgspec.json.Decoder(readable(Record))
 
 
 def encode(record: Record) -> bytes:

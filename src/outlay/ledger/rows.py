@@ -14,6 +14,7 @@ from outlay.ledger.bounds import TOKEN_LIMIT, beyond, bounded
 from outlay.ledger.counters import pack, pack_common
 from outlay.ledger.labels import Key, Label, Labels
 from outlay.ledger.view import COLUMNS, KNOWN, RARE
+from outlay.readable import readable
 from outlay.records import INPUT_CLASSES, NO_RAW_USAGE, OUTPUT_CLASSES, Call, Cost, CostItem, Span, Usage
 
 ENTRY_COLUMNS = (
@@ -47,8 +48,8 @@ _UNPRICED, _COST, _LOWER, _UPPER, _FIRST_CHUNK, _PARENT, _RESPONSE, _REQUEST, _R
 _RARE = sum(_BITS[name] for name in RARE)
 
 _encode = msgspec.json.Encoder().encode
-_decode_usage: msgspec.json.Decoder[Usage] = msgspec.json.Decoder(Usage)
-_decode_items: msgspec.json.Decoder[tuple[CostItem, ...]] = msgspec.json.Decoder(tuple[CostItem, ...])
+_decode_usage: msgspec.json.Decoder[Usage] = msgspec.json.Decoder(readable(Usage))
+_decode_items: msgspec.json.Decoder[tuple[CostItem, ...]] = msgspec.json.Decoder(readable(tuple[CostItem, ...]))
 _decode_texts: msgspec.json.Decoder[tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...])
 _decode_map: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
 _decode_amounts: msgspec.json.Decoder[dict[str, int]] = msgspec.json.Decoder(dict[str, int])

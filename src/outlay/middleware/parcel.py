@@ -10,6 +10,7 @@ import msgspec
 from outlay import context
 from outlay.context import DistantSpan, scope
 from outlay.guard import guard
+from outlay.readable import readable
 from outlay.track import Carried, tags
 
 _unpacking = guard("unpacking the context of a message")
@@ -42,7 +43,7 @@ def unpack(text: str | None) -> AbstractContextManager[Any]:
     """
     with _unpacking:
         if text:
-            parcel = msgspec.json.decode(text, type=Parcel)
+            parcel = msgspec.json.decode(text, type=readable(Parcel))
             span = DistantSpan(parcel.id, parcel.trace_id, parcel.feature, parcel.path) if parcel.id else None
             return Carried(span, parcel.tags)
     return tags()

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from outlay.errors import ConfigError
+from outlay.readable import readable
 
 SCHEMA = 3
 """Version of the format; tables of earlier ones are read as well."""
@@ -102,7 +103,7 @@ class LoadedTable:
     def __init__(self, data: bytes) -> None:
         """Read the table in ``data``; its version is the first 16 digits of these bytes' SHA-256."""
         try:
-            table = msgspec.json.decode(data, type=Table)
+            table = msgspec.json.decode(data, type=readable(Table))
         except msgspec.DecodeError as error:
             raise ConfigError(f"the price table can't be read ({error}); install outlay again") from error
         if table.schema > SCHEMA:
@@ -141,7 +142,7 @@ def load() -> LoadedTable:
     return LoadedTable(SHIPPED.read_bytes())
 
 
-_decode = msgspec.json.Decoder(Provider).decode
+_decode = msgspec.json.Decoder(readable(Provider)).decode
 
 
 def packed(provider: Provider) -> Provider:

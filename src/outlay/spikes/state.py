@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from outlay.readable import readable
 from outlay.spikes.channel import Channel, Rates
 from outlay.spikes.detector import Detector
 
@@ -50,7 +51,7 @@ def pack(detector: Detector) -> bytes:
 def unpack(state: bytes) -> Detector | None:
     """Return the detector that ``state`` was made of; None where it is of another format, or damaged."""
     try:
-        kept = msgspec.msgpack.decode(zlib.decompress(state), type=_Kept)
+        kept = msgspec.msgpack.decode(zlib.decompress(state), type=readable(_Kept))
     except (zlib.error, msgspec.DecodeError):
         return None
     if kept.format != FORMAT:

@@ -14,6 +14,7 @@ import msgspec
 from outlay.alerts.alert import Alert
 from outlay.config.spike_limits import Limits
 from outlay.ledger.watched import Watched
+from outlay.readable import readable
 from outlay.spikes.board import Board
 from outlay.spikes.cause import Cause, find_cause
 from outlay.spikes.detector import Bucket
@@ -62,7 +63,7 @@ class _State(msgspec.Struct, kw_only=True):
 def _state_of(kept: bytes | None) -> _State | None:
     """Return what was kept; None for what is damaged or of another outlay: it is learned from the ledger again."""
     try:
-        return None if kept is None else msgspec.msgpack.decode(kept, type=_State)
+        return None if kept is None else msgspec.msgpack.decode(kept, type=readable(_State))
     except msgspec.DecodeError:
         return None
 

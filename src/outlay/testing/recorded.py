@@ -8,6 +8,7 @@ import msgspec
 
 from outlay.alerts import Alert
 from outlay.money import Spend
+from outlay.readable import readable
 from outlay.records import Call, Raised, Record, Span, Usage
 from outlay.tally import Tally
 from outlay.wire.exchange import settle_waiting
@@ -30,7 +31,7 @@ class Ledger:
         elif isinstance(record, Span):
             self._spans.append(record)
         elif isinstance(record, Raised):
-            alert = msgspec.json.decode(record.alert, type=Alert)
+            alert = msgspec.json.decode(record.alert, type=readable(Alert))
             self._alerts.setdefault((alert.project, alert.key), alert)
 
     @property

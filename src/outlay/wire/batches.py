@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from outlay.context import Home, LiveSpan
+from outlay.readable import readable
 from outlay.wire import encodings
 from outlay.wire.api import API, Jobs
 from outlay.wire.exchange import Exchange
@@ -266,4 +267,4 @@ def _fields(paths: tuple[str, ...]) -> Fields:
     return Fields(paths)
 
 
-_decode_note = msgspec.json.Decoder(Note).decode
+_decode_note = msgspec.json.Decoder(readable(Note)).decode

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from outlay.context import OUTSIDE, DistantSpan, Home, Inside
+from outlay.readable import readable
 from outlay.records import NO_RAW_USAGE, Call
 from outlay.wire.digests import sampled
 from outlay.wire.essence import NEAR, last_words, reduced
@@ -153,7 +154,7 @@ NOWHERE = (None, None, "", "", None)
 def decode(facts: bytes) -> Facts | None:
     """Return what was noted; None where that can't be read (an older or a newer outlay wrote it)."""
     global _decode  # noqa: PLW0603 - made where it is needed: after a kill
-    _decode = _decode or msgspec.json.Decoder(Facts)
+    _decode = _decode or msgspec.json.Decoder(readable(Facts))
     try:
         return _decode.decode(facts)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from outlay.integration import Call
+from outlay.integration import Call, readable
 from outlay_integrations.exporters.ids import moment
 from outlay_integrations.exporters.weave.calls import model_of
 from outlay_integrations.exporters.weave.rates import NEAR, Rates, rates
@@ -36,7 +36,7 @@ class Prices:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = folder / f"prices-{project.replace('/', '-')}.json"
         kept = self._file.read_bytes() if self._file.exists() else b"{}"
-        self._known = msgspec.json.decode(kept, type=dict[str, list[Price]])
+        self._known = msgspec.json.decode(kept, type=readable(dict[str, list[Price]]))
         self._new: list[tuple[str, Price]] = []
 
     def differences(self, calls: Iterable[Call]) -> dict[str, str]:

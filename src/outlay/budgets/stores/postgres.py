@@ -16,6 +16,7 @@ from outlay.budgets.identity import Identity
 from outlay.budgets.stores.connecting import DEADLINE, Connecting
 from outlay.budgets.trade import Account, Audit, Before, Difference, Figures, Remains, Reply, Step, StoreDown
 from outlay.errors import MissingExtra
+from outlay.readable import readable
 
 LEAST = 0.05
 """Seconds that are left for a step, however long connecting took."""
@@ -195,7 +196,7 @@ def _served(connection: Any, steps: Sequence[Step]) -> list[Reply]:
     with connection.pipeline():  # one transaction: in an order in which two of them do not wait for each other
         for index in sorted(range(len(steps)), key=lambda index: steps[index].account.key):
             found[index] = connection.execute(STEP, (_given(steps[index]),))
-    return [msgspec.convert(cursor.fetchone()[0], Reply) for cursor in found]
+    return [msgspec.convert(cursor.fetchone()[0], readable(Reply)) for cursor in found]
 
 
 def _given(step: Step) -> str:

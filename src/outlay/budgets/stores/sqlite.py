@@ -17,7 +17,9 @@ from outlay import forks
 from outlay.budgets.book import Book, State, figures
 from outlay.budgets.identity import Identity
 from outlay.budgets.stores import shelf
+from outlay.budgets.stores.clock import ahead_of, since_boot
 from outlay.budgets.trade import Account, Audit, Figures, Remains, Reply, Step, StoreDown
+from outlay.readable import readable
 
 DEADLINE = 0.25
 """Seconds that a step may wait for another process's."""
@@ -95,7 +97,7 @@ class SqliteStore:
         """Return what is declared of each budget of a project."""
         with self._transaction() as database:
             rows = database.execute("SELECT budget, state FROM identities WHERE project = ?", (project,)).fetchall()
-        return {budget: msgspec.json.decode(text, type=Identity) for budget, text in rows}
+        return {budget: msgspec.json.decode(text, type=readable(Identity)) for budget, text in rows}
 
     def audit(self, project: str | None = None) -> Audit:
         """Compare the counters with their entries."""
@@ -158,9 +160,9 @@ class SqliteStore:
 
     def identity(self, project: str, budget: str) -> Identity | None:
         """Return what is declared of a budget."""
-        found = self._inside.execute("SELECT state FROM identities WHERE project = ? AND budget = ?", (project, budget))
-        row = found.fetchone()
-        return msgspec.json.decode(row[0], type=Identity) if row else None
+        sql = "SELECT state FROM identities WHERE project = ? AND budget = ?"
+        found = [row[0] for row in self._inside.execute(sql, (project, budget))]
+        return msgspec.json.decode(found[0], type=readable(Identity)) if found else None
 
     def put_identity(self, project: str, budget: str, identity: Identity) -> None:
         """Keep what is declared of a budget."""
@@ -210,7 +212,7 @@ class SqliteStore:
             _check(self._path, file)
             if not made:
                 _until(patience, database, lambda: database.executescript(SCHEMA))
-            self._ahead = _until(patience, database, lambda: _ahead(database))
+            self._ahead = _until(patience, database, lambda: ahead_of(database))
         except BaseException:
             database.close()
             raise
@@ -218,7 +220,7 @@ class SqliteStore:
         return database
 
     def _now(self) -> int:
-        return self._given_clock() if self._given_clock else _since_boot() + self._ahead
+        return self._given_clock() if self._given_clock else since_boot() + self._ahead
 
 
 def _file(path: Path) -> tuple[int, int] | None:
@@ -270,31 +272,4 @@ def _version(database: sqlite3.Connection) -> object:
 
 
 def _state(text: str) -> State:
-    return msgspec.json.decode(text, type=State)
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def _since_boot() -> int:
-    """Return milliseconds of a clock that all processes here share and nobody can put back; else the wall's."""
-    if hasattr(time, "CLOCK_BOOTTIME") and _boot():
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6
-    return time.time_ns() // 10**6
-
-
-def _ahead(database: sqlite3.Connection) -> int:
-    """Return what to add to ``_since_boot`` for the time of day as it was when the first process since boot came."""
-    boot = _boot()
-    if not boot:
-        return 0
-    found = database.execute("SELECT ahead FROM clock WHERE boot = ?", (boot,)).fetchone()
-    if found:
-        return int(found[0])
-    ahead = time.time_ns() // 10**6 - _since_boot()
-    database.execute("INSERT OR IGNORE INTO clock VALUES (?, ?)", (boot, ahead))
-    return _ahead(database)
+    return msgspec.json.decode(text, type=readable(State))
